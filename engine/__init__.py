@@ -1,0 +1,1 @@
+"""The pipeline: from a task to a training set. Knows no screen."""

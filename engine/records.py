@@ -1,0 +1,197 @@
+"""Frozen values that stages, catalog, plans and store pass to each other.
+
+Every value is a msgspec Struct: it goes to JSON and back without a line of code here, and an unknown or
+wrongly typed field is refused with its place.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any, Literal, Protocol
+
+import msgspec
+
+
+class Value(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
+    """Base of all records: immutable, strict, small in JSON."""
+
+
+# ── the task ──────────────────────────────────────────────────────────────────────────────────────────────
+
+OutputKind = Literal["text", "label", "option_text", "option_letter"]
+
+
+class Output(Value):
+    """What an example's output looks like."""
+
+    kind: OutputKind = "text"
+    """"text" is written freely, "label" is one of `labels`, "option_text" and "option_letter" choose among options in the input."""
+    labels: tuple[str, ...] = ()
+
+
+class TaskExample(Value):
+    """One pair the user wrote."""
+
+    input: str
+    output: str
+
+
+class Task(Value):
+    """What the user wants."""
+
+    name: str
+    description: str
+    language: str = "en"
+    """BCP 47 code of inputs and outputs."""
+    output: Output = Output()
+    examples: tuple[TaskExample, ...] = ()
+    metric: str = ""
+    test: str = ""
+    """Path of the user's own test file; never used for making examples."""
+
+
+class ExpandedTask(Value):
+    """A fuller description, written by a model from the user's own; the user's words always come first."""
+
+    description: str
+    origin: Literal["model", "user"]
+    """"user" when no usable expansion came back and the user's words stand alone."""
+    reason: str = ""
+
+
+# ── data ──────────────────────────────────────────────────────────────────────────────────────────────────
+
+ColumnKind = Literal["text", "integer", "number", "boolean", "class", "list", "dict", "time", "binary", "null", "mixed"]
+
+
+class Column(Value):
+    """One column of a data set as its rows show it."""
+
+    name: str
+    kind: ColumnKind
+    class_names: tuple[str, ...] = ()
+    """For an integer label: the name of 0, 1, …, from the card's or the file's features."""
+    description: str = ""
+    """What the card says of it, if anything."""
+
+
+class Row(Value):
+    """One row; `index` is 0-based in its split's file order."""
+
+    index: int
+    values: dict[str, Any]
+
+
+class RowSource(Protocol):
+    """One split of one config of a data set, read lazily in bounded memory."""
+
+    dataset: str
+    config: str
+    split: str
+    revision: str
+    """Commit of a Hub data set, else a digest of the data files."""
+    licence: str
+    """As the card states it; "" when it states none."""
+    columns: tuple[Column, ...]
+
+    def __len__(self) -> int: ...
+
+    def __iter__(self) -> Iterator[Row]:
+        """All rows in file order, streaming."""
+        ...
+
+    def take(self, indices: Sequence[int]) -> list[Row]:
+        """The rows at these places, in the order asked for."""
+        ...
+
+
+class Source(Value):
+    """Where an example came from."""
+
+    dataset: str
+    config: str
+    split: str
+    row: int
+    """0-based in that split's file; the first of `rows` for grouped and joined examples."""
+    revision: str = ""
+    licence: str = ""
+    rows: tuple[int, ...] = ()
+    """All rows a grouped or joined example was made of."""
+    part: tuple[int, ...] = ()
+    """Which piece of an exploded row: one index for each explode step."""
+
+
+OutputOrigin = Literal["copied", "derived", "written"]
+
+
+class Example(Value):
+    """One input and output of the task."""
+
+    input: str
+    output: str
+    output_origin: OutputOrigin
+    """"copied" from the row as it stands, "derived" from it by deterministic steps, "written" by a model."""
+    source: Source
+    plan: str
+    """Digest of the plan that made it."""
+
+
+# ── what the stages hand on ───────────────────────────────────────────────────────────────────────────────
+
+
+class Candidate(Value):
+    """A data set retrieve or rerank thinks of, best first."""
+
+    dataset: str
+    rank: int
+    score: float
+    reasons: tuple[str, ...] = ()
+    """Lines a person can check."""
+    available: bool = True
+    """Its rows are on this machine."""
+
+
+class Candidates(Value):
+    """What retrieve found."""
+
+    candidates: tuple[Candidate, ...]
+    searched: int
+    """Cards the catalog held."""
+
+
+class Ranking(Value):
+    """What rerank made of it; empty with a reason when none fits."""
+
+    candidates: tuple[Candidate, ...]
+    none_fits: bool = False
+    reason: str = ""
+
+
+class SchemaSelection(Value):
+    """What each column of the chosen split is for."""
+
+    dataset: str
+    config: str
+    splits: tuple[str, ...]
+    roles: dict[str, Literal["input", "output", "context", "irrelevant"]]
+    pair: tuple[str, ...] = ()
+    """Columns that give the output together: options and the label that chooses among them."""
+    origin: Literal["model", "structure", "user"] = "structure"
+    reason: str = ""
+
+
+class Made(Value):
+    """What execute made of one data set. The counts always add up:
+    units = examples + rejected + failed + skipped + surplus."""
+
+    dataset: str
+    config: str
+    plan: str
+    units: int
+    examples: int
+    rejected: int = 0
+    failed: int = 0
+    skipped: int = 0
+    surplus: int = 0
+    reasons: dict[str, int] = {}
+    """Why units did not become examples, by count."""

@@ -1,0 +1,89 @@
+"""The language model protocol: a stream of requests in, completions out as they finish."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import Any, Literal, Protocol
+
+import msgspec
+
+
+class Message(msgspec.Struct, frozen=True):
+    """One turn of a chat."""
+
+    role: Literal["system", "user", "assistant"]
+    content: str
+
+
+class Sampling(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """How the next token is chosen; temperature 0 is greedy."""
+
+    temperature: float = 0.0
+    top_p: float = 1.0
+    min_p: float = 0.0
+    seed: int = 0
+    max_tokens: int = 256
+
+
+class Request(msgspec.Struct, frozen=True):
+    """One prompt. `schema` is a JSON schema the answer must obey; it becomes a grammar."""
+
+    key: str
+    messages: tuple[Message, ...]
+    schema: dict[str, Any] | None = None
+    sampling: Sampling = Sampling()
+
+
+class Completion(msgspec.Struct, frozen=True):
+    """What came back for the request of the same key.
+
+    `finish` is "stop" for a whole answer, "length" for one cut off at max_tokens or the context's end,
+    "error" for none at all, with the reason in `error`.
+    """
+
+    key: str
+    text: str
+    finish: Literal["stop", "length", "error"]
+    prompt_tokens: int = 0
+    completion_tokens: int = 0
+    seconds: float = 0.0
+    error: str = ""
+
+
+class Identity(msgspec.Struct, frozen=True):
+    """Which model answered: enough to tell whether the same request would give the same text."""
+
+    name: str
+    """File or model name, for people."""
+    digest: str
+    """SHA-256 of the weights, or whatever stands for them."""
+    runtime: str
+    """Runtime and version, such as "llama.cpp 0.3.16"."""
+
+
+class LanguageModel(Protocol):
+    """A model that completes chats."""
+
+    identity: Identity
+    context_length: int
+    """Tokens that prompt and answer may have together."""
+
+    def render(self, messages: tuple[Message, ...]) -> str:
+        """The prompt as the model sees it, for hashing and for the reader of a trace."""
+        ...
+
+    def count_tokens(self, text: str) -> int:
+        """Tokens of `text` alone, without chat markup."""
+        ...
+
+    def complete_many(self, requests: Iterable[Request]) -> Iterator[Completion]:
+        """Pull requests lazily, yield each one's completion as it ends, in any order.
+
+        A request that cannot be served yields a completion with finish "error"; ModelError is raised only
+        when the model as a whole cannot go on. Answers to a schema are whole JSON or have finish "length".
+        """
+        ...
+
+    def close(self) -> None:
+        """Release memory; the model is not used afterwards."""
+        ...
