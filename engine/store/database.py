@@ -1,0 +1,119 @@
+"""The one SQLite file: opened for writing by the engine (sqlite-utils, migrations), for reading by everyone.
+
+WAL lets readers look while the engine writes. A disk that is full or a folder that may not be written becomes
+one StoreUnusable; what was committed before stays.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from engine.errors import StoreUnusable
+from engine.store.migrations import migrations
+
+BUSY_SECONDS = 30.0
+
+
+def open_writer(path: Path) -> sqlite3.Connection:
+    """Open for reading and writing, creating and migrating under a file lock. Raises StoreUnusable."""
+    connection = open_small_writer(path)
+    if _needs_migration(connection):
+        _migrate(path, connection)
+    return connection
+
+
+def open_small_writer(path: Path) -> sqlite3.Connection:
+    """Open for writing without looking at migrations, for a screen or a command that adds small rows."""
+    with translated(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        connection = sqlite3.connect(path, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False)
+        connection.row_factory = sqlite3.Row
+        connection.execute("PRAGMA journal_mode=WAL")
+        connection.execute("PRAGMA synchronous=NORMAL")
+        connection.execute("PRAGMA foreign_keys=ON")
+        return connection
+
+
+def open_reader(path: Path) -> sqlite3.Connection:
+    """Open for reading only. Raises StoreUnusable when there is no database yet."""
+    if not path.exists():
+        raise StoreUnusable(f"no database at {path}", "start a run first: datatune demo, or datatune run TASK.toml")
+    with translated(path):
+        connection = sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True, timeout=BUSY_SECONDS, isolation_level=None)
+        connection.row_factory = sqlite3.Row
+        connection.execute("SELECT 1 FROM sqlite_master LIMIT 1").fetchall()
+        return connection
+
+
+def check(path: Path) -> str:
+    """Whether the database can be opened, written and is whole: "" or what is wrong."""
+    try:
+        connection = open_writer(path)
+        with translated(path):
+            connection.execute("BEGIN IMMEDIATE")
+            connection.execute("INSERT INTO commands (run, kind, created) VALUES ('', 'check', 0)")
+            connection.execute("ROLLBACK")
+            (verdict,) = connection.execute("PRAGMA quick_check").fetchone()
+            connection.close()
+    except StoreUnusable as error:
+        return error.title
+    return "" if verdict == "ok" else f"{path}: {verdict}"
+
+
+@contextmanager
+def transaction(connection: sqlite3.Connection) -> Iterator[sqlite3.Connection]:
+    """All of it or none of it."""
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        yield connection
+    except BaseException:
+        if connection.in_transaction:
+            connection.execute("ROLLBACK")
+        raise
+    connection.execute("COMMIT")
+
+
+@contextmanager
+def translated(path: Path) -> Iterator[None]:
+    """Turn SQLite's and the file system's errors into StoreUnusable."""
+    try:
+        yield
+    except (sqlite3.OperationalError, sqlite3.DatabaseError, OSError) as error:
+        raise unusable(path, error) from error
+
+
+def unusable(path: Path, error: Exception) -> StoreUnusable:
+    """What a person can do about an error of the database at `path`."""
+    text = str(error)
+    if "full" in text or "No space left" in text:
+        return StoreUnusable(f"{path}: the disk is full", "free some space, then: datatune resume RUN; what was done is kept")
+    if "readonly" in text or "read-only" in text or "Permission denied" in text or "unable to open" in text:
+        return StoreUnusable(f"{path}: cannot be written", "check its permissions, or set DATATUNE_HOME to a folder you may write")
+    if "locked" in text:
+        return StoreUnusable(f"{path}: another program holds it locked", "close that program, then try again")
+    if "malformed" in text or "not a database" in text:
+        return StoreUnusable(f"{path}: damaged or not a database", "move the file away (it is not deleted), then try again")
+    return StoreUnusable(f"{path}: {text}", "run: datatune doctor")
+
+
+def _needs_migration(connection: sqlite3.Connection) -> bool:
+    known = {row[0] for row in connection.execute("SELECT name FROM sqlite_master WHERE name = '_sqlite_migrations'")}
+    if not known:
+        return True
+    (applied,) = connection.execute("SELECT count(*) FROM _sqlite_migrations WHERE migration_set = 'datatune'").fetchone()
+    return bool(applied < MIGRATION_COUNT)
+
+
+MIGRATION_COUNT = 1
+"""Kept beside the list so that opening a current database does not import sqlite-utils; a test compares the two."""
+
+
+def _migrate(path: Path, connection: sqlite3.Connection) -> None:
+    from filelock import FileLock
+    from sqlite_utils import Database
+
+    with translated(path), FileLock(f"{path}.lock", timeout=BUSY_SECONDS):
+        migrations().apply(Database(connection))

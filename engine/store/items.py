@@ -1,0 +1,183 @@
+"""Units of a step with what became of each, and every model call with its answer."""
+
+from __future__ import annotations
+
+import sqlite3
+import time
+from collections.abc import Iterable, Iterator
+from typing import Literal
+
+import msgspec
+
+from engine.records import Value
+from engine.store.database import transaction
+from models.language import Completion
+
+ItemState = Literal["accepted", "rejected", "failed", "skipped"]
+
+
+class Item(Value):
+    """One unit of a step."""
+
+    key: str
+    seq: int
+    """Its place in the seeded order in which units enter."""
+    state: ItemState
+    reason: str = ""
+    result: str = ""
+    """What came of it, as JSON: the example, or the trace of the failure."""
+
+
+def stored_keys(connection: sqlite3.Connection, step: str) -> dict[str, ItemState]:
+    """Keys of the units that are done, with their state."""
+    return dict(connection.execute("SELECT key, state FROM items WHERE step = ?", (step,)).fetchall())
+
+
+def store_items(connection: sqlite3.Connection, step: str, items: Iterable[Item]) -> None:
+    """Add finished units; one already there is left as it is. They are no longer in flight."""
+    items = list(items)
+    with transaction(connection):
+        connection.executemany(
+            "INSERT OR IGNORE INTO items (step, key, seq, state, reason, result) VALUES (?, ?, ?, ?, ?, ?)",
+            [(step, item.key, item.seq, item.state, item.reason, item.result) for item in items],
+        )
+        connection.executemany("DELETE FROM in_flight WHERE step = ? AND key = ?", [(step, item.key) for item in items])
+        connection.executemany("DELETE FROM suspects WHERE step = ? AND key = ?", [(step, item.key) for item in items])
+
+
+def items_in_order(connection: sqlite3.Connection, step: str, state: ItemState, limit: int = -1) -> Iterator[Item]:
+    """Units of one state in the order they entered."""
+    rows = connection.execute(
+        "SELECT key, seq, state, reason, result FROM items WHERE step = ? AND state = ? ORDER BY seq LIMIT ?", (step, state, limit)
+    )
+    for row in rows:
+        yield Item(row["key"], row["seq"], row["state"], row["reason"], row["result"])
+
+
+def item_counts(connection: sqlite3.Connection, step: str) -> dict[ItemState, int]:
+    """How many units ended in each state."""
+    return dict(connection.execute("SELECT state, count(*) FROM items WHERE step = ? GROUP BY state", (step,)).fetchall())
+
+
+def reason_counts(connection: sqlite3.Connection, step: str) -> dict[str, int]:
+    """Why units did not become examples, most frequent first."""
+    rows = connection.execute(
+        "SELECT state || ': ' || reason, count(*) AS n FROM items WHERE step = ? AND state != 'accepted' GROUP BY 1 ORDER BY n DESC, 1", (step,)
+    )
+    return dict(rows.fetchall())
+
+
+# ── crashes ───────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def mark_in_flight(connection: sqlite3.Connection, step: str, keys: Iterable[str]) -> None:
+    """Say which units are about to be worked on, so that a native crash can be laid at the right door."""
+    with transaction(connection):
+        connection.executemany("INSERT OR IGNORE INTO in_flight (step, key) VALUES (?, ?)", [(step, key) for key in keys])
+
+
+def clear_in_flight(connection: sqlite3.Connection, step: str) -> None:
+    """Nothing is being worked on: a new engine starts, or the step ended."""
+    connection.execute("DELETE FROM in_flight WHERE step = ?", (step,))
+
+
+def blame(connection: sqlite3.Connection, signal_name: str) -> list[str]:
+    """After a native crash: a unit that crashed alone is failed, several become suspects to be run singly. Returns the failed keys."""
+    failed: list[str] = []
+    with transaction(connection):
+        steps = connection.execute("SELECT step, count(*) AS n FROM in_flight GROUP BY step").fetchall()
+        for step, count in steps:
+            keys = [row[0] for row in connection.execute("SELECT key FROM in_flight WHERE step = ?", (step,))]
+            if count == 1:
+                (seq,) = connection.execute("SELECT coalesce(max(seq), 0) + 1 FROM items WHERE step = ?", (step,)).fetchone()
+                connection.execute(
+                    "INSERT OR IGNORE INTO items (step, key, seq, state, reason) VALUES (?, ?, ?, 'failed', ?)",
+                    (step, keys[0], seq, f"the engine died of {signal_name} on this unit alone"),
+                )
+                connection.execute("DELETE FROM suspects WHERE step = ? AND key = ?", (step, keys[0]))
+                failed.append(keys[0])
+            else:
+                connection.executemany("INSERT OR IGNORE INTO suspects (step, key) VALUES (?, ?)", [(step, key) for key in keys])
+        connection.execute("DELETE FROM in_flight")
+    return failed
+
+
+def suspects(connection: sqlite3.Connection, step: str) -> set[str]:
+    """Units to be run singly, because one of them crashed an engine."""
+    return {row[0] for row in connection.execute("SELECT key FROM suspects WHERE step = ?", (step,))}
+
+
+# ── calls ─────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def stored_call(connection: sqlite3.Connection, call: str) -> Completion | None:
+    """The answer to this call, if it was ever made."""
+    row = connection.execute("SELECT * FROM calls WHERE hash = ?", (call,)).fetchone()
+    if row is None:
+        return None
+    return Completion(call, row["completion"], row["finish"], row["prompt_tokens"], row["completion_tokens"], row["seconds"])
+
+
+def store_call(connection: sqlite3.Connection, call: str, role: str, model: str, prompt: str, completion: Completion, step: str) -> None:
+    """Keep an answer from the moment it is there."""
+    with transaction(connection):
+        connection.execute(
+            "INSERT OR IGNORE INTO calls VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            (
+                call,
+                role,
+                model,
+                prompt,
+                completion.text,
+                completion.finish,
+                completion.prompt_tokens,
+                completion.completion_tokens,
+                completion.seconds,
+                time.time(),
+            ),
+        )
+        connection.execute("INSERT OR IGNORE INTO step_calls (step, hash) VALUES (?, ?)", (step, call))
+
+
+def link_call(connection: sqlite3.Connection, step: str, call: str) -> None:
+    """Note that a step used an answer made earlier."""
+    connection.execute("INSERT OR IGNORE INTO step_calls (step, hash) VALUES (?, ?)", (step, call))
+
+
+class Rates(Value):
+    """How fast a model was on this machine, over its calls so far."""
+
+    calls: int
+    prompt_tokens: int
+    completion_tokens: int
+    seconds: float
+
+
+def measured_rates(connection: sqlite3.Connection, model: str) -> Rates:
+    """Sums over the stored calls of a model; all zero when it made none."""
+    row = connection.execute(
+        "SELECT count(*), coalesce(sum(prompt_tokens), 0), coalesce(sum(completion_tokens), 0), coalesce(sum(seconds), 0.0) "
+        "FROM calls WHERE model = ? AND finish != 'error'",
+        (model,),
+    ).fetchone()
+    return Rates(*row)
+
+
+def calls_of_step(connection: sqlite3.Connection, step: str) -> Rates:
+    """What a step's calls cost when they were made."""
+    row = connection.execute(
+        "SELECT count(*), coalesce(sum(prompt_tokens), 0), coalesce(sum(completion_tokens), 0), coalesce(sum(seconds), 0.0) "
+        "FROM step_calls JOIN calls USING (hash) WHERE step = ?",
+        (step,),
+    ).fetchone()
+    return Rates(*row)
+
+
+def prompts_digest(connection: sqlite3.Connection, steps: Iterable[str]) -> str:
+    """SHA-256 over the hashes of every call the steps used, in hash order."""
+    import hashlib
+
+    hashes: set[str] = set()
+    for step in steps:
+        hashes |= {row[0] for row in connection.execute("SELECT hash FROM step_calls WHERE step = ?", (step,))}
+    return hashlib.sha256(msgspec.json.encode(sorted(hashes))).hexdigest()

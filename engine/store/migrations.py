@@ -1,0 +1,62 @@
+"""The database's tables, as migrations applied in order and never edited after a release."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from sqlite_utils import Database
+    from sqlite_utils.migrations import Migrations
+
+
+def migrations() -> Migrations:
+    """All of them, in order. Importing sqlite-utils costs half a second, so only the writer does."""
+    from sqlite_utils.migrations import Migrations
+
+    datatune = Migrations("datatune")
+
+    @datatune()
+    def first_tables(db: Database) -> None:
+        for statement in _FIRST_TABLES:
+            db.execute(statement)
+
+    return datatune
+
+
+_FIRST_TABLES = (
+    """CREATE TABLE runs (
+        id TEXT PRIMARY KEY, task_name TEXT NOT NULL, task TEXT NOT NULL, settings TEXT NOT NULL,
+        state TEXT NOT NULL DEFAULT 'new', reason TEXT NOT NULL DEFAULT '', exit_code INTEGER,
+        examples INTEGER NOT NULL DEFAULT 0, created REAL NOT NULL, finished REAL,
+        owner_pid INTEGER, owner_started REAL, heartbeat REAL)""",
+    """CREATE TABLE steps (
+        fingerprint TEXT PRIMARY KEY, stage TEXT NOT NULL, candidate TEXT NOT NULL DEFAULT '', version INTEGER NOT NULL,
+        options TEXT NOT NULL, seed INTEGER NOT NULL, state TEXT NOT NULL DEFAULT 'new', reason TEXT NOT NULL DEFAULT '',
+        record TEXT, owner_pid INTEGER, owner_started REAL, heartbeat REAL,
+        started REAL, finished REAL, seconds REAL NOT NULL DEFAULT 0)""",
+    """CREATE TABLE run_steps (
+        run TEXT NOT NULL REFERENCES runs(id) ON DELETE CASCADE, step TEXT NOT NULL REFERENCES steps(fingerprint),
+        stage TEXT NOT NULL, candidate TEXT NOT NULL DEFAULT '', position INTEGER NOT NULL, reused INTEGER NOT NULL DEFAULT 0,
+        PRIMARY KEY (run, stage, candidate))""",
+    """CREATE TABLE items (
+        step TEXT NOT NULL, key TEXT NOT NULL, seq INTEGER NOT NULL, state TEXT NOT NULL, reason TEXT NOT NULL DEFAULT '',
+        result TEXT NOT NULL DEFAULT '', PRIMARY KEY (step, key)) WITHOUT ROWID""",
+    "CREATE INDEX items_in_order ON items (step, state, seq)",
+    "CREATE TABLE in_flight (step TEXT NOT NULL, key TEXT NOT NULL, PRIMARY KEY (step, key)) WITHOUT ROWID",
+    "CREATE TABLE suspects (step TEXT NOT NULL, key TEXT NOT NULL, PRIMARY KEY (step, key)) WITHOUT ROWID",
+    """CREATE TABLE calls (
+        hash TEXT PRIMARY KEY, role TEXT NOT NULL, model TEXT NOT NULL, prompt TEXT NOT NULL, completion TEXT NOT NULL,
+        finish TEXT NOT NULL, prompt_tokens INTEGER NOT NULL, completion_tokens INTEGER NOT NULL, seconds REAL NOT NULL,
+        created REAL NOT NULL) WITHOUT ROWID""",
+    "CREATE TABLE step_calls (step TEXT NOT NULL, hash TEXT NOT NULL, PRIMARY KEY (step, hash)) WITHOUT ROWID",
+    """CREATE TABLE events (
+        id INTEGER PRIMARY KEY AUTOINCREMENT, run TEXT NOT NULL, at REAL NOT NULL, kind TEXT NOT NULL,
+        stage TEXT NOT NULL DEFAULT '', candidate TEXT NOT NULL DEFAULT '', text TEXT NOT NULL, data TEXT NOT NULL DEFAULT '{}')""",
+    "CREATE INDEX events_of_run ON events (run, id)",
+    """CREATE TABLE progress (
+        run TEXT PRIMARY KEY, step TEXT NOT NULL, stage TEXT NOT NULL, candidate TEXT NOT NULL, done INTEGER NOT NULL,
+        total INTEGER, rate REAL NOT NULL, unit TEXT NOT NULL, at REAL NOT NULL)""",
+    """CREATE TABLE commands (
+        id INTEGER PRIMARY KEY AUTOINCREMENT, run TEXT NOT NULL, kind TEXT NOT NULL, data TEXT NOT NULL DEFAULT '{}',
+        created REAL NOT NULL, taken REAL)""",
+)

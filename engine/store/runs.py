@@ -1,0 +1,145 @@
+"""Runs and the commands people send them."""
+
+from __future__ import annotations
+
+import secrets
+import sqlite3
+import time
+from typing import Literal
+
+import msgspec
+
+from engine.records import Task, Value
+from engine.store.database import transaction
+from engine.store.lease import Owner
+
+RunState = Literal["new", "running", "done", "failed", "cancelled", "interrupted"]
+
+LIVE_STATES = ("new", "running")
+
+
+class RunSettings(Value):
+    """Everything besides the task that decides what a run does."""
+
+    models: dict[str, str] = {}
+    """role → spec."""
+    options: dict[str, dict[str, object]] = {}
+    """stage → option → value, as given."""
+    dataset: str = ""
+    """A data set's id or folder that skips finding one."""
+    plan: str = ""
+    """A plan in TOML to apply instead of searching for one; goes with `dataset`."""
+    until: str = ""
+    """Last stage to run; "" is all of them."""
+    seed: int = 0
+    budget_seconds: float = 0
+    """0 is no limit."""
+    export_to: str = ""
+
+
+class Run(Value):
+    """One run as the database has it."""
+
+    id: str
+    task: Task
+    settings: RunSettings
+    state: RunState
+    reason: str
+    exit_code: int | None
+    examples: int
+    created: float
+    finished: float | None
+    owner: Owner | None
+    heartbeat: float | None
+
+
+def create_run(connection: sqlite3.Connection, task: Task, settings: RunSettings) -> str:
+    """Store a new run and return its id, a short word people can type."""
+    while True:
+        run = secrets.token_hex(3)
+        try:
+            connection.execute(
+                "INSERT INTO runs (id, task_name, task, settings, created) VALUES (?, ?, ?, ?, ?)",
+                (run, task.name, msgspec.json.encode(task).decode(), msgspec.json.encode(settings).decode(), time.time()),
+            )
+        except sqlite3.IntegrityError:
+            continue
+        return run
+
+
+def read_run(connection: sqlite3.Connection, run: str) -> Run | None:
+    """The run with this id, or with the only id that starts so."""
+    found = connection.execute("SELECT * FROM runs WHERE id = ? OR substr(id, 1, ?) = ? LIMIT 2", (run, len(run), run)).fetchall()
+    exact = [row for row in found if row["id"] == run]
+    if len(exact or found) != 1 or not run:
+        return None
+    return _run(exact[0] if exact else found[0])
+
+
+def list_runs(connection: sqlite3.Connection) -> list[Run]:
+    """All runs, newest first."""
+    return [_run(row) for row in connection.execute("SELECT * FROM runs ORDER BY created DESC")]
+
+
+def claim_run(connection: sqlite3.Connection, run: str, owner: Owner) -> Owner | None:
+    """Make `owner` the engine of a run, or return the live one that already is."""
+    with transaction(connection):
+        row = connection.execute("SELECT owner_pid, owner_started FROM runs WHERE id = ?", (run,)).fetchone()
+        holder = Owner(row["owner_pid"], row["owner_started"]) if row and row["owner_pid"] else None
+        if holder and holder != owner and holder.alive():
+            return holder
+        connection.execute(
+            "UPDATE runs SET state = 'running', reason = '', exit_code = NULL, finished = NULL, owner_pid = ?, owner_started = ?, "
+            "heartbeat = ? WHERE id = ?",
+            (owner.pid, owner.started, time.time(), run),
+        )
+    return None
+
+
+def finish_run(connection: sqlite3.Connection, run: str, state: RunState, reason: str, exit_code: int, examples: int | None = None) -> None:
+    """Record how a run ended and let go of it."""
+    connection.execute(
+        "UPDATE runs SET state = ?, reason = ?, exit_code = ?, finished = ?, examples = coalesce(?, examples), owner_pid = NULL, "
+        "owner_started = NULL WHERE id = ?",
+        (state, reason, exit_code, time.time(), examples, run),
+    )
+
+
+def send_command(connection: sqlite3.Connection, run: str, kind: str) -> None:
+    """Leave a command for the engine, such as "cancel"."""
+    connection.execute("INSERT INTO commands (run, kind, created) VALUES (?, ?, ?)", (run, kind, time.time()))
+
+
+def take_command(connection: sqlite3.Connection, run: str) -> str:
+    """The oldest command not yet taken, now taken; "" when there is none."""
+    row = connection.execute("SELECT id, kind FROM commands WHERE run = ? AND taken IS NULL ORDER BY id LIMIT 1", (run,)).fetchone()
+    if row is None:
+        return ""
+    connection.execute("UPDATE commands SET taken = ? WHERE id = ?", (time.time(), row["id"]))
+    return str(row["kind"])
+
+
+def drop_commands(connection: sqlite3.Connection, run: str) -> None:
+    """Forget what was sent before this engine started: a cancel belongs to the engine it was sent to."""
+    connection.execute("UPDATE commands SET taken = ? WHERE run = ? AND taken IS NULL", (time.time(), run))
+
+
+def _run(row: sqlite3.Row) -> Run:
+    owner = Owner(row["owner_pid"], row["owner_started"]) if row["owner_pid"] else None
+    state = row["state"]
+    reason = row["reason"]
+    if state == "running" and not (owner and owner.alive()):
+        state, reason = "interrupted", reason or "its engine is gone"
+    return Run(
+        id=row["id"],
+        task=msgspec.json.decode(row["task"], type=Task),
+        settings=msgspec.json.decode(row["settings"], type=RunSettings),
+        state=state,
+        reason=reason,
+        exit_code=row["exit_code"],
+        examples=row["examples"],
+        created=row["created"],
+        finished=row["finished"],
+        owner=owner,
+        heartbeat=row["heartbeat"],
+    )
