@@ -1,0 +1,1 @@
+"""What the user sees: the `datatune` command and its screens."""

@@ -1,0 +1,88 @@
+"""Where everything lies on this machine: one folder per kind of thing, all moved together by DATATUNE_HOME."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+
+import msgspec
+
+from engine.errors import BadInput, StoreUnusable
+
+HOME_VARIABLE = "DATATUNE_HOME"
+
+
+class Locations(msgspec.Struct, frozen=True):
+    """The folders and the database. Nothing is created by asking; `ensure` creates."""
+
+    home: Path
+    """Holds what the user would miss: tasks, runs, catalog, exports, weights."""
+    cache_home: Path | None = None
+    """None puts the cache below `home`, as DATATUNE_HOME asks for."""
+    log_home: Path | None = None
+    """None puts the logs below `home`."""
+
+    @property
+    def cache(self) -> Path:
+        """What can be made again."""
+        return self.cache_home or self.home / "cache"
+
+    @property
+    def logs(self) -> Path:
+        """What the engine and the native code said, one file a run."""
+        return self.log_home or self.home / "logs"
+
+    @property
+    def database(self) -> Path:
+        """The one SQLite file that holds tasks, runs, steps, items and events."""
+        return self.home / "datatune.db"
+
+    @property
+    def catalog(self) -> Path:
+        """Indexed cards and their vectors."""
+        return self.home / "catalog"
+
+    @property
+    def exports(self) -> Path:
+        """Training sets, one folder each, unless the user names another place."""
+        return self.home / "exports"
+
+    @property
+    def weights(self) -> Path:
+        """GGUF files the user put here; found without being named by path."""
+        return self.home / "weights"
+
+    @property
+    def weight_folders(self) -> tuple[Path, ...]:
+        """Folders searched for weights, in this order."""
+        return (self.weights, self.cache / "weights")
+
+    def ensure(self) -> Locations:
+        """Create every folder and return these locations; StoreUnusable names the folder that cannot be used."""
+        for folder in (self.home, self.catalog, self.exports, self.weights, self.cache, self.logs):
+            try:
+                folder.mkdir(parents=True, exist_ok=True)
+                with tempfile.TemporaryFile(dir=folder):
+                    pass
+            except OSError as error:
+                raise StoreUnusable(
+                    f"The folder {folder} cannot be used: {error.strerror or error}.",
+                    f"Make it writable, free some space, or set {HOME_VARIABLE} to another folder.",
+                ) from error
+        return self
+
+
+def locate(environment: Mapping[str, str] = os.environ) -> Locations:
+    """The locations this environment asks for: below DATATUNE_HOME if it is set, else the platform's own folders."""
+    chosen = environment.get(HOME_VARIABLE, "").strip()
+    if chosen:
+        try:
+            return Locations(Path(chosen).expanduser().absolute())
+        except RuntimeError as error:
+            raise BadInput(f"{HOME_VARIABLE} names no folder: {chosen}.", "Give an absolute path.") from error
+    from platformdirs import PlatformDirs
+
+    folders = PlatformDirs("datatune", appauthor=False)
+    return Locations(folders.user_data_path, folders.user_cache_path, folders.user_log_path)
