@@ -1,0 +1,25 @@
+"""What makes a step or a model call the same as an earlier one."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import Any
+
+import msgspec
+
+from models.language import Identity, Request
+
+
+def digest(value: Any) -> str:
+    """SHA-256 of a value's JSON with sorted keys, in hexadecimal."""
+    return hashlib.sha256(msgspec.json.encode(value, order="sorted")).hexdigest()
+
+
+def step_fingerprint(stage: str, version: int, given: Any, options: Any, seed: int, models: dict[str, Identity]) -> str:
+    """Name of a step: two steps with the same name would do the same."""
+    return digest(["step", stage, version, given, options, seed, {role: [m.digest, m.runtime] for role, m in models.items()}])
+
+
+def call_hash(prompt: str, request: Request, model: Identity) -> str:
+    """Name of a model call: prompt as rendered, schema, sampling with its seed (a vote's number is its seed), weights, runtime."""
+    return digest(["call", prompt, request.schema, request.sampling, model.digest, model.runtime])

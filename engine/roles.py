@@ -1,0 +1,88 @@
+"""Which model does what: specs from the task file and the command line, models opened when first asked for."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from engine.errors import BadInput, EngineError, Unavailable
+from engine.locations import Locations
+from models.embedding import Embedder
+from models.errors import ModelError, RequestInvalid, WeightsInvalid
+from models.language import Identity, LanguageModel
+
+DEFAULT_LANGUAGE_MODEL = "smollm2"
+DEFAULT_EMBEDDER = "minilm"
+
+
+class Roles:
+    """Models by role; roles with the same spec share one model."""
+
+    def __init__(self, specs: dict[str, str], locations: Locations) -> None:
+        self._specs = specs
+        self._locations = locations
+        self._open: dict[str, LanguageModel] = {}
+        self._embedder: Embedder | None = None
+
+    def spec(self, role: str) -> str:
+        """The spec that serves a role."""
+        if role == "embed":
+            return self._specs.get("embed", DEFAULT_EMBEDDER)
+        return self._specs.get(role) or self._specs.get("default") or DEFAULT_LANGUAGE_MODEL
+
+    def model(self, role: str) -> LanguageModel:
+        """The role's model, loaded on first use. Raises Unavailable or BadInput."""
+        spec = self.spec(role)
+        if spec not in self._open:
+            from models.registry import open_language_model
+
+            with translated(f"role {role}, model {spec}"):
+                self._open[spec] = open_language_model(spec, folders=(self._locations.weights,), cache=self._locations.cache)
+        return self._open[spec]
+
+    def identity(self, role: str) -> Identity:
+        """Which model the role has, without loading its weights where that can be told from the file."""
+        from models.registry import identify_language_model
+
+        spec = self.spec(role)
+        if spec in self._open:
+            return self._open[spec].identity
+        with translated(f"role {role}, model {spec}"):
+            return identify_language_model(spec, folders=(self._locations.weights,), cache=self._locations.cache)
+
+    def embedder(self) -> Embedder:
+        """The embedder, loaded on first use. Raises Unavailable or BadInput."""
+        if self._embedder is None:
+            from models.registry import open_embedder
+
+            with translated(f"embedder {self.spec('embed')}"):
+                self._embedder = open_embedder(self.spec("embed"))
+        return self._embedder
+
+    def close(self) -> None:
+        """Release every model."""
+        for model in self._open.values():
+            model.close()
+        self._open.clear()
+
+
+class translated:  # noqa: N801 - reads as a verb in `with translated(...)`
+    """Turn a ModelError into the engine's error of the same meaning."""
+
+    def __init__(self, where: str) -> None:
+        self._where = where
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: object) -> None:
+        if isinstance(error, ModelError):
+            made: type[EngineError] = BadInput if isinstance(error, WeightsInvalid | RequestInvalid) else Unavailable
+            raise made(f"{self._where}: {error.title}", error.hint or "run: datatune doctor") from error
+
+
+def absolute_spec(spec: str, base: Path) -> str:
+    """A spec as the engine's own process can use it: a path is made absolute from the folder it was given in."""
+    if ":" in spec.partition("/")[0] or not (spec.endswith(".gguf") or "/" in spec):
+        head, colon, tail = spec.partition(":")
+        return f"{head}:{(base / Path(tail).expanduser()).resolve()}" if head == "scripted" and colon else spec
+    return str((base / Path(spec).expanduser()).resolve())

@@ -1,0 +1,22 @@
+"""The stages, one file each, in the order they run. A stage never imports another: they meet in engine.records."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from engine.stage import Stage
+
+STAGE_NAMES = ("expand", "retrieve", "rerank", "schema", "plan", "execute", "export")
+
+
+def stage(name: str) -> Stage:
+    """The stage of this name, imported when asked for."""
+    found: Stage = import_module(f"engine.stages.{name}").STAGE
+    return found
+
+
+def options_type(name: str) -> Any:
+    """The type of a stage's options."""
+    return stage(name).options
