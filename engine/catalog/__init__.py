@@ -1,0 +1,1 @@
+"""The catalog: cards, rows, index, search and fetch."""
