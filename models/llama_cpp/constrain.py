@@ -1,0 +1,90 @@
+"""JSON schemas as grammars over a vocabulary: which tokens may come next so that the answer obeys its schema."""
+
+from __future__ import annotations
+
+import json
+from collections import OrderedDict
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from models.errors import RequestInvalid
+from models.llama_cpp.vocabulary import Vocabulary
+
+COMPILED_LIMIT = 64
+
+# Fixed separators: were blanks free, a model could go on writing them for ever without breaking its schema.
+LAYOUT = {"whitespace_flexible": False, "item_separator": ", ", "key_separator": ": "}
+
+
+class Constraint:
+    """The state of one answer under its schema."""
+
+    def __init__(self, matcher: Any, vocabulary_size: int) -> None:
+        self._matcher = matcher
+        self._vocabulary_size = vocabulary_size
+        self._bits = np.zeros((vocabulary_size + 31) // 32, dtype=np.int32)
+
+    def allowed(self) -> NDArray[np.bool_]:
+        """Which tokens may come next, shape (vocabulary,)."""
+        self._matcher.unsafe_compute_mask_ptr(self._bits.ctypes.data, self._bits.nbytes)
+        self._check()
+        return np.unpackbits(self._bits.view(np.uint8), count=self._vocabulary_size, bitorder="little").view(np.bool_)
+
+    def accept(self, token: int) -> None:
+        """The token was chosen."""
+        self._matcher.consume_token(token)
+        self._check()
+
+    def forced(self, limit: int) -> list[int]:
+        """Up to `limit` tokens that must come next, already accepted: no model is needed to know them."""
+        if limit <= 0 or self._matcher.is_stopped():
+            return []
+        tokens: list[int] = list(self._matcher.compute_ff_tokens())[:limit]
+        if tokens:
+            self._matcher.consume_tokens(tokens)
+            self._check()
+        return tokens
+
+    def finished(self) -> bool:
+        """The answer is whole and nothing can follow."""
+        return bool(self._matcher.is_stopped())
+
+    def _check(self) -> None:
+        if self._matcher.is_error():
+            raise RequestInvalid(f"The schema's grammar failed: {_first_line(self._matcher.get_error())}", "Make the schema simpler.")
+
+
+class Constrainer:
+    """Compiles schemas for one vocabulary and keeps the last ones."""
+
+    def __init__(self, vocabulary: Vocabulary) -> None:
+        import llguidance.llamacpp
+
+        self._vocabulary = vocabulary
+        self._tokenizer = llguidance.llamacpp.lltokenizer_from_vocab(vocabulary.pointer, eos_token=sorted(vocabulary.ends) or None)
+        self._compiled: OrderedDict[str, Any] = OrderedDict()
+
+    def constraint(self, schema: dict[str, Any]) -> Constraint:
+        """A fresh state for `schema`; RequestInvalid when no grammar can express it."""
+        from llguidance import LLMatcher
+
+        try:
+            key = json.dumps(schema)
+            matcher = self._compiled.get(key)
+            if matcher is None:
+                matcher = LLMatcher(self._tokenizer, LLMatcher.grammar_from_json_schema(key, overrides=LAYOUT), log_level=0)  # type: ignore[arg-type]
+        except (TypeError, ValueError) as error:
+            raise RequestInvalid(f"The schema is not JSON: {_first_line(str(error))}", "Check the schema.") from error
+        if matcher.is_error():
+            raise RequestInvalid(f"The schema cannot become a grammar: {_first_line(matcher.get_error())}", "Use simpler keywords.")
+        self._compiled[key] = matcher
+        self._compiled.move_to_end(key)
+        if len(self._compiled) > COMPILED_LIMIT:
+            self._compiled.popitem(last=False)
+        return Constraint(matcher.deep_copy(), self._vocabulary.size)
+
+
+def _first_line(text: str) -> str:
+    return text.strip().split("\n", 1)[0][:300]
