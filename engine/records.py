@@ -11,6 +11,8 @@ from typing import Any, Literal, Protocol
 
 import msgspec
 
+from engine.plan.steps import Plan
+
 
 class Value(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
     """Base of all records: immutable, strict, small in JSON."""
@@ -178,6 +180,60 @@ class SchemaSelection(Value):
     """Columns that give the output together: options and the label that chooses among them."""
     origin: Literal["model", "structure", "user"] = "structure"
     reason: str = ""
+
+
+class SamplePair(Value):
+    """An example a plan made of a sample row, for people to judge it by."""
+
+    row: int
+    input: str
+    output: str
+
+
+class RunnerUp(Value):
+    """A plan that scored less."""
+
+    plan: Plan
+    score: float
+    reasons: tuple[str, ...] = ()
+    samples: tuple[SamplePair, ...] = ()
+
+
+class PlanChoice(Value):
+    """The plan for one data set, with what speaks for it and what else there was."""
+
+    dataset: str
+    config: str
+    splits: tuple[str, ...]
+    plan: Plan
+    digest: str
+    score: float
+    reasons: tuple[str, ...] = ()
+    samples: tuple[SamplePair, ...] = ()
+    runners_up: tuple[RunnerUp, ...] = ()
+    output_origin: OutputOrigin = "copied"
+
+
+class Part(Value):
+    """What execute made of one data set, as mix and export take it up."""
+
+    step: str
+    """Fingerprint of the execute step; its accepted items hold the examples as JSON, in seeded order."""
+    choice: PlanChoice
+    made: Made
+    take: int
+    """How many of its examples, from the first on, belong to the export."""
+
+
+class Exported(Value):
+    """A written training set."""
+
+    folder: str
+    examples: int
+    train: int
+    validation: int
+    digest: str
+    """SHA-256 of examples.jsonl."""
 
 
 class Made(Value):

@@ -1,0 +1,70 @@
+"""Retrieve: the data sets whose cards come closest to the task, by meaning and by words.
+
+Only data sets whose rows are on this machine can be used; better-ranked ones that are not are named beside them, with how
+to fetch them, and never silently passed over.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from msgspec import Meta
+
+from engine.errors import NothingSuitable
+from engine.records import Candidate, Candidates, ExpandedTask, Task, Value
+from engine.stage import Context, Stage
+
+
+class Given(Value):
+    """What it starts from."""
+
+    task: Task
+    expanded: ExpandedTask
+    catalog: str
+    """State of the catalog: another state is another step."""
+
+
+class Options(Value):
+    """Settings of retrieve."""
+
+    depth: Annotated[int, Meta(description="How many cards to look at before choosing.", ge=1, le=100_000)] = 1000
+    candidates: Annotated[int, Meta(description="How many data sets go on to reranking.", ge=1, le=100)] = 25
+    exclude: Annotated[tuple[str, ...], Meta(description="Data sets never to use.")] = ()
+    prefer: Annotated[tuple[str, ...], Meta(description="Data sets to put first.")] = ()
+
+
+MISSING_SHOWN = 5
+
+
+def run(given: Given, options: Options, ctx: Context) -> Candidates:
+    """Search once with the user's own words; examples and the model's additions do not enter the query (they drown it)."""
+    info = ctx.catalog.info()
+    if not info.cards:
+        raise NothingSuitable("the catalog is empty", "add data: datatune catalog add FOLDER, or datatune catalog add --starter")
+    hits = ctx.catalog.search(query_text(given.task), options.depth)
+    usable = [hit for hit in hits if hit.available and hit.id not in options.exclude]
+    usable.sort(key=lambda hit: hit.id not in options.prefer)
+    chosen = tuple(
+        Candidate(hit.id, rank, hit.score, hit.reasons) for rank, hit in enumerate(usable[: options.candidates], 1)
+    )
+    last = chosen[-1].score if chosen else 0.0
+    missing = [hit for hit in hits if not hit.available and hit.score > last][:MISSING_SHOWN]
+    for hit in missing:
+        ctx.event("not-here", f"{hit.id} ranks higher but its rows are not on this machine: datatune catalog fetch {hit.id}", dataset=hit.id)
+    if not chosen:
+        raise NothingSuitable(
+            f"none of the {info.cards:,} catalogued data sets that match has its rows on this machine",
+            f"fetch one, for example: datatune catalog fetch {missing[0].id}" if missing else "add data: datatune catalog add FOLDER",
+        )
+    for candidate in chosen[:5]:
+        ctx.event("candidate", f"{candidate.rank}. {candidate.dataset} ({candidate.score:.3f}): {'; '.join(candidate.reasons)}")
+    return Candidates(chosen, info.cards)
+
+
+def query_text(task: Task) -> str:
+    """What is searched for: the task in the user's words, its name and its labels."""
+    labels = ", ".join(task.output.labels[:20])
+    return f"{task.name.replace('-', ' ').replace('_', ' ')}. {task.description}" + (f" Labels: {labels}." if labels else "")
+
+
+STAGE = Stage("retrieve", "searching the catalog for data sets that fit", 1, Given, Options, Candidates, run, roles=())
