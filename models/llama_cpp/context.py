@@ -1,6 +1,6 @@
 """One sequence of a llama.cpp context: decodes tokens, and keeps what successive prompts have in common.
 
-A prompt is decoded in pieces of CHUNK tokens that begin at multiples of CHUNK, and only whole pieces are kept for the
+A prompt is decoded in chunks of a fixed size that begin at multiples of it, and only whole chunks are kept for the
 next prompt. So each token is computed in the same company whether or not its prefix was kept: the numbers, and with
 them the text, do not depend on which requests came before. (Bit for bit on one machine, build and thread count.)
 """
@@ -17,8 +17,9 @@ from numpy.typing import NDArray
 from models.errors import ModelError, RuntimeUnavailable
 from models.llama_cpp import library
 
-CHUNK = 64
-"""Tokens decoded at once. On CPUs larger pieces gain under 5 %, and up to this many are decoded anew for each prompt."""
+CPU_CHUNK = 64
+"""Tokens decoded at once. Up to this many are decoded anew for each prompt; larger chunks read a prompt up to a fifth faster."""
+GPU_CHUNK = 256
 
 Logits = NDArray[np.float32]
 
@@ -31,7 +32,8 @@ class Context:
         self._vocabulary_size = vocabulary_size
         params = native.llama_context_default_params()
         params.n_ctx = length
-        params.n_batch = params.n_ubatch = CHUNK
+        self.chunk = GPU_CHUNK if native.llama_supports_gpu_offload() else CPU_CHUNK
+        params.n_batch = params.n_ubatch = self.chunk
         params.n_seq_max = 1
         params.n_threads = params.n_threads_batch = threads
         self._pointer = native.llama_init_from_model(model, params)
@@ -39,7 +41,7 @@ class Context:
             title = f"llama.cpp cannot make a context of {length} tokens: {library.recent_log()}"
             raise RuntimeUnavailable(title, "Ask for a shorter context, or close programs that use memory.")
         self._memory = native.llama_get_memory(self._pointer)
-        self._batch = native.llama_batch_init(CHUNK, 0, 1)
+        self._batch = native.llama_batch_init(self.chunk, 0, 1)
         self._held: list[int] = []
         self._kept = 0
         self.length = length
@@ -51,15 +53,15 @@ class Context:
             if ours != theirs:
                 break
             common += 1
-        self._forget_after(common // CHUNK * CHUNK)
+        self._forget_after(common // self.chunk * self.chunk)
         logits = self.extend(prompt[len(self._held) :])
-        self._kept = len(prompt) // CHUNK * CHUNK
+        self._kept = len(prompt) // self.chunk * self.chunk
         return logits
 
     def extend(self, tokens: Sequence[int]) -> Logits:
         """Add tokens after what is held; the scores of the token after them. A view, valid until the next call."""
-        for start in range(0, len(tokens), CHUNK):
-            self._decode(tokens[start : start + CHUNK])
+        for start in range(0, len(tokens), self.chunk):
+            self._decode(tokens[start : start + self.chunk])
         pointer = self._native.llama_get_logits_ith(self._pointer, -1)
         if not pointer:
             raise ModelError("llama.cpp gave no scores for the next token", library.recent_log())

