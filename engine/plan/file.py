@@ -57,7 +57,7 @@ def plan_from(data: Mapping[str, Any]) -> Plan:
     if data.get("emit") is not None:
         emit = _converted("emit", data["emit"], Emit)
     typed = tuple(_step(number, step) for number, step in enumerate(steps, 1))
-    plan = _converted("plan", fields, Plan)
+    plan: Plan = _converted("plan", fields, Plan)
     return msgspec.structs.replace(plan, steps=typed, emit=emit)
 
 

@@ -244,7 +244,7 @@ def _full_render(environment: SandboxedEnvironment, tree: nodes.Template, uses: 
     for joined in tree.find_all(nodes.Concat):
         joined.nodes = [nodes.Filter(part, "string", [], [], None, None) for part in joined.nodes]
     names = {name for name, _ in uses if name.isidentifier() and name not in _RESERVED}
-    code = environment.compile(nodes.Template(tree.body, lineno=1).set_environment(environment))
+    code = environment.compile(tree)
     template = environment.template_class.from_code(environment, code, environment.make_globals(None))
 
     def render(values: Values) -> str:
