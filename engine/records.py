@@ -7,13 +7,14 @@ wrongly typed field is refused with its place.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import Any, Literal, Protocol
+from typing import Any, Literal, Protocol, dataclass_transform
 
 import msgspec
 
 from engine.plan.steps import Plan
 
 
+@dataclass_transform(frozen_default=True, field_specifiers=(msgspec.field,))
 class Value(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
     """Base of all records: immutable, strict, small in JSON."""
 

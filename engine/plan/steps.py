@@ -7,7 +7,7 @@ earlier step put `into`. docs: README "The plan language"; semantics: compile.py
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, dataclass_transform
 
 import msgspec
 
@@ -15,6 +15,7 @@ Name = Annotated[str, msgspec.Meta(min_length=1)]
 Scalar = str | int | float | bool
 
 
+@dataclass_transform(frozen_default=True, kw_only_default=True, field_specifiers=(msgspec.field,))
 class Step(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True, tag_field="do", kw_only=True):
     """Base of all steps."""
 
@@ -270,8 +271,29 @@ class Check(Step, tag="check"):
 
 
 AnyStep = (
-    Keep | Explode | Group | Join | Sample | Get | Parse | Names | Map | Bin | Match | Slice | Options | Pick | Shuffle
-    | Spans | Each | Case | Borrow | Fit | Template | Write | Check
+    Keep
+    | Explode
+    | Group
+    | Join
+    | Sample
+    | Get
+    | Parse
+    | Names
+    | Map
+    | Bin
+    | Match
+    | Slice
+    | Options
+    | Pick
+    | Shuffle
+    | Spans
+    | Each
+    | Case
+    | Borrow
+    | Fit
+    | Template
+    | Write
+    | Check
 )
 
 
