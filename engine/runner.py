@@ -7,6 +7,7 @@ cancel and budget take effect between units, and units in flight are marked so t
 from __future__ import annotations
 
 import itertools
+import os
 import sqlite3
 import threading
 import time
@@ -56,6 +57,12 @@ class Session:
         self.roles = roles
         self.deadline = time.monotonic() + budget_seconds if budget_seconds else None
         self.step = ""
+        self.spent = False
+        """No time limit any more: the budget ended a step early with what it had, or only the export is left."""
+        self.budget_ended = False
+        self.terminated = False
+        self.parent = 0
+        """The watcher; when it is gone, so are we."""
         self._catalog: Catalog | None = None
 
     @property
@@ -73,9 +80,11 @@ class Session:
 
     def check(self) -> None:
         """Let a cancel or the end of the budget take effect."""
+        if self.terminated or (self.parent and os.getppid() != self.parent):
+            raise Cancelled("ended from outside", f"go on with: datatune resume {self.run}")
         if runs.take_command(self.connection, self.run) == "cancel":
             raise Cancelled("cancelled", f"go on with: datatune resume {self.run}")
-        if self.deadline and time.monotonic() > self.deadline:
+        if self.deadline and not self.spent and time.monotonic() > self.deadline:
             raise BudgetSpent("the time budget is spent")
 
 
@@ -321,6 +330,9 @@ class StepContext:
         try:
             for _ in loop.drive(items_, key, through, enough):
                 tell()
+        except BudgetSpent as spent:
+            self.stopped = spent.title
+            self._session.spent = self._session.budget_ended = True
         finally:
             loop.commit()
         tell()

@@ -1,0 +1,216 @@
+"""The order of the stages: expand → retrieve → rerank → for each candidate (schema → plan → execute) → export.
+
+Data sets are taken in rank order until the wanted number of examples is reached; one that fails falls through to the next with its
+reason, and what was made stays. A data set after the first is used only when its plan is about as good as the first one's,
+because fewer right examples beat more wrong ones.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from engine.config import stage_options
+from engine.errors import BadInput, Cancelled, EngineError, NothingSuitable, StageFailed, Unavailable
+from engine.records import Candidate, Candidates, ExpandedTask, Exported, Made, Part, PlanChoice, Ranking, SchemaSelection, Task
+from engine.runner import BudgetSpent, Session, run_step
+from engine.stages import STAGE_NAMES, stage
+from engine.stages.execute import Options as ExecuteOptions
+from engine.store import items, steps
+from engine.store.runs import RunSettings
+
+MOST_DATASETS = 4
+MOST_TRIED = 8
+SCORE_MARGIN = 0.1
+"""How much less than the first data set's plan a further one's may score."""
+
+
+class Ending:
+    """What a run came to."""
+
+    def __init__(self) -> None:
+        self.parts: list[Part] = []
+        self.refusals: list[str] = []
+        self.exported: Exported | None = None
+
+    @property
+    def examples(self) -> int:
+        """Made so far, or in the export once there is one."""
+        return self.exported.examples if self.exported else sum(part.take for part in self.parts)
+
+
+def run_pipeline(session: Session, task: Task, settings: RunSettings) -> Ending:
+    """All stages up to `settings.until`. Raises NothingSuitable, Cancelled and what stages raise; BudgetSpent only with nothing made."""
+    ending = Ending()
+    last = STAGE_NAMES.index(settings.until) if settings.until else len(STAGE_NAMES) - 1
+    line = _Line(session, task, settings, last)
+    steps.unlink_steps(session.connection, session.run)
+    try:
+        expanded = line.expand()
+        candidates = line.candidates(expanded)
+        if candidates is not None and last >= STAGE_NAMES.index("schema"):
+            line.examples(expanded, candidates, ending)
+    except BudgetSpent:
+        if not ending.parts:
+            raise Cancelled("the time budget was spent before any example was made", "give it more: --budget 60m; or go on: datatune resume") from None
+    if last < STAGE_NAMES.index("execute"):
+        return ending
+    if not ending.parts:
+        if session.spent:
+            raise Cancelled("the time budget was spent before any example was made", "give it more: --budget 60m; or go on: datatune resume")
+        raise NothingSuitable("no data set serves this task" + (f": {_few(ending.refusals)}" if ending.refusals else ""), _advice(settings))
+    if last >= STAGE_NAMES.index("export"):
+        session.spent = True  # what is left is quick and must not be cut short
+        ending.exported = export(session, task, settings, ending.parts, Path(settings.export_to) if settings.export_to else None)
+    return ending
+
+
+def export(session: Session, task: Task, settings: RunSettings, parts: list[Part], folder: Path | None) -> Exported:
+    """Write the training set; also what `datatune export` does for a finished run."""
+    from engine.stages.export import Given as ExportGiven
+
+    target = folder or session.locations.exports / f"{_slug(task.name)}-{session.run}"
+    executed = [part.step for part in parts]
+    prompts = items.prompts_digest(session.connection, [step.fingerprint for step in steps.steps_of_run(session.connection, session.run)])
+    used = {name: settings.options[name] for name in STAGE_NAMES if name in settings.options and name != "export"}
+    given = ExportGiven(
+        task=task,
+        parts=tuple(parts),
+        folder=str(target),
+        models=_models_used(session, executed),
+        options_used=used,
+        seed=settings.seed,
+        prompts_digest=prompts,
+        batched=False,
+    )
+    options = stage_options("export", settings.options.get("export", {}))
+    from engine.runner import StepContext
+
+    # Files are written anew each time: a step taken from the store would leave a deleted folder deleted.
+    context = StepContext(session, stage("export"), "", "", settings.seed)
+    exported: Exported = stage("export").run(given, options, context)
+    session.event("exported", f"{exported.examples:,} examples in {exported.folder}", "export", folder=exported.folder)
+    return exported
+
+
+class _Line:
+    """The stages of one run, with what they share."""
+
+    def __init__(self, session: Session, task: Task, settings: RunSettings, last: int) -> None:
+        self._session = session
+        self._task = task
+        self._settings = settings
+        self._last = last
+
+    def expand(self) -> ExpandedTask:
+        """The task in more words."""
+        from engine.stages.expand import Given
+
+        _, expanded = self._step("expand", Given(self._task))
+        made: ExpandedTask = expanded
+        return made
+
+    def candidates(self, expanded: ExpandedTask) -> tuple[Candidate, ...] | None:
+        """Data sets to try in order; None when the run ends before they are known."""
+        from engine.stages.rerank import Given as RerankGiven
+        from engine.stages.retrieve import Given as RetrieveGiven
+
+        if self._settings.dataset:
+            return (Candidate(self._settings.dataset, 1, 1.0, ("named by you",)),)
+        if self._last < STAGE_NAMES.index("retrieve"):
+            return None
+        found: Candidates
+        _, found = self._step("retrieve", RetrieveGiven(self._task, expanded, self._session.catalog.state_digest()))
+        if self._last < STAGE_NAMES.index("rerank"):
+            return None
+        ranking: Ranking
+        _, ranking = self._step("rerank", RerankGiven(self._task, found))
+        if ranking.none_fits:
+            raise NothingSuitable(f"no data set serves this task: {ranking.reason}", _advice(self._settings))
+        return ranking.candidates
+
+    def examples(self, expanded: ExpandedTask, candidates: tuple[Candidate, ...], ending: Ending) -> None:
+        """Candidate after candidate until there are enough examples."""
+        options: ExecuteOptions = stage_options("execute", self._settings.options.get("execute", {}))
+        for candidate in candidates[:MOST_TRIED]:
+            wanted = options.examples - ending.examples
+            if wanted <= 0 or len(ending.parts) >= MOST_DATASETS or self._session.spent:
+                return
+            try:
+                part = self._candidate(expanded, candidate, wanted, ending)
+            except (NothingSuitable, Unavailable, BadInput, StageFailed) as error:
+                if self._settings.dataset:
+                    raise
+                self._fall_through(candidate, error, ending)
+                continue
+            if part is not None and part.take:
+                ending.parts.append(part)
+            elif part is not None:
+                self._fall_through(candidate, NothingSuitable(_why_none(part.made)), ending)
+            if part is None or self._last < STAGE_NAMES.index("execute"):
+                return
+
+    def _candidate(self, expanded: ExpandedTask, candidate: Candidate, wanted: int, ending: Ending) -> Part | None:
+        from engine.stages.execute import Given as ExecuteGiven
+        from engine.stages.plan import Given as PlanGiven
+        from engine.stages.schema import Given as SchemaGiven
+
+        name = candidate.dataset
+        revision = self._session.catalog.revision(name)
+        schema: SchemaSelection
+        _, schema = self._step("schema", SchemaGiven(self._task, name, revision), name)
+        if self._last < STAGE_NAMES.index("plan"):
+            return None
+        choice: PlanChoice
+        _, choice = self._step("plan", PlanGiven(self._task, expanded, schema, revision, self._settings.plan), name)
+        first = ending.parts[0].choice if ending.parts else None
+        if first and choice.score < first.score - SCORE_MARGIN:
+            raise NothingSuitable(f"{name}: its plan scores {choice.score:.2f}, the first data set's {first.score:.2f}; left out")
+        if self._last < STAGE_NAMES.index("execute"):
+            return None
+        made: Made
+        step, made = self._step("execute", ExecuteGiven(self._task, expanded, choice, revision, wanted), name)
+        return Part(step, choice, made, made.examples)
+
+    def _fall_through(self, candidate: Candidate, error: EngineError, ending: Ending) -> None:
+        ending.refusals.append(error.title if candidate.dataset in error.title else f"{candidate.dataset}: {error.title}")
+        self._session.event("fell-through", ending.refusals[-1], candidate=candidate.dataset)
+
+    def _step(self, name: str, given: Any, candidate: str = "") -> tuple[str, Any]:
+        options = stage_options(name, self._settings.options.get(name, {}))
+        self._session.check()
+        return run_step(self._session, stage(name), given, options, candidate, self._settings.seed)
+
+
+def _models_used(session: Session, executed: list[str]) -> dict[str, dict[str, str]]:
+    """Role → model for every role whose model answered a call of this run."""
+    used: dict[str, dict[str, str]] = {}
+    for step in steps.steps_of_run(session.connection, session.run):
+        if items.calls_of_step(session.connection, step.fingerprint).calls == 0 and step.fingerprint not in executed:
+            continue
+        for role in stage(step.stage).roles:
+            if items.calls_of_step(session.connection, step.fingerprint).calls:
+                identity = session.roles.identity(role)
+                used[role] = {"name": identity.name, "digest": identity.digest, "runtime": identity.runtime}
+    return used
+
+
+def _why_none(made: Made) -> str:
+    worst = next(iter(made.reasons), "no rows")
+    return f"no example came of {made.units:,} units; most often {worst}"
+
+
+def _few(refusals: list[str]) -> str:
+    shown = "; ".join(refusals[:2])
+    return shown + (f"; and {len(refusals) - 2} more (datatune show RUN)" if len(refusals) > 2 else "")
+
+
+def _advice(settings: RunSettings) -> str:
+    if settings.dataset:
+        return "try another data set, a plan of your own (--plan FILE), or --set plan.mode=prose"
+    return "add data that does (datatune catalog add FOLDER), or name one: --dataset ID_OR_FOLDER"
+
+
+def _slug(name: str) -> str:
+    kept = "".join(ch if ch.isalnum() or ch in "-_" else "-" for ch in name.lower()).strip("-")
+    return kept[:40] or "task"

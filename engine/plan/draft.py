@@ -1,0 +1,150 @@
+"""A model's plan: a small closed form that a grammar can hold a model to, turned into plan steps.
+
+A small model asked for free steps writes valid ones that mean something else; here it only chooses among columns that exist and a
+few ways to reach the output. What it chose is checked and tried like any other plan.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from typing import Any, Literal
+
+import msgspec
+
+from engine.plan.steps import AnyStep, Bin, Emit, Map, Match, Options, Pick, Plan, Shuffle, Template, Write
+from engine.records import Column, Task
+
+Way = Literal["copy", "pick", "map", "after", "threshold", "write"]
+
+
+class Draft(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What the model chose."""
+
+    input: tuple[str, ...]
+    """Columns the input shows, in order."""
+    way: Way
+    column: str
+    """Column the output is read from."""
+    options: tuple[str, ...] = ()
+    """For "pick": columns that hold the options."""
+    by: Literal["index", "letter", "text"] = "index"
+    base: int = 0
+    table: dict[str, str] = {}
+    """For "map": value → label."""
+    marker: str = ""
+    """For "after": text before the output."""
+    threshold: float = 0.5
+    instruction: str = ""
+    """For "write"."""
+
+
+def draft_schema(task: Task, columns: Sequence[Column], values: dict[str, tuple[str, ...]], allow_write: bool) -> dict[str, Any]:
+    """JSON schema of the drafts that make sense: `values` are the few distinct values of columns that have few.
+
+    Names and values enter only as quoted enum members.
+    """
+    names = [column.name for column in columns]
+    shown: dict[str, Any] = {"type": "array", "items": {"enum": names}, "minItems": 1, "maxItems": min(8, len(names))}
+    column: dict[str, Any] = {"enum": names}
+    ways: list[dict[str, Any]] = [
+        _object(input=shown, way={"const": "copy"}, column=column),
+        _object(input=shown, way={"const": "after"}, column=column, marker={"type": "string", "minLength": 1, "maxLength": 20}),
+    ]
+    if task.output.kind in ("option_text", "option_letter") and len(names) > 2:
+        options = {"type": "array", "items": {"enum": names}, "minItems": 1, "maxItems": min(10, len(names))}
+        ways = [
+            _object(
+                input=shown,
+                way={"const": "pick"},
+                column=column,
+                options=options,
+                by={"enum": ["index", "letter", "text"]},
+                base={"enum": [0, 1]},
+            ),
+            ways[0],
+        ]
+    if task.output.kind == "label":
+        ways = []
+        labels = {"enum": [*task.output.labels, ""]}
+        for name, few in values.items():
+            ways.append(_object(input=shown, way={"const": "map"}, column={"const": name}, table=_object(**dict.fromkeys(few, labels))))
+        if len(task.output.labels) == 2:
+            ways.append(_object(input=shown, way={"const": "threshold"}, column=column, threshold={"type": "number"}))
+        ways = ways or [_object(input=shown, way={"const": "copy"}, column=column)]
+    if allow_write and task.output.kind == "text":
+        ways.append(
+            _object(input=shown, way={"const": "write"}, column=column, instruction={"type": "string", "minLength": 10, "maxLength": 300})
+        )
+    return {"anyOf": ways}
+
+
+def read_draft(text: str) -> Draft:
+    """A draft from an answer. Raises ValueError with what is wrong."""
+    try:
+        return msgspec.json.decode(text, type=Draft)
+    except msgspec.MsgspecError as error:
+        raise ValueError(f"not a draft: {error}") from None
+
+
+def plan_of(draft: Draft, task: Task, name: str) -> Plan:
+    """The plan a draft stands for."""
+    steps: list[AnyStep] = []
+    output = "answer"
+    parts = [column for column in draft.input if column not in draft.options]
+    if draft.way == "copy":
+        steps.append(Template(into=output, template=_show(draft.column)))
+    elif draft.way == "pick":
+        columns = draft.options if len(draft.options) > 1 else ()
+        steps.append(Options(into="choices", columns=columns, list="" if columns else draft.options[0]))
+        steps.append(Pick(options="choices", into=output, by=draft.by, value=draft.column, base=draft.base))
+        steps.append(Shuffle(options="choices"))
+    elif draft.way == "map":
+        steps.append(Map(value=draft.column, into=output, table={value: label for value, label in draft.table.items() if label}))
+    elif draft.way == "after":
+        pattern = f"{re.escape(draft.marker)}\\s*(.+)$"
+        steps.append(Match(value=draft.column, into=output, pattern=pattern, group=1, which="last"))
+    elif draft.way == "threshold":
+        low, high = task.output.labels[0], task.output.labels[1]
+        steps.append(Bin(value=draft.column, into=output, thresholds=(draft.threshold,), labels=(low, high)))
+    else:
+        steps.append(Write(instruction=draft.instruction, given=draft.input, into=(output,)))
+    text = "\n".join(_show(part) if len(parts) == 1 else f"{_heading(part)}: {_show(part)}" for part in parts)
+    if draft.way == "pick":
+        text += "\nOptions:\n" + ("{{ choices.lettered }}" if task.output.kind == "option_letter" else "{{ choices }}")
+    answer = "{{ answer.letter }}" if draft.way == "pick" and task.output.kind == "option_letter" else "{{ answer }}"
+    return Plan(
+        name=name,
+        steps=tuple(steps),
+        emit=Emit(input=text.strip(), output=answer),
+        origin="model",
+        reasons=(f"the model chose: {_told(draft)}",),
+    )
+
+
+def _told(draft: Draft) -> str:
+    return {
+        "copy": f"output copied from {draft.column}",
+        "pick": f"output picked from {', '.join(draft.options)} by {draft.by} in {draft.column}",
+        "map": f"output mapped from {draft.column}",
+        "after": f"output is what follows {draft.marker!r} in {draft.column}",
+        "threshold": f"output by whether {draft.column} reaches {draft.threshold:g}",
+        "write": "output written by a model",
+    }[draft.way]
+
+
+def _show(name: str) -> str:
+    return f"{{{{ {name} }}}}" if name.isidentifier() else f"{{{{ row[{_quoted(name)}] }}}}"
+
+
+def _quoted(name: str) -> str:
+    return '"' + name.replace("\\", "\\\\").replace('"', '\\"') + '"'
+
+
+def _heading(name: str) -> str:
+    words = re.sub(r"[_\W]+", " ", name).strip()
+    return (words[:1].upper() + words[1:]).replace("{", "").replace("}", "") or "Text"
+
+
+def _object(**properties: Any) -> dict[str, Any]:
+    return {"type": "object", "properties": properties, "required": list(properties), "additionalProperties": False}

@@ -1,0 +1,165 @@
+"""Schema: which config and splits of a data set to use, and what each column is for.
+
+Roles are read off the best plan that structure suggests, so that exactly one output (or an option and label pair) is named
+and nothing that gives it away is an input; where structure has none, the model is asked one closed question a column.
+Test splits are left out unless asked for. A role the user sets is final.
+"""
+
+from __future__ import annotations
+
+import difflib
+from typing import Annotated, Literal
+
+from msgspec import Meta
+
+from engine.errors import BadInput, NothingSuitable
+from engine.plan.check import inputs_and_outputs
+from engine.plan.sampling import sample_rows
+from engine.plan.trial import Proposal, propose
+from engine.prompts import schema as prompt
+from engine.records import Column, Row, SchemaSelection, Task, Value
+from engine.stage import Context, Stage
+from models.language import Request, Sampling
+
+Role = Literal["input", "output", "context", "irrelevant"]
+
+
+class Given(Value):
+    """What it starts from."""
+
+    task: Task
+    dataset: str
+    revision: str
+
+
+class Options(Value):
+    """Settings of schema."""
+
+    config: Annotated[str, Meta(description='Config to use; "" tries each and takes the one that fits best.')] = ""
+    splits: Annotated[tuple[str, ...], Meta(description="Splits to use; none given means all but test splits.")] = ()
+    include_test: Annotated[bool, Meta(description="Use test splits as well.")] = False
+    configs_tried: Annotated[int, Meta(description="How many configs are looked at.", ge=1, le=50)] = 6
+    sample_rows: Annotated[int, Meta(description="Rows looked at, drawn by seed over the whole split.", ge=10, le=5000)] = 300
+    roles: Annotated[dict[str, Role], Meta(description="Columns whose role you set yourself.")] = {}
+
+
+class Look(Value):
+    """One config with what structure makes of it."""
+
+    config: str
+    splits: tuple[str, ...]
+    columns: tuple[Column, ...]
+    rows: tuple[Row, ...]
+
+
+def run(given: Given, options: Options, ctx: Context) -> SchemaSelection:
+    """Look at each config, keep the one whose best plan scores highest."""
+    looks = [_look(ctx, given.dataset, config, splits, options) for config, splits in _configs(ctx, given.dataset, options)]
+    best: tuple[float, Look, Proposal] | None = None
+    refusals = []
+    for done, look in enumerate(looks, 1):
+        ctx.progress(done - 1, len(looks), "configs")
+        _check_roles(options.roles, look, given.dataset)
+        proposal = propose(given.task, look.columns, look.rows, seed=ctx.seed, embedder=ctx.embedder())
+        if not proposal.plans:
+            refusals.append(f"{look.config}: {proposal.refusal}" if len(looks) > 1 else proposal.refusal)
+        elif best is None or proposal.plans[0][1].score > best[0]:
+            best = (proposal.plans[0][1].score, look, proposal)
+    if best is None:
+        return _asked(given, options, looks[0], "; ".join(dict.fromkeys(refusals)), ctx)
+    _, look, proposal = best
+    plan = proposal.plans[0][0]
+    inputs, outputs = inputs_and_outputs(plan, look.columns)
+    roles: dict[str, Role] = {
+        column.name: "output" if column.name in outputs else "input" if column.name in inputs else "irrelevant" for column in look.columns
+    }
+    pair = tuple(column.name for column in look.columns if column.name in inputs & outputs or (column.name in outputs and len(outputs) > 1))
+    for name in inputs & outputs:
+        roles[name] = "input"
+    roles |= options.roles
+    origin: Literal["structure", "user"] = "user" if options.roles else "structure"
+    ctx.event("roles", "; ".join(f"{name}: {role}" for name, role in roles.items() if role != "irrelevant"), roles=roles)
+    reason = proposal.plans[0][1].reasons[0] if proposal.plans[0][1].reasons else "read off the columns"
+    return SchemaSelection(given.dataset, look.config, look.splits, roles, pair, origin, reason)
+
+
+def _configs(ctx: Context, dataset: str, options: Options) -> list[tuple[str, tuple[str, ...]]]:
+    configs = ctx.splits(dataset)
+    if options.config:
+        if options.config not in configs:
+            near = difflib.get_close_matches(options.config, configs, n=1)
+            raise BadInput(f"{dataset} has no config {options.config!r}", f"it has: {', '.join(near or list(configs)[:10])}")
+        configs = {options.config: configs[options.config]}
+    chosen = []
+    for config, splits in configs.items():
+        kept = _splits(splits, options)
+        if kept:
+            chosen.append((config, kept))
+    if not chosen:
+        raise NothingSuitable(
+            f"{dataset}: only test splits, which are left out by default", "use them with: --set schema.include_test=true"
+        )
+    return chosen[: options.configs_tried]
+
+
+def _splits(splits: tuple[str, ...], options: Options) -> tuple[str, ...]:
+    if options.splits:
+        return tuple(split for split in options.splits if split in splits)
+    kept = [split for split in splits if options.include_test or not split.lower().startswith("test")]
+    return tuple(sorted(kept, key=lambda split: not split.lower().startswith("train")))
+
+
+def _look(ctx: Context, dataset: str, config: str, splits: tuple[str, ...], options: Options) -> Look:
+    source = ctx.rows(dataset, config, splits[0])
+    return Look(config, splits, tuple(source.columns), tuple(sample_rows(source, options.sample_rows, ctx.seed)))
+
+
+def _check_roles(roles: dict[str, Role], look: Look, dataset: str) -> None:
+    names = [column.name for column in look.columns]
+    for name in roles:
+        if name not in names:
+            near = difflib.get_close_matches(name, names, n=1)
+            hint = f"did you mean {near[0]!r}?" if near else f"columns: {', '.join(names[:12])}"
+            raise BadInput(f"schema.roles: {dataset} has no column {name!r}", hint)
+
+
+def _asked(given: Given, options: Options, look: Look, refusal: str, ctx: Context) -> SchemaSelection:
+    """No plan from structure: the model names the output column and says of each other one whether the input needs it."""
+    names = tuple(column.name for column in look.columns)
+    requests = [
+        Request(
+            "output",
+            prompt.output_messages(given.task, look.columns, look.rows),
+            prompt.output_schema(names),
+            Sampling(seed=ctx.seed, max_tokens=60),
+        )
+    ]
+    answer = next(iter(ctx.complete("schema", requests)))
+    output = prompt.read_output(answer.text, names) if answer.finish == "stop" else ""
+    roles: dict[str, Role] = dict.fromkeys(names, "irrelevant")
+    if output:
+        asked = [
+            Request(
+                name,
+                prompt.input_messages(given.task, name, look.columns, look.rows),
+                prompt.yes_no_schema(),
+                Sampling(seed=ctx.seed, max_tokens=20),
+            )
+            for name in names
+            if name != output
+        ]
+        roles[output] = "output"
+        for done, completion in enumerate(ctx.complete("schema", asked), 1):
+            ctx.progress(done, len(asked), "columns")
+            if completion.finish == "stop" and prompt.read_yes(completion.text):
+                roles[completion.key] = "input"
+    roles |= options.roles
+    origin: Literal["model", "user"] = "user" if options.roles else "model"
+    reason = f"structure finds no plan ({refusal}); the model names the roles"
+    ctx.event("roles", "; ".join(f"{name}: {role}" for name, role in roles.items() if role != "irrelevant") or "none", roles=roles)
+    return SchemaSelection(given.dataset, look.config, look.splits, roles, (), origin, reason)
+
+
+STAGE = Stage(
+    "schema", "deciding what each column is for", 1, Given, Options, SchemaSelection, run, roles=("schema",), per_candidate=True
+)

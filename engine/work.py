@@ -1,0 +1,103 @@
+"""The engine's own process: `python -I -m engine.work RUN --home FOLDER`. Does one run and writes everything to the database.
+
+Started by engine.watch, which survives it. SIGTERM ends it between two units, as a cancel does.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import sqlite3
+import sys
+import traceback
+from collections.abc import Callable
+from pathlib import Path
+from types import FrameType
+
+from engine.errors import Busy, Cancelled, EngineError, ExitCode
+from engine.locations import Locations
+from engine.pipeline import Ending, run_pipeline
+from engine.roles import Roles
+from engine.runner import Pulse, Session
+from engine.store import runs
+from engine.store.database import open_writer, unusable
+from engine.store.lease import this_process
+
+
+def main(arguments: list[str]) -> int:
+    """Do the run named first, in the home named second. Returns the run's exit code."""
+    run_id, home = arguments
+    locations = Locations(Path(home)).ensure()
+    # Nothing here may reach out: libraries are told before they are imported.
+    os.environ.update(HF_HUB_OFFLINE="1", HF_DATASETS_OFFLINE="1", TRANSFORMERS_OFFLINE="1", HF_HUB_DISABLE_TELEMETRY="1", TOKENIZERS_PARALLELISM="false")
+    connection = open_writer(locations.database)
+    run = runs.read_run(connection, run_id)
+    if run is None:
+        print(f"no run {run_id}", file=sys.stderr)
+        return ExitCode.BAD_INPUT
+    roles = Roles(run.settings.models, locations)
+    session = Session(connection, run.id, this_process(), locations, roles, run.settings.budget_seconds)
+    session.parent = os.getppid()
+    signal.signal(signal.SIGTERM, _terminated(session))
+    pulse = Pulse(locations.database, session)
+    pulse.start()
+    try:
+        return _outcome(session, run, locations)
+    finally:
+        pulse.stop()
+        roles.close()
+
+
+def _outcome(session: Session, run: runs.Run, locations: Locations) -> int:
+    connection = session.connection
+    session.event("started", f"run {run.id}: {run.task.name}")
+    try:
+        ending = run_pipeline(session, run.task, run.settings)
+    except Cancelled as error:
+        return _finish(session, "cancelled", error.title, error.exit_code)
+    except Busy as error:
+        return _finish(session, "failed", f"{error.title}; {error.hint}", error.exit_code)
+    except EngineError as error:
+        return _finish(session, "failed", error.title, error.exit_code, hint=error.hint)
+    except sqlite3.Error as error:
+        broken = unusable(locations.database, error)
+        print(broken.title, file=sys.stderr)
+        return _finish(session, "failed", broken.title, broken.exit_code)
+    except Exception as error:
+        traceback.print_exc()
+        return _finish(session, "failed", f"unexpected {type(error).__name__}: {error}", ExitCode.CRASHED, hint=f"details: {_log(locations, run.id)}")
+    reason = _told(ending, session)
+    session.event("finished", reason, examples=ending.examples)
+    runs.finish_run(connection, run.id, "done", reason, ExitCode.DONE, ending.examples)
+    return ExitCode.DONE
+
+
+def _told(ending: Ending, session: Session) -> str:
+    where = f", in {ending.exported.folder}" if ending.exported else ""
+    early = "; the time budget ended it early" if session.budget_ended else ""
+    return f"{ending.examples:,} examples from {len(ending.parts)} data set{'s' if len(ending.parts) != 1 else ''}{where}{early}"
+
+
+def _finish(session: Session, state: runs.RunState, reason: str, code: ExitCode, hint: str = "") -> int:
+    try:
+        session.event(state, reason, hint=hint)
+        runs.finish_run(session.connection, session.run, state, reason, code)
+    except sqlite3.Error as error:
+        # The disk is full or gone: the log is the only place left, the watcher reads the exit code.
+        print(f"{reason} (not recorded: {error})", file=sys.stderr)
+    return code
+
+
+def _terminated(session: Session) -> Callable[[int, FrameType | None], None]:
+    def handle(number: int, frame: FrameType | None) -> None:
+        session.terminated = True
+
+    return handle
+
+
+def _log(locations: Locations, run: str) -> Path:
+    return locations.logs / f"{run}.log"
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
