@@ -1,1 +1,74 @@
-"""What can run on this machine: language models, embedders, trainers. Knows no data set and no screen."""
+"""What can run on this machine: language models, embedders, trainers. Knows no data set and no screen.
+
+This is the table of contents; a name's module is imported when the name is first used, so listing costs nothing.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from models.embedding import Embedder
+    from models.errors import (
+        ModelError,
+        RequestInvalid,
+        RuntimeUnavailable,
+        ServerUnavailable,
+        WeightsInvalid,
+        WeightsMissing,
+    )
+    from models.language import Completion, Identity, LanguageModel, Message, Request, Sampling
+    from models.rate import Rate, measure_rate
+    from models.registry import Spec, open_embedder, open_language_model, resolve
+    from models.training import Trainer, TrainingProgress
+    from models.weights import FoundWeights, Weights, describe, digest, find_weights
+
+_HOMES = {
+    "embedding": ("Embedder",),
+    "errors": ("ModelError", "RequestInvalid", "RuntimeUnavailable", "ServerUnavailable", "WeightsInvalid", "WeightsMissing"),
+    "language": ("Completion", "Identity", "LanguageModel", "Message", "Request", "Sampling"),
+    "rate": ("Rate", "measure_rate"),
+    "registry": ("Spec", "open_embedder", "open_language_model", "resolve"),
+    "training": ("Trainer", "TrainingProgress"),
+    "weights": ("FoundWeights", "Weights", "describe", "digest", "find_weights"),
+}
+_HOME = {name: home for home, names in _HOMES.items() for name in names}
+
+__all__ = [
+    "Embedder",
+    "ModelError",
+    "RequestInvalid",
+    "RuntimeUnavailable",
+    "ServerUnavailable",
+    "WeightsInvalid",
+    "WeightsMissing",
+    "Completion",
+    "Identity",
+    "LanguageModel",
+    "Message",
+    "Request",
+    "Sampling",
+    "Rate",
+    "measure_rate",
+    "Spec",
+    "open_embedder",
+    "open_language_model",
+    "resolve",
+    "Trainer",
+    "TrainingProgress",
+    "FoundWeights",
+    "Weights",
+    "describe",
+    "digest",
+    "find_weights",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOME:
+        raise AttributeError(f"models has no {name!r}")
+    import importlib
+
+    value = getattr(importlib.import_module(f"models.{_HOME[name]}"), name)
+    globals()[name] = value
+    return value

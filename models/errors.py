@@ -1,11 +1,11 @@
 """Errors a model runtime can raise.
 
-    ModelError
-    ├── WeightsMissing      nothing there, or not a file we can read
-    ├── WeightsInvalid      there, but not what it says it is
-    ├── RuntimeUnavailable  the runtime's package is absent, or its build cannot run here
-    ├── ServerUnavailable   a server did not answer (retryable)
-    └── RequestInvalid      a request no model could serve: too long, a schema no grammar can express
+ModelError
+├── WeightsMissing      nothing there, or not a file we can read
+├── WeightsInvalid      there, but not what it says it is
+├── RuntimeUnavailable  the runtime's package is absent, or its build cannot run here
+├── ServerUnavailable   a server did not answer (retryable)
+└── RequestInvalid      a request no model could serve: too long, a schema no grammar can express
 """
 
 from __future__ import annotations

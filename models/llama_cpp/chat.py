@@ -61,7 +61,9 @@ class Chat:
         try:
             return self._template.render([{"role": role, "content": content} for role, content in turns], **self._names)
         except TemplateFailed as error:
-            raise RequestInvalid(f"The model's chat template refuses these messages: {error}", "Let user and assistant take turns.") from error
+            raise RequestInvalid(
+                f"The model's chat template refuses these messages: {error}", "Let user and assistant take turns."
+            ) from error
 
     def _hide(self, content: str, marker: str, hidden: list[str]) -> str:
         pieces = self._vocabulary.split_markup(content)
@@ -94,7 +96,7 @@ class Chat:
         return ChatTemplate(CHATML if known else PLAIN), True
 
     def _works(self, template: ChatTemplate, with_system: bool) -> bool:
-        turns = [(message.role, message.content) for message in _TRIAL]
+        turns: list[tuple[str, str]] = [(message.role, message.content) for message in _TRIAL]
         for trial in (turns, turns[:2]):
             if not with_system:
                 trial = _system_into_user(trial)

@@ -24,7 +24,7 @@ class Constraint:
     def __init__(self, matcher: Any, vocabulary_size: int) -> None:
         self._matcher = matcher
         self._vocabulary_size = vocabulary_size
-        self._bits = np.zeros((vocabulary_size + 31) // 32, dtype=np.int32)
+        self._bits: NDArray[np.int32] = np.zeros((vocabulary_size + 31) // 32, dtype=np.int32)
 
     def allowed(self) -> NDArray[np.bool_]:
         """Which tokens may come next, shape (vocabulary,)."""
@@ -74,7 +74,7 @@ class Constrainer:
             key = json.dumps(schema)
             matcher = self._compiled.get(key)
             if matcher is None:
-                matcher = LLMatcher(self._tokenizer, LLMatcher.grammar_from_json_schema(key, overrides=LAYOUT), log_level=0)  # type: ignore[arg-type]
+                matcher = LLMatcher(self._tokenizer, LLMatcher.grammar_from_json_schema(key, overrides=LAYOUT), log_level=0)
         except (TypeError, ValueError) as error:
             raise RequestInvalid(f"The schema is not JSON: {_first_line(str(error))}", "Check the schema.") from error
         if matcher.is_error():

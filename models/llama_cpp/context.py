@@ -21,8 +21,6 @@ CPU_CHUNK = 64
 """Tokens decoded at once. Up to this many are decoded anew for each prompt; larger chunks read a prompt up to a fifth faster."""
 GPU_CHUNK = 256
 
-Logits = NDArray[np.float32]
-
 
 class Context:
     """A context with one sequence of at most `length` tokens."""
@@ -46,7 +44,7 @@ class Context:
         self._kept = 0
         self.length = length
 
-    def start(self, prompt: Sequence[int]) -> Logits:
+    def start(self, prompt: Sequence[int]) -> NDArray[np.float32]:
         """Begin anew with a prompt of at least one token; the scores of the token after it, shape (vocabulary,)."""
         common = 0
         for ours, theirs in zip(self._held[: self._kept], prompt[:-1], strict=False):
@@ -58,14 +56,17 @@ class Context:
         self._kept = len(prompt) // self.chunk * self.chunk
         return logits
 
-    def extend(self, tokens: Sequence[int]) -> Logits:
+    def extend(self, tokens: Sequence[int]) -> NDArray[np.float32]:
         """Add tokens after what is held; the scores of the token after them. A view, valid until the next call."""
         for start in range(0, len(tokens), self.chunk):
             self._decode(tokens[start : start + self.chunk])
         pointer = self._native.llama_get_logits_ith(self._pointer, -1)
         if not pointer:
             raise ModelError("llama.cpp gave no scores for the next token", library.recent_log())
-        return np.ctypeslib.as_array(ctypes.cast(pointer, ctypes.POINTER(ctypes.c_float)), shape=(self._vocabulary_size,))
+        logits: NDArray[np.float32] = np.ctypeslib.as_array(
+            ctypes.cast(pointer, ctypes.POINTER(ctypes.c_float)), shape=(self._vocabulary_size,)
+        )
+        return logits
 
     def clear(self) -> None:
         """Forget everything held."""

@@ -50,12 +50,14 @@ class LlamaCppModel:
         if not self._pointer:
             raise WeightsInvalid(f"llama.cpp cannot load {path}: {library.recent_log()}", "Its architecture may be newer than this build.")
         self._context: Context | None = None
+        self._constrainer: Constrainer | None = None
         try:
             self._vocabulary = Vocabulary(self._native, self._native.llama_model_get_vocab(self._pointer))
             source = self._native.llama_model_chat_template(self._pointer, None)
             end = int(self._native.llama_vocab_eos(self._vocabulary.pointer))
             self._chat = Chat(source.decode("utf-8", "replace") if source else "", self._vocabulary, end)
-            self._constrainer: Constrainer | None = None
+            self.template_problem = self._chat.reason
+            """Why the model's own chat template is not used; "" when it is."""
             threads = threads or library.usable_cores()
             self._context = Context(self._native, self._pointer, self._vocabulary.size, self.context_length, threads)
         except BaseException:

@@ -104,7 +104,7 @@ class _Environment(sandbox.ImmutableSandboxedEnvironment):
         owner = getattr(obj, "__self__", None)
         return self.is_safe_attribute(owner, getattr(obj, "__name__", ""), obj)
 
-    def call(self, context: Any, obj: Any, /, *args: Any, **kwargs: Any) -> Any:  # type: ignore[override]
+    def call(self, context: Any, obj: Any, /, *args: Any, **kwargs: Any) -> Any:
         self._step(1)
         if getattr(obj, "__name__", "") == "replace" and isinstance(getattr(obj, "__self__", None), str):
             return _replace(obj.__self__, *args, **kwargs)
@@ -146,7 +146,7 @@ def _insert_limits(tree: nodes.Template) -> None:
                 child[:] = [_filter(item, "text_within_limit") if isinstance(item, nodes.Concat) else item for item in child]
 
 
-def _filter(node: nodes.Expr, name: str) -> nodes.Filter:
+def _filter(node: nodes.Node, name: str) -> nodes.Filter:
     made = nodes.Filter(node, name, [], [], None, None, lineno=node.lineno)
     made.environment = node.environment
     return made

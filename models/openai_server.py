@@ -1,0 +1,270 @@
+"""Any server that speaks the OpenAI chat protocol (llama-server, vLLM, Ollama, a Ray Serve cluster), at the URL the user gave.
+
+Nothing but that URL is ever contacted: no proxies from the environment, no redirects. A key, where the server wants one,
+comes from the environment variable DATATUNE_API_KEY.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import random
+import time
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from typing import Any
+from urllib.parse import urlsplit
+
+import msgspec
+
+from models.errors import ModelError, ServerUnavailable
+from models.language import Completion, Identity, Message, Request
+
+ATTEMPTS = 5
+FIRST_PAUSE = 0.5
+LONGEST_PAUSE = 30.0
+DEFAULT_CONTEXT = 4096
+BODY_LIMIT = 16 << 20
+"""Bytes of an answer; more than that is no answer to any request made here."""
+BYTES_PER_TOKEN = 3
+
+BUSY = frozenset({429, 502, 503, 504, 529})
+REFUSED = frozenset({401, 403, 404, 405})
+
+
+class ServedModel(msgspec.Struct, frozen=True):
+    """One entry of the server's list of models; servers name their limits differently."""
+
+    id: str
+    max_model_len: int | None = None
+    context_length: int | None = None
+    meta: dict[str, Any] | None = None
+
+
+class ServedModels(msgspec.Struct, frozen=True):
+    """What /models answers."""
+
+    data: tuple[ServedModel, ...] = ()
+
+
+class Reply(msgspec.Struct, frozen=True):
+    """The message of a choice; `content` is null when the model said nothing."""
+
+    content: str | None = None
+
+
+class Choice(msgspec.Struct, frozen=True):
+    """The only choice asked for."""
+
+    message: Reply
+    finish_reason: str | None = None
+
+
+class Usage(msgspec.Struct, frozen=True):
+    """Tokens as the server counted them."""
+
+    prompt_tokens: int = 0
+    completion_tokens: int = 0
+
+
+class Answer(msgspec.Struct, frozen=True):
+    """What /chat/completions answers."""
+
+    choices: tuple[Choice, ...]
+    usage: Usage | None = None
+
+
+class OpenAIServer:
+    """A LanguageModel behind a URL, with several requests under way at once."""
+
+    def __init__(
+        self,
+        url: str,
+        *,
+        model: str = "",
+        context_length: int | None = None,
+        concurrency: int = 4,
+        timeout: float = 300.0,
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> None:
+        """Ask the server which models it has. `timeout` in seconds for each attempt; ServerUnavailable when it does not answer."""
+        import httpx
+
+        self._url = url.rstrip("/") if urlsplit(url).path.strip("/") else url.rstrip("/") + "/v1"
+        self._sleep = sleep
+        self._concurrency = max(1, concurrency)
+        key = os.environ.get("DATATUNE_API_KEY", "")
+        self._client = httpx.Client(
+            timeout=httpx.Timeout(timeout, connect=10.0),
+            limits=httpx.Limits(max_connections=self._concurrency),
+            headers={"Authorization": f"Bearer {key}"} if key else {},
+            trust_env=False,
+            follow_redirects=False,
+        )
+        try:
+            served = self._served(model)
+        except BaseException:
+            self.close()
+            raise
+        self._model = served.id
+        meta = served.meta or {}
+        told = served.max_model_len or served.context_length or meta.get("n_ctx")
+        self.context_length = min(told, context_length or told) if isinstance(told, int) and told > 0 else context_length or DEFAULT_CONTEXT
+        # The server tells no checksum of its weights; what it says about the model stands for it.
+        digest = hashlib.sha256(msgspec.json.encode([served.id, {k: v for k, v in sorted(meta.items()) if k.startswith("n_")}]))
+        self.identity = Identity(served.id, digest.hexdigest(), f"OpenAI-compatible server at {self._url}")
+
+    def render(self, messages: tuple[Message, ...]) -> str:
+        """Role and content of each message: the server applies the chat template, unseen."""
+        return "\n\n".join(f"[{message.role}]\n{message.content}" for message in messages)
+
+    def count_tokens(self, text: str) -> int:
+        """A cautious estimate, one token for three bytes: the protocol has no way to ask."""
+        return -(-len(text.encode("utf-8", "surrogatepass")) // BYTES_PER_TOKEN)
+
+    def complete_many(self, requests: Iterable[Request]) -> Iterator[Completion]:
+        """Keep a few requests under way, pull the next when one ends, yield each as it ends.
+
+        ServerUnavailable ends it when the server is gone or refuses altogether; what was yielded before stays valid.
+        """
+        pending: set[Future[Completion]] = set()
+        source = iter(requests)
+        more = True
+        pool = ThreadPoolExecutor(self._concurrency, thread_name_prefix="openai")
+        try:
+            while more or pending:
+                while more and len(pending) < self._concurrency:
+                    request = next(source, None)
+                    if request is None:
+                        more = False
+                    else:
+                        pending.add(pool.submit(self._complete, request))
+                if pending:
+                    done, pending = wait(pending, return_when=FIRST_COMPLETED)
+                    for future in done:
+                        yield future.result()
+        finally:
+            for future in pending:
+                future.cancel()
+            pool.shutdown(wait=True, cancel_futures=True)
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._client.close()
+
+    def _complete(self, request: Request) -> Completion:
+        sampling = request.sampling
+        body: dict[str, Any] = {
+            "model": self._model,
+            "messages": [{"role": message.role, "content": message.content} for message in request.messages],
+            "temperature": sampling.temperature,
+            "top_p": sampling.top_p,
+            "seed": sampling.seed,
+            "max_tokens": sampling.max_tokens,
+        }
+        if sampling.min_p > 0:
+            body["min_p"] = sampling.min_p
+        if request.schema is not None:
+            body["response_format"] = {"type": "json_schema", "json_schema": {"name": "answer", "schema": request.schema, "strict": True}}
+        started = time.perf_counter()
+        status, data = self._fetch("POST", "/chat/completions", body)
+        seconds = time.perf_counter() - started
+        if status != 200:
+            return Completion(request.key, "", "error", seconds=seconds, error=f"The server answered {status}: {_reason(data)}")
+        try:
+            answer = msgspec.json.decode(data, type=Answer)
+            choice = answer.choices[0]
+        except (msgspec.DecodeError, IndexError) as error:
+            return Completion(request.key, "", "error", seconds=seconds, error=f"The server's answer cannot be read: {error}")
+        usage = answer.usage or Usage()
+        text = choice.message.content or ""
+        counts = (usage.prompt_tokens, usage.completion_tokens, seconds)
+        if choice.finish_reason == "length":
+            return Completion(request.key, text, "length", *counts)
+        if choice.finish_reason not in ("stop", "eos", None):
+            return Completion(request.key, text, "error", *counts, error=f"The server ended the answer with {choice.finish_reason!r}")
+        if request.schema is not None and not _is_json(text):
+            return Completion(request.key, text, "error", *counts, error="The server ignored the schema: its answer is not JSON")
+        return Completion(request.key, text, "stop", *counts)
+
+    def _served(self, model: str) -> ServedModel:
+        status, data = self._fetch("GET", "/models", None)
+        if status != 200:
+            raise ServerUnavailable(f"{self._url} answered {status} when asked for its models: {_reason(data)}", "Check the URL.")
+        try:
+            models = msgspec.json.decode(data, type=ServedModels).data
+        except msgspec.DecodeError as error:
+            raise ServerUnavailable(f"{self._url} is no OpenAI-compatible server", "The URL usually ends in /v1.") from error
+        names = ", ".join(served.id for served in models[:10]) or "none"
+        if model:
+            for served in models:
+                if served.id == model:
+                    return served
+            raise ModelError(f"{self._url} has no model {model!r}", f"It has: {names}")
+        if len(models) != 1:
+            raise ModelError(f"{self._url} has {len(models)} models", f"Name one after #, as in openai:{self._url}#NAME. It has: {names}")
+        return models[0]
+
+    def _fetch(self, method: str, path: str, body: dict[str, Any] | None) -> tuple[int, bytes]:
+        """Status and body, after bounded tries; ServerUnavailable when the server is gone, overloaded for good or shut to us."""
+        import httpx
+
+        status, data, problem = 0, b"", ""
+        for attempt in range(ATTEMPTS):
+            pause = min(LONGEST_PAUSE, FIRST_PAUSE * 2**attempt) * random.uniform(0.8, 1.2)
+            try:
+                with self._client.stream(method, self._url + path, json=body) as response:
+                    data = _bounded(response.iter_bytes())
+                    status = response.status_code
+                    pause = _asked_pause(response.headers.get("retry-after", ""), pause)
+                problem = f"it answered {status}: {_reason(data)}"
+            except httpx.HTTPError as error:
+                status, problem = 0, str(error) or type(error).__name__
+            except httpx.InvalidURL as error:
+                raise ServerUnavailable(f"{self._url} is no usable URL: {error}", "Write it as http://host:port/v1.") from error
+            if status in REFUSED:
+                hint = "Set DATATUNE_API_KEY." if status in (401, 403) else "Check the URL; it usually ends in /v1."
+                raise ServerUnavailable(f"{self._url} refused: {problem}", hint)
+            if status and status not in BUSY and status < 500:
+                return status, data
+            if attempt + 1 < ATTEMPTS:
+                self._sleep(pause)
+        if status and status not in BUSY:
+            return status, data
+        raise ServerUnavailable(f"{self._url} does not answer after {ATTEMPTS} tries: {problem}", "Start the server, then resume the run.")
+
+
+def _bounded(chunks: Iterable[bytes]) -> bytes:
+    data = bytearray()
+    for chunk in chunks:
+        data += chunk
+        if len(data) > BODY_LIMIT:
+            raise ServerUnavailable(f"The server sent more than {BODY_LIMIT >> 20} MiB for one answer", "Check that it is a model server.")
+    return bytes(data)
+
+
+def _asked_pause(header: str, default: float) -> float:
+    try:
+        return min(LONGEST_PAUSE, max(0.0, float(header)))
+    except ValueError:
+        return default
+
+
+def _reason(data: bytes) -> str:
+    """The server's own words, one line of at most 300 characters."""
+    try:
+        decoded = json.loads(data)
+        error = decoded.get("error", decoded) if isinstance(decoded, dict) else decoded
+        text = str(error.get("message", error)) if isinstance(error, dict) else str(error)
+    except ValueError:
+        text = data[:300].decode("utf-8", "replace")
+    return "".join(c if c.isprintable() else " " for c in text[:300]).strip()
+
+
+def _is_json(text: str) -> bool:
+    try:
+        json.loads(text)
+    except ValueError:
+        return False
+    return True
