@@ -30,6 +30,8 @@ CONSTRAINTS = ROOT / "constraints.txt"
 HEARTBEAT_SECONDS = 20
 PROBE_SECONDS = 300
 AMX_FLAGS = ("-mno-amx-tile", "-mno-amx-int8", "-mno-amx-bf16")
+NATIVE_CRASHES = frozenset({signal.SIGSEGV, signal.SIGILL, signal.SIGBUS, signal.SIGFPE, signal.SIGABRT})
+"""Signals a build that does not suit the processor dies of; a kill for want of memory is none of them."""
 COMPILER_HINT = "Install them: `apt install build-essential python3-dev`, `dnf install gcc-c++ python3-devel` or `xcode-select --install`."
 
 
@@ -264,20 +266,12 @@ def decode_once() -> str:
         raise SetupFailed(f"llama.cpp had not decoded 10 tokens after {PROBE_SECONDS} s.", f"By hand: {shlex.join(command)}") from error
     with LOG.open("a") as log:
         log.write(f"\n$ {shlex.join(command)}\n{done.stdout}{done.stderr}")
-    if done.returncode < 0:
-        return signal_name(-done.returncode)
+    if -done.returncode in NATIVE_CRASHES:
+        return signal.Signals(-done.returncode).name
     if done.returncode != 0:
-        last = (done.stderr.strip() or done.stdout.strip() or "no word of why").splitlines()[-1]
+        last = (done.stderr.strip() or done.stdout.strip() or f"it ended with code {done.returncode}").splitlines()[-1]
         raise SetupFailed(f"llama.cpp did not decode: {last}", f"The whole log: {LOG}")
     return ""
-
-
-def signal_name(number: int) -> str:
-    """SIGSEGV rather than 11."""
-    try:
-        return signal.Signals(number).name
-    except ValueError:
-        return f"signal {number}"
 
 
 def smollm2() -> str:

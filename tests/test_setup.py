@@ -18,7 +18,7 @@ FAKE_PYTHON = """#!/bin/sh
 echo "$@" >> "{calls}"
 [ -n "$CMAKE_ARGS" ] && echo "CMAKE_ARGS=$CMAKE_ARGS" >> "{calls}"
 case "$*" in
-  *probe*) [ -e "{good}" ] && exit 0; kill -SEGV $$ ;;
+  *probe*) [ -e "{good}" ] && exit 0; kill -{signal} $$ ;;
   *--no-cache-dir*) touch "{cured}" ;;
   *find_spec*) echo /somewhere/model.gguf ;;
   *m.version*) cat "{version}" 2>/dev/null ;;
@@ -47,11 +47,13 @@ class Machine:
         monkeypatch.delenv("CMAKE_ARGS", raising=False)
         monkeypatch.setattr("platform.machine", lambda: "x86_64")
 
-    def builds(self, kind: str) -> None:
+    def builds(self, kind: str, signal: str = "SEGV") -> None:
         """ "good" decodes at once, "curable" after one build from scratch, "hopeless" never."""
         paths = {"good": ("cc", "other"), "curable": ("cured", "cured"), "hopeless": ("never", "other")}[kind]
         good, cured = (self.folder / path for path in paths)
-        self.python.write_text(FAKE_PYTHON.format(calls=self.calls_file, good=good, cured=cured, version=self.folder / "version"))
+        self.python.write_text(
+            FAKE_PYTHON.format(calls=self.calls_file, good=good, cured=cured, version=self.folder / "version", signal=signal)
+        )
         self.python.chmod(0o755)
 
     def calls(self, words: str = "") -> list[str]:
@@ -131,6 +133,13 @@ def test_a_build_that_dies_twice_is_an_error_with_a_way_out(machine: Machine, ca
     assert "SIGSEGV" in told
     assert "GGML_NATIVE=OFF" in told
     assert not (machine.folder / "stamp").exists()
+
+
+def test_a_probe_killed_from_outside_says_nothing_about_the_build(machine: Machine, capsys: pytest.CaptureFixture[str]) -> None:
+    machine.builds("curable", signal="KILL")
+    assert machine.install.main([]) == 1
+    assert machine.calls("--no-cache-dir") == []
+    assert "code -9" in capsys.readouterr().err
 
 
 def test_a_build_that_works_is_never_compiled_again(machine: Machine) -> None:
