@@ -18,7 +18,7 @@ def start_engine(run: Run, locations: Locations) -> subprocess.Popen[bytes]:
     if run.owner and run.owner.alive():
         raise Busy(f"run {run.id} is already at work in process {run.owner.pid}", f"follow it: datatune show {run.id}; or stop it: datatune cancel {run.id}")
     return subprocess.Popen(
-        [sys.executable, "-I", "-m", "engine.watch", run.id, str(locations.home)],
+        [sys.executable, "-I", "-m", "engine.watch", run.id],
         stdin=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL,
         stderr=(locations.logs / f"{run.id}.log").open("ab"),

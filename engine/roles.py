@@ -36,18 +36,12 @@ class Roles:
             from models.registry import open_language_model
 
             with translated(f"role {role}, model {spec}"):
-                self._open[spec] = open_language_model(spec, folders=(self._locations.weights,), cache=self._locations.cache)
+                self._open[spec] = open_language_model(spec, folders=self._locations.weight_folders, digests=self._locations.cache)
         return self._open[spec]
 
     def identity(self, role: str) -> Identity:
-        """Which model the role has, without loading its weights where that can be told from the file."""
-        from models.registry import identify_language_model
-
-        spec = self.spec(role)
-        if spec in self._open:
-            return self._open[spec].identity
-        with translated(f"role {role}, model {spec}"):
-            return identify_language_model(spec, folders=(self._locations.weights,), cache=self._locations.cache)
+        """Which model the role has."""
+        return self.model(role).identity
 
     def embedder(self) -> Embedder:
         """The embedder, loaded on first use. Raises Unavailable or BadInput."""
@@ -55,7 +49,7 @@ class Roles:
             from models.registry import open_embedder
 
             with translated(f"embedder {self.spec('embed')}"):
-                self._embedder = open_embedder(self.spec("embed"))
+                self._embedder = open_embedder(self.spec("embed"), digests=self._locations.cache)
         return self._embedder
 
     def close(self) -> None:

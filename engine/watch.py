@@ -1,4 +1,4 @@
-"""Watches over an engine: `python -I -m engine.watch RUN --home FOLDER`. Owns the run, starts engine.work, records what it died of.
+"""Watches over an engine: `python -I -m engine.watch RUN`. Owns the run, starts engine.work, records what it died of.
 
 A native crash (SIGSEGV, ABRT, BUS, ILL, FPE) blames the units that were in flight and the engine is started again, which
 runs them singly; any other death blames none and leaves the run to be resumed.
@@ -10,10 +10,9 @@ import signal
 import sqlite3
 import subprocess
 import sys
-from pathlib import Path
 
 from engine.errors import ExitCode
-from engine.locations import Locations
+from engine.locations import locate
 from engine.store import events, items, runs
 from engine.store.database import open_writer
 from engine.store.lease import this_process
@@ -26,8 +25,8 @@ MOST_IDLE_CRASHES = 2
 
 def main(arguments: list[str]) -> int:
     """Watch one run to its end. Returns its exit code."""
-    run_id, home = arguments
-    locations = Locations(Path(home)).ensure()
+    (run_id,) = arguments
+    locations = locate().ensure()
     connection = open_writer(locations.database)
     holder = runs.claim_run(connection, run_id, this_process())
     if holder:
@@ -38,7 +37,7 @@ def main(arguments: list[str]) -> int:
     crashes = idle = 0
     with (locations.logs / f"{run_id}.log").open("ab") as log:
         while True:
-            code = _engine(run_id, home, log.fileno())
+            code = _engine(run_id, log.fileno())
             if code >= 0:
                 return _ended(connection, run_id, code)
             died = signal.Signals(-code)
@@ -61,8 +60,8 @@ def main(arguments: list[str]) -> int:
                 return ExitCode.STAGE_FAILED
 
 
-def _engine(run_id: str, home: str, log: int) -> int:
-    command = [sys.executable, "-I", "-m", "engine.work", run_id, home]
+def _engine(run_id: str, log: int) -> int:
+    command = [sys.executable, "-I", "-m", "engine.work", run_id]
     child = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
     signal.signal(signal.SIGTERM, lambda number, frame: child.terminate())
     return child.wait()

@@ -1,4 +1,4 @@
-"""The engine's own process: `python -I -m engine.work RUN --home FOLDER`. Does one run and writes everything to the database.
+"""The engine's own process: `python -I -m engine.work RUN`. Does one run and writes everything to the database.
 
 Started by engine.watch, which survives it. SIGTERM ends it between two units, as a cancel does.
 """
@@ -15,7 +15,7 @@ from pathlib import Path
 from types import FrameType
 
 from engine.errors import Busy, Cancelled, EngineError, ExitCode
-from engine.locations import Locations
+from engine.locations import Locations, locate
 from engine.pipeline import Ending, run_pipeline
 from engine.roles import Roles
 from engine.runner import Pulse, Session
@@ -25,9 +25,9 @@ from engine.store.lease import this_process
 
 
 def main(arguments: list[str]) -> int:
-    """Do the run named first, in the home named second. Returns the run's exit code."""
-    run_id, home = arguments
-    locations = Locations(Path(home)).ensure()
+    """Do the run named. Returns its exit code."""
+    (run_id,) = arguments
+    locations = locate().ensure()
     # Nothing here may reach out: libraries are told before they are imported.
     os.environ.update(HF_HUB_OFFLINE="1", HF_DATASETS_OFFLINE="1", TRANSFORMERS_OFFLINE="1", HF_HUB_DISABLE_TELEMETRY="1", TOKENIZERS_PARALLELISM="false")
     connection = open_writer(locations.database)

@@ -1,0 +1,100 @@
+"""Commands about models: models list, add, verify."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from engine.cli.output import json_option, put, table
+from engine.errors import BadInput, ExitCode
+
+if TYPE_CHECKING:
+    from models.weights import FoundWeights
+
+
+@click.group()
+def models() -> None:
+    """List, add and verify local weights (GGUF files)."""
+
+
+@models.command("list")
+@json_option
+def list_(as_json: bool) -> int:
+    """List weights on this machine with size, context and the memory they need."""
+    found = _found()
+    rows = []
+    for one in found:
+        if one.weights is None:
+            rows.append((one.spec, "-", "-", "-", "-", f"unusable: {one.problem}"))
+        else:
+            w = one.weights
+            need = w.needs_bytes(min(w.context_length, 4096))
+            rows.append((one.spec, f"{w.size / 1e9:.2f} GB", w.quantisation, f"{w.context_length:,}", f"{need / 1e9:.1f} GB", w.name or w.architecture))
+    put(found, as_json, lambda: table(("SPEC", "SIZE", "QUANTISATION", "CONTEXT", "MEMORY AT 4K", "NAME"), rows, widest=70) if rows else "none found; add one: datatune models add FILE.gguf")
+    return ExitCode.DONE
+
+
+@models.command()
+@click.argument("file", type=click.Path(path_type=Path))
+@click.option("--copy", is_flag=True, help="Copy the file instead of linking to it.")
+@json_option
+def add(file: Path, copy: bool, as_json: bool) -> int:
+    """Make a GGUF file known by its name, so that `--model NAME` finds it."""
+    from engine.locations import locate
+    from models.weights import describe
+
+    described = describe(file.expanduser())
+    target = locate().ensure().weights / file.name
+    if target.exists() or target.is_symlink():
+        if target.resolve() != file.expanduser().resolve():
+            raise BadInput(f"{file.name} is taken by another file: {target}", "rename yours, or remove that one")
+    elif copy:
+        partial = target.with_suffix(".partial")
+        shutil.copyfile(file.expanduser(), partial)
+        partial.replace(target)
+    else:
+        target.symlink_to(file.expanduser().resolve())
+    put({"spec": target.stem, "path": str(target), "weights": described}, as_json, lambda: f"{target.stem} is known; use it: --model {target.stem}")
+    return ExitCode.DONE
+
+
+@models.command()
+@click.argument("spec")
+@click.option("--sha256", default="", help="What the file's SHA-256 should be.")
+@json_option
+def verify(spec: str, sha256: str, as_json: bool) -> int:
+    """Check a model's file: header, completeness, SHA-256."""
+    from engine.locations import locate
+    from models.registry import resolve
+    from models.weights import describe, digest
+
+    locations = locate().ensure()
+    resolved = resolve(spec, locations.weight_folders)
+    if resolved.kind != "llama_cpp":
+        raise BadInput(f"{spec} is not a file", "verify checks GGUF files")
+    described = describe(Path(resolved.target))
+    actual = digest(Path(resolved.target), locations.cache)
+    same = not sha256 or actual == sha256.lower()
+    value: dict[str, Any] = {"spec": spec, "path": resolved.target, "sha256": actual, "as_expected": same if sha256 else None, "weights": described}
+    verdict = "" if not sha256 else " as expected" if same else f", which differs from {sha256}"
+    put(value, as_json, lambda: f"{resolved.target}\nwhole GGUF file: {described.architecture}, {described.quantisation}\nSHA-256 {actual}{verdict}")
+    return ExitCode.DONE if same else ExitCode.UNAVAILABLE
+
+
+def _found() -> list[FoundWeights]:
+    from engine.locations import locate
+    from models.errors import ModelError
+    from models.registry import resolve
+    from models.weights import find_weights
+
+    files: list[Path] = []
+    try:
+        files.append(Path(resolve("smollm2").target))
+    except ModelError:
+        pass  # the starter weights are an extra
+    found = find_weights([*locate().weight_folders])
+    starter = find_weights([file.parent for file in files])
+    return [*starter, *found]

@@ -1,0 +1,82 @@
+"""How commands speak: data on stdout, as text for people or JSON for programs; diagnostics on stderr, in a line or two."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, TypeVar
+
+import click
+
+from engine.errors import ExitCode
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+def json_option(command: F) -> F:
+    """`--json` for a command."""
+    return click.option("--json", "as_json", is_flag=True, help="Print JSON for programs instead of text.")(command)
+
+
+def put(value: Any, as_json: bool, text: Callable[[], str]) -> None:
+    """A command's result: `value` as one JSON document, or what `text` makes of it."""
+    click.echo(to_json(value) if as_json else clean(text()))
+
+
+def to_json(value: Any) -> str:
+    """One line of JSON, Structs included."""
+    import msgspec
+
+    return json.dumps(msgspec.to_builtins(value), ensure_ascii=False, default=str)
+
+
+def complain(title: str, hint: str) -> None:
+    """One line of what is wrong, at most two of what to do."""
+    click.echo(f"datatune: {clean(title).replace(chr(10), ' ')}", err=True)
+    for line in clean(hint).splitlines()[:2]:
+        click.echo(f"  {line}", err=True)
+
+
+def note(text: str) -> None:
+    """A line of progress on stderr."""
+    click.echo(clean(text), err=True)
+
+
+def fail_as_json(given: Sequence[str], title: str, hint: str, code: int) -> int:
+    """Report an error on stderr, and on stdout as well where JSON was asked for."""
+    complain(title, hint)
+    if "--json" in given:
+        document: dict[str, Any] = {"error": title, "hint": hint, "exit_code": int(code)}
+        if given and given[0] in ("run", "demo", "resume"):
+            document = {"run": None, "state": "refused", "examples": 0, "reason": title, "hint": hint}
+        click.echo(to_json(document))
+    return ExitCode(code)
+
+
+def clean(text: str) -> str:
+    """Text safe for a terminal: no control characters but newline and tab."""
+    return "".join(ch for ch in text if ch in "\n\t" or (ch.isprintable() or ch == " "))
+
+
+def table(head: Sequence[str], rows: Iterable[Sequence[Any]], widest: int = 60) -> str:
+    """Columns padded to their widest cell; cells cut at `widest`."""
+    from rich.cells import cell_len
+
+    cells = [[_cut(" ".join(clean(str(cell)).split()), widest) for cell in row] for row in rows]
+    widths = [max(cell_len(row[i]) for row in [list(head), *cells]) for i in range(len(head))]
+    lines = []
+    for row in [list(head), *cells]:
+        lines.append("  ".join(cell + " " * (width - cell_len(cell)) for cell, width in zip(row, widths, strict=True)).rstrip())
+    return "\n".join(lines)
+
+
+def bar(label: str) -> Callable[[int, int | None, str], None]:
+    """A function that shows progress on stderr: a bar with rate and time left on a terminal, a line now and then when piped."""
+    from engine.cli.progress import Meter
+
+    return Meter(label, sys.stderr.isatty()).show
+
+
+def _cut(text: str, limit: int) -> str:
+    return text if len(text) <= limit else text[: limit - 1] + "…"

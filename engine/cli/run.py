@@ -1,0 +1,295 @@
+"""Commands that make training sets: demo, run, resume, cancel, export."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from engine.cli.output import clean, complain, json_option, note, put, to_json
+from engine.errors import BadInput, Busy, ExitCode
+
+if TYPE_CHECKING:
+    from engine.config import TaskFile
+    from engine.locations import Locations
+    from engine.store.runs import Run, RunSettings
+
+DEMO_TASK = "cause-effect"
+DEMO_EXAMPLES = 100
+
+
+def run_options(command: Any) -> Any:
+    """What run and resume share."""
+    command = click.option("--detach", is_flag=True, help="Start it and return at once; follow it with `datatune show RUN`.")(command)
+    return json_option(command)
+
+
+@click.command()
+@click.argument("task", type=click.Path(path_type=Path))
+@click.option("--dataset", default="", metavar="ID_OR_FOLDER", help="Use this data set instead of finding one; a folder need not be catalogued.")
+@click.option("--plan", "plan_file", type=click.Path(path_type=Path), help="Apply this plan file instead of searching for one; needs --dataset.")
+@click.option("--until", default="", metavar="STAGE", help="Stop after this stage: expand retrieve rerank schema plan execute export.")
+@click.option("--set", "settings", multiple=True, metavar="STAGE.OPTION=VALUE", help="Set a stage's option; see `datatune options`.")
+@click.option("--model", "models", multiple=True, metavar="[ROLE=]SPEC", help="Model for a role, or for all: a .gguf path, smollm2, openai:URL.")
+@click.option("--seed", default=0, show_default=True, help="Decides which rows are drawn and how ties fall.")
+@click.option("--budget", default="", metavar="TIME", help="End in this time with what there is: 90s, 30m, 2h.")
+@click.option("--to", "to", type=click.Path(path_type=Path), help="Folder for the export instead of one under DATATUNE_HOME.")
+@run_options
+def run(
+    task: Path,
+    dataset: str,
+    plan_file: Path | None,
+    until: str,
+    settings: tuple[str, ...],
+    models: tuple[str, ...],
+    seed: int,
+    budget: str,
+    to: Path | None,
+    detach: bool,
+    as_json: bool,
+) -> int:
+    """Make a training set for TASK, a TOML file.
+
+    Finds data sets in the catalog that fit, plans how their rows become examples, executes the plan and exports the result.
+    What is done stays done: `datatune resume RUN` goes on after a stop of any kind.
+    """
+    from engine.config import read_task
+
+    file = read_task(task)
+    made = _settings(file, task.parent, dataset, plan_file, until, settings, models, seed, budget, to)
+    return _start(file, made, detach, as_json)
+
+
+@click.command()
+@click.option("--show-task", is_flag=True, help="Print the demo's task file, a start for your own, and do nothing else.")
+@run_options
+def demo(show_task: bool, detach: bool, as_json: bool) -> int:
+    """Try the whole path on the data and the small model that come with DataTune."""
+    from engine.catalog import starter_folders, starter_tasks
+    from engine.config import read_task
+    from engine.locations import locate
+
+    task = next(path for path in starter_tasks() if path.stem == DEMO_TASK)
+    if show_task:
+        click.echo(task.read_text(encoding="utf-8"), nl=False)
+        return ExitCode.DONE
+    locations = locate().ensure()
+    _add_starter(locations, starter_folders())
+    file = read_task(task)
+    settings = _settings(file, task.parent, "", None, "", (f"execute.examples={DEMO_EXAMPLES}",), (), 0, "", None)
+    return _start(file, settings, detach, as_json, examples_shown=5)
+
+
+@click.command()
+@click.argument("run_id", metavar="RUN")
+@click.option("--budget", default="", metavar="TIME", help="End in this time with what there is: 90s, 30m, 2h.")
+@run_options
+def resume(run_id: str, budget: str, detach: bool, as_json: bool) -> int:
+    """Go on with a run that was stopped, cancelled or failed; what it finished is not done again."""
+    import msgspec
+
+    from engine.locations import locate
+    from engine.store.database import open_writer
+
+    locations = locate().ensure()
+    connection = open_writer(locations.database)
+    found = find_run(connection, run_id)
+    if budget:
+        changed = msgspec.structs.replace(found.settings, budget_seconds=seconds(budget))
+        connection.execute("UPDATE runs SET settings = ? WHERE id = ?", (msgspec.json.encode(changed).decode(), found.id))
+    return _drive(found.id, locations, detach, as_json, 0)
+
+
+@click.command()
+@click.argument("run_id", metavar="RUN")
+@json_option
+def cancel(run_id: str, as_json: bool) -> int:
+    """Ask a run to stop after the unit it is at; what it made stays."""
+    from engine.locations import locate
+    from engine.store import runs
+    from engine.store.database import open_writer
+
+    locations = locate()
+    connection = open_writer(locations.database)
+    found = find_run(connection, run_id)
+    if found.state != "running":
+        raise BadInput(f"run {found.id} is not at work; it is {found.state}", "see: datatune runs")
+    runs.send_command(connection, found.id, "cancel")
+    put({"run": found.id, "state": "cancelling"}, as_json, lambda: f"run {found.id} will stop after the unit it is at")
+    return ExitCode.DONE
+
+
+@click.command()
+@click.argument("run_id", metavar="RUN")
+@click.option("--to", "folder", required=True, type=click.Path(path_type=Path), help="Folder to write; new, empty or an earlier export.")
+@json_option
+def export(run_id: str, folder: Path, as_json: bool) -> int:
+    """Write a run's examples as JSONL, Parquet, chat messages, Alpaca and prompt/completion files with a data card."""
+    from engine.export_run import export_run
+    from engine.locations import locate
+    from engine.store.database import open_writer
+
+    locations = locate().ensure()
+    connection = open_writer(locations.database)
+    exported = export_run(connection, find_run(connection, run_id), locations, folder.absolute())
+    put(exported, as_json, lambda: f"{exported.examples:,} examples in {exported.folder}")
+    return ExitCode.DONE
+
+
+def find_run(connection: Any, run_id: str) -> Run:
+    """The run a person means. Raises BadInput."""
+    from engine.store.runs import list_runs, read_run
+
+    found = read_run(connection, run_id)
+    if found is None:
+        known = [one.id for one in list_runs(connection)[:5]]
+        raise BadInput(f"no run {run_id!r}", f"the latest: {', '.join(known)}" if known else "there are none yet: datatune demo")
+    return found
+
+
+def seconds(text: str) -> float:
+    """A time such as 90s, 30m, 2h, in seconds. Raises BadInput."""
+    units = {"s": 1, "m": 60, "h": 3600}
+    number, unit = (text[:-1], text[-1:]) if text[-1:] in units else (text, "m")
+    try:
+        value = float(number) * units[unit]
+    except ValueError:
+        value = 0
+    if not 0 < value < 1e9:
+        raise BadInput(f"--budget {text}: not a time", "write 90s, 30m or 2h")
+    return value
+
+
+def _settings(
+    file: TaskFile,
+    base: Path,
+    dataset: str,
+    plan_file: Path | None,
+    until: str,
+    given: tuple[str, ...],
+    models: tuple[str, ...],
+    seed: int,
+    budget: str,
+    to: Path | None,
+) -> RunSettings:
+    """Everything the command line and the task file say, checked before a run is made. Raises BadInput."""
+    import difflib
+
+    from engine.config import ROLES, check_role, parse_setting, stage_options
+    from engine.roles import absolute_spec
+    from engine.stages import STAGE_NAMES
+    from engine.store.runs import RunSettings
+
+    if until and until not in STAGE_NAMES:
+        near = difflib.get_close_matches(until, STAGE_NAMES, n=1)
+        raise BadInput(f"--until {until}: no such stage" + (f"; did you mean {near[0]!r}?" if near else ""), f"stages: {', '.join(STAGE_NAMES)}")
+    if plan_file and not dataset:
+        raise BadInput("--plan needs --dataset", "a plan names the columns of one data set; say which")
+    specs = {role: absolute_spec(spec, base) for role, spec in file.models.items()}
+    for text in models:
+        role, equals, spec = text.partition("=")
+        if not equals or role not in ROLES and ("/" in role or ":" in role):
+            role, spec = "default", text
+        check_role(role, "--model")
+        specs[role] = absolute_spec(spec, Path.cwd())
+    options: dict[str, dict[str, Any]] = {stage: dict(values) for stage, values in file.options.items()}
+    for text in given:
+        stage, option, value = parse_setting(text)
+        options.setdefault(stage, {})[option] = value
+    for stage, values in options.items():
+        stage_options(stage, values)
+    return RunSettings(
+        models=specs,
+        options=options,
+        dataset=_dataset(dataset),
+        plan=_plan_text(plan_file) if plan_file else "",
+        until=until,
+        seed=seed,
+        budget_seconds=seconds(budget) if budget else 0,
+        export_to=str(to.absolute()) if to else "",
+    )
+
+
+def _dataset(given: str) -> str:
+    """A folder as an absolute path, an id as it is. Raises BadInput for what is neither."""
+    if not given:
+        return ""
+    path = Path(given).expanduser()
+    if path.is_dir():
+        return str(path.resolve())
+    if path.is_absolute() or given.startswith(("./", "../", "~")):
+        raise BadInput(f"--dataset {given}: no such folder", "give a folder with data files, or an id from `datatune catalog search`")
+    return given
+
+
+def _plan_text(file: Path) -> str:
+    from engine.plan.file import read_plan
+
+    try:
+        text = file.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise BadInput(f"--plan {file}: cannot be read: {error}", "save one with: datatune plan save RUN FILE") from None
+    read_plan(text)
+    return text
+
+
+def _add_starter(locations: Locations, folders: list[Path]) -> None:
+    from engine.catalog.index import Catalog
+    from engine.roles import Roles
+
+    roles = Roles({}, locations)
+    note("cataloguing the starter data")
+    for folder in folders:
+        Catalog(locations.catalog, roles.embedder).add_folder(folder)
+
+
+def _start(file: TaskFile, settings: RunSettings, detach: bool, as_json: bool, examples_shown: int = 0) -> int:
+    from engine.locations import locate
+    from engine.store import runs
+    from engine.store.database import open_writer
+
+    locations = locate().ensure()
+    connection = open_writer(locations.database)
+    made = runs.create_run(connection, file.task, settings)
+    connection.close()
+    return _drive(made, locations, detach, as_json, examples_shown)
+
+
+def _drive(run_id: str, locations: Locations, detach: bool, as_json: bool, examples_shown: int) -> int:
+    from engine.cli.follow import follow
+    from engine.cli.show import show_result
+    from engine.process import start_engine
+    from engine.store.database import open_reader
+    from engine.store.runs import read_run
+
+    found = read_run(open_reader(locations.database), run_id)
+    assert found is not None
+    engine = start_engine(found, locations)
+    if detach:
+        put(_line(found, "started", "follow it with: datatune show"), as_json, lambda: f"run {run_id} started; follow it: datatune show {run_id}")
+        return ExitCode.DONE
+    note(f"run {run_id}")
+    ended = follow(run_id, locations, engine)
+    code = ended.exit_code if ended.exit_code is not None else engine.wait()
+    if code == ExitCode.BUSY and ended.state == "running":
+        raise Busy(f"run {run_id} is at work in another process", f"follow it: datatune show {run_id}")
+    if as_json:
+        click.echo(to_json(_line(ended, ended.state, ended.reason)))
+    elif ended.state == "done":
+        click.echo(clean(show_result(open_reader(locations.database), ended, examples_shown)))
+    if ended.state != "done":
+        complain(f"run {run_id} {ended.state}: {ended.reason}", _hint(locations, run_id))
+    return code
+
+
+def _line(found: Run, state: str, reason: str) -> dict[str, Any]:
+    return {"run": found.id, "state": state, "examples": found.examples, "reason": reason}
+
+
+def _hint(locations: Locations, run_id: str) -> str:
+    from engine.store.database import open_reader
+    from engine.store.events import events_after
+
+    hints = [event.data.get("hint", "") for event in events_after(open_reader(locations.database), run_id, 0) if event.data.get("hint")]
+    return str(hints[-1]) if hints else f"look at it: datatune show {run_id}; go on: datatune resume {run_id}"

@@ -1,0 +1,275 @@
+"""Commands that look: runs, show, options."""
+
+from __future__ import annotations
+
+import sqlite3
+import time
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from engine.cli.output import json_option, put, table
+from engine.errors import BadInput, ExitCode
+
+if TYPE_CHECKING:
+    from engine.records import Example, PlanChoice
+    from engine.store.runs import Run
+    from engine.store.steps import Step
+
+
+@click.command()
+@json_option
+def runs(as_json: bool) -> int:
+    """List runs, newest first."""
+    from engine.locations import locate
+    from engine.store.runs import list_runs
+
+    path = locate().database
+    found: list[Run] = []
+    if path.exists():
+        from engine.store.database import open_reader
+
+        found = list_runs(open_reader(path))
+    value = [{"run": r.id, "task": r.task.name, "state": r.state, "examples": r.examples, "reason": r.reason, "created": r.created} for r in found]
+
+    def text() -> str:
+        if not found:
+            return "no runs yet; start with: datatune demo"
+        rows = [(r.id, r.state, f"{r.examples:,}", _ago(r.created), r.task.name, r.reason) for r in found]
+        return table(("RUN", "STATE", "EXAMPLES", "STARTED", "TASK", "WHAT CAME OF IT"), rows)
+
+    put(value, as_json, text)
+    return ExitCode.DONE
+
+
+@click.command()
+@click.argument("run_id", metavar="RUN")
+@click.argument("stage", required=False)
+@click.option("--events", "with_events", is_flag=True, help="Print the run's whole story.")
+@click.option("--follow", "following", is_flag=True, help="Stay until the run ends.")
+@click.option("--failures", is_flag=True, help="Print units that did not become examples, with reason and trace.")
+@click.option("-n", "count", default=20, show_default=True, help="How many failures to print.")
+@json_option
+def show(run_id: str, stage: str | None, with_events: bool, following: bool, failures: bool, count: int, as_json: bool) -> int:
+    """Show a run, or what one of its stages made (expand retrieve rerank schema plan execute)."""
+    from engine.cli.run import find_run
+    from engine.locations import locate
+    from engine.stages import STAGE_NAMES
+    from engine.store.database import open_reader
+    from engine.store.steps import steps_of_run
+
+    connection = open_reader(locate().database)
+    found = find_run(connection, run_id)
+    if following and found.state == "running":
+        _wait(connection, found.id)
+        found = find_run(connection, run_id)
+    taken = steps_of_run(connection, found.id)
+    if with_events:
+        return _events(connection, found, as_json)
+    if failures:
+        return _failures(connection, taken, count, as_json)
+    if stage is None:
+        put(_run_value(connection, found, taken), as_json, lambda: _run_text(connection, found, taken))
+        return ExitCode.DONE
+    if stage not in STAGE_NAMES:
+        raise BadInput(f"no stage {stage!r}", f"stages: {', '.join(STAGE_NAMES)}")
+    chosen = [step for step in taken if step.stage == stage]
+    if not chosen:
+        raise BadInput(f"run {found.id} has not reached {stage}", f"it has: {', '.join(dict.fromkeys(step.stage for step in taken)) or 'nothing yet'}")
+    put([_step_value(step) for step in chosen], as_json, lambda: "\n\n".join(_step_text(step) for step in chosen))
+    return ExitCode.DONE
+
+
+@click.command()
+@click.argument("stage", required=False)
+@json_option
+def options(stage: str | None, as_json: bool) -> int:
+    """List what can be set with --set or in a task file, stage by stage, with its default."""
+    from engine.stages import STAGE_NAMES
+
+    if stage is not None and stage not in STAGE_NAMES:
+        raise BadInput(f"no stage {stage!r}", f"stages: {', '.join(STAGE_NAMES)}")
+    listed = [option for name in STAGE_NAMES if stage in (None, name) for option in option_list(name)]
+    rows = [(f"{o['stage']}.{o['option']}", str(o["default"]), str(o["help"])) for o in listed]
+    put(listed, as_json, lambda: table(("OPTION", "DEFAULT", "WHAT IT DOES"), rows, widest=110))
+    return ExitCode.DONE
+
+
+def option_list(name: str) -> list[dict[str, Any]]:
+    """A stage's options with default and description."""
+    import msgspec
+
+    from engine.stages import options_type
+
+    schema = msgspec.json.schema(options_type(name), ref_template="#/$defs/{name}")
+    properties = next(iter(schema["$defs"].values()))["properties"]
+    return [{"stage": name, "option": key, "default": value.get("default"), "help": value.get("description", "")} for key, value in properties.items()]
+
+
+def show_result(connection: sqlite3.Connection, found: Run, examples_shown: int) -> str:
+    """What a finished run came to, for people."""
+    from engine.store.steps import steps_of_run
+
+    taken = steps_of_run(connection, found.id)
+    parts = [_chosen(taken)]
+    parts.extend(_plan_text(choice) for choice in _choices(taken))
+    examples = _first_examples(connection, taken, examples_shown)
+    for number, example in enumerate(examples, 1):
+        parts.append(f"example {number} ({example.source.dataset}, row {example.source.row}, output {example.output_origin})\n{_block(example.input)}\n  → {example.output}")
+    parts.append(f"run {found.id}: {found.reason}")
+    return "\n\n".join(part for part in parts if part)
+
+
+def _run_value(connection: sqlite3.Connection, found: Run, taken: list[Step]) -> dict[str, Any]:
+    from engine.store.events import read_progress
+
+    return {
+        "run": found.id,
+        "state": found.state,
+        "examples": found.examples,
+        "reason": found.reason,
+        "exit_code": found.exit_code,
+        "task": found.task,
+        "settings": found.settings,
+        "progress": read_progress(connection, found.id),
+        "steps": [_step_value(step) for step in taken],
+    }
+
+
+def _run_text(connection: sqlite3.Connection, found: Run, taken: list[Step]) -> str:
+    from engine.cli.progress import line
+    from engine.store.events import read_progress
+
+    head = f"run {found.id}  {found.task.name}  {found.state}" + (f": {found.reason}" if found.reason else "")
+    rows = [(s.stage, s.candidate, "reused" if s.reused else s.state, f"{s.seconds:.1f} s", s.reason) for s in taken]
+    parts = [head, table(("STAGE", "DATA SET", "STATE", "TOOK", "WHY"), rows)]
+    progress = read_progress(connection, found.id)
+    if found.state == "running" and progress:
+        parts.append(line(progress.stage, progress.done, progress.total, progress.rate, progress.unit, False))
+    parts.extend(_plan_text(choice) for choice in _choices(taken))
+    return "\n\n".join(parts)
+
+
+def _step_value(step: Step) -> dict[str, Any]:
+    import json
+
+    record = json.loads(step.record) if step.record else None
+    return {"stage": step.stage, "candidate": step.candidate, "state": step.state, "reason": step.reason, "seconds": step.seconds, "record": record}
+
+
+def _step_text(step: Step) -> str:
+    import json
+
+    head = f"{step.stage}{' ' + step.candidate if step.candidate else ''}: {step.state}" + (f", {step.reason}" if step.reason else "")
+    if not step.record:
+        return head
+    record = json.loads(step.record)
+    if step.stage in ("retrieve", "rerank"):
+        rows = [(c["rank"], f"{c['score']:.3f}", c["dataset"], "; ".join(c.get("reasons", ()))) for c in record.get("candidates", ())]
+        reason = f"\n{record['reason']}" if record.get("reason") else ""
+        return f"{head}{reason}\n{table(('RANK', 'SCORE', 'DATA SET', 'WHY'), rows, widest=100)}"
+    if step.stage == "schema":
+        rows = [(name, role) for name, role in record["roles"].items()]
+        return f"{head}\nconfig {record['config']}, splits {', '.join(record['splits'])}: {record.get('reason', '')}\n{table(('COLUMN', 'ROLE'), rows)}"
+    if step.stage == "plan":
+        return f"{head}\n" + "\n\n".join(_plan_text(choice, runners_up=True) for choice in _choices([step]))
+    if step.stage == "execute":
+        reasons = "\n".join(f"{count:8,}  {reason}" for reason, count in record.get("reasons", {}).items())
+        counts = "  ".join(f"{name} {record.get(name, 0):,}" for name in ("units", "examples", "rejected", "failed", "skipped", "surplus"))
+        return f"{head}\n{counts}" + (f"\n{reasons}" if reasons else "")
+    return f"{head}\n" + "\n".join(f"{key}: {value}" for key, value in record.items())
+
+
+def _choices(taken: list[Step]) -> list[PlanChoice]:
+    import msgspec
+
+    from engine.records import PlanChoice
+
+    return [msgspec.json.decode(step.record, type=PlanChoice) for step in taken if step.stage == "plan" and step.record]
+
+
+def _chosen(taken: list[Step]) -> str:
+    import json
+
+    rows = []
+    for step in taken:
+        if step.stage == "execute" and step.record:
+            made = json.loads(step.record)
+            rows.append((step.candidate, made["config"], f"{made['examples']:,}", f"{made['units']:,}"))
+    return table(("DATA SET", "CONFIG", "EXAMPLES", "OF UNITS"), rows) if rows else ""
+
+
+def _plan_text(choice: PlanChoice, runners_up: bool = False) -> str:
+    from engine.plan.file import write_plan
+
+    lines = [f"plan for {choice.dataset} (from {choice.plan.origin}, score {choice.score:.2f}, output {choice.output_origin})"]
+    lines.append(_block(write_plan(choice.plan).strip()))
+    if runners_up:
+        lines.extend(f"  {sample.input!r} → {sample.output!r}" for sample in choice.samples)
+        for other in choice.runners_up:
+            lines.append(f"runner-up, score {other.score:.2f}: {'; '.join(other.plan.reasons[:2])}")
+            lines.extend(f"  {sample.input!r} → {sample.output!r}" for sample in other.samples)
+    return "\n".join(lines)
+
+
+def _first_examples(connection: sqlite3.Connection, taken: list[Step], count: int) -> list[Example]:
+    import msgspec
+
+    from engine.records import Example
+    from engine.store.items import items_in_order
+
+    found: list[Example] = []
+    for step in taken:
+        if step.stage == "execute":
+            for item in items_in_order(connection, step.fingerprint, "accepted", count - len(found) if count > len(found) else 0):
+                found.append(msgspec.json.decode(item.result, type=Example))
+    return found[:count]
+
+
+def _events(connection: sqlite3.Connection, found: Run, as_json: bool) -> int:
+    from engine.store.events import events_after
+
+    story = events_after(connection, found.id, 0)
+    lines = [f"{time.strftime('%H:%M:%S', time.localtime(e.at))}  {e.stage or '-':9} {e.candidate or '-':24} {e.text}" for e in story]
+    put(story, as_json, lambda: "\n".join(lines))
+    return ExitCode.DONE
+
+
+def _failures(connection: sqlite3.Connection, taken: list[Step], count: int, as_json: bool) -> int:
+    from engine.store.items import items_in_order
+
+    listed: list[dict[str, Any]] = []
+    for step in taken:
+        for state in ("failed", "rejected", "skipped"):
+            for item in items_in_order(connection, step.fingerprint, state, max(0, count - len(listed))):  # type: ignore[arg-type]
+                listed.append({"data_set": step.candidate, "unit": item.key, "state": item.state, "reason": item.reason, "trace": item.result})
+    put(listed, as_json, lambda: "\n".join(f"{f['data_set']} {f['unit']}  {f['state']}: {f['reason']}  {f['trace'][:200]}" for f in listed) or "none")
+    return ExitCode.DONE
+
+
+def _wait(connection: sqlite3.Connection, run_id: str) -> None:
+    from engine.cli.progress import Meter
+    from engine.store.events import read_progress
+    from engine.store.runs import read_run
+
+    meter: Meter | None = None
+    while (found := read_run(connection, run_id)) and found.state == "running":
+        progress = read_progress(connection, run_id)
+        if progress:
+            meter = meter or Meter(progress.stage, click.get_text_stream("stderr").isatty())
+            meter.show(progress.done, progress.total, progress.unit)
+        time.sleep(0.2)
+    if meter:
+        meter.end()
+
+
+def _block(text: str) -> str:
+    return "\n".join(f"  {line}" for line in text.splitlines())
+
+
+def _ago(at: float) -> str:
+    passed = time.time() - at
+    for size, unit in ((86400, "d"), (3600, "h"), (60, "min")):
+        if passed >= size:
+            return f"{int(passed // size)} {unit} ago"
+    return "now"

@@ -1,0 +1,66 @@
+"""Exports what a run has made so far, whether it ran to its end or not."""
+
+from __future__ import annotations
+
+import sqlite3
+from pathlib import Path
+
+import msgspec
+
+from engine.errors import BadInput
+from engine.locations import Locations
+from engine.pipeline import export
+from engine.records import Exported, Made, Part, PlanChoice
+from engine.roles import Roles
+from engine.runner import Session
+from engine.store import items, steps
+from engine.store.lease import this_process
+from engine.store.runs import Run
+
+
+def export_run(connection: sqlite3.Connection, run: Run, locations: Locations, folder: Path) -> Exported:
+    """Write the run's examples to `folder`. Raises BadInput when it has none."""
+    parts = parts_of(connection, run)
+    if not parts:
+        raise BadInput(f"run {run.id} has no examples", f"see why: datatune show {run.id}")
+    roles = Roles(run.settings.models, locations)
+    session = Session(connection, run.id, this_process(), locations, roles, 0)
+    try:
+        return export(session, run.task, run.settings, parts, folder)
+    finally:
+        roles.close()
+
+
+def parts_of(connection: sqlite3.Connection, run: Run) -> list[Part]:
+    """What each of the run's execute steps contributes, in the order the data sets were taken."""
+    wanted = int(str(run.settings.options.get("execute", {}).get("examples", 3000)))
+    choices: dict[str, PlanChoice] = {}
+    parts: list[Part] = []
+    for step in steps.steps_of_run(connection, run.id):
+        if step.stage == "plan" and step.record:
+            choices[step.candidate] = msgspec.json.decode(step.record, type=PlanChoice)
+        if step.stage == "execute" and step.candidate in choices:
+            made = _made(connection, step, choices[step.candidate])
+            take = min(made.examples, wanted - sum(part.take for part in parts))
+            if take > 0:
+                parts.append(Part(step.fingerprint, choices[step.candidate], made, take))
+    return parts
+
+
+def _made(connection: sqlite3.Connection, step: steps.Step, choice: PlanChoice) -> Made:
+    if step.record:
+        return msgspec.json.decode(step.record, type=Made)
+    counts = items.item_counts(connection, step.fingerprint)
+    return Made(
+        dataset=choice.dataset,
+        config=choice.config,
+        plan=choice.digest,
+        units=sum(counts.values()),
+        examples=counts.get("accepted", 0),
+        rejected=counts.get("rejected", 0),
+        failed=counts.get("failed", 0),
+        skipped=counts.get("skipped", 0),
+        reasons=items.reason_counts(connection, step.fingerprint),
+    )
+
+
