@@ -1,0 +1,194 @@
+"""README.md: the card of an export, for people first and for `datasets.load_dataset` in its front matter."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+
+from engine.export.facts import Facts, PartFacts, portable
+from engine.export.markdown import fenced, inline, one_line
+from engine.export.plan_words import plan_in_words
+from engine.records import Example, Part, Task
+from models.language import Identity
+
+ORIGINS = {
+    "copied": "taken from a row as it stands",
+    "derived": "computed from a row by deterministic steps",
+    "written": "written by a model",
+}
+PLAN_ORIGINS = {
+    "structure": "found from the structure of the columns",
+    "model": "written by a model, checked and tried on rows",
+    "user": "written or edited by the user",
+    "prose": "prose that a model followed row by row",
+}
+SHOWN_CHARS = 1500
+"""Longest text of an example that is shown whole."""
+ONE_SIDED = 0.8
+"""Share of one output from which the card warns."""
+
+
+def card(
+    task: Task,
+    parts: tuple[Part, ...],
+    plan_files: Sequence[str],
+    facts: Facts,
+    shown: Sequence[Example],
+    *,
+    models: Mapping[str, Identity],
+    seed: int,
+    batched: bool,
+    data_files: Mapping[str, str],
+    layouts: Mapping[str, str],
+) -> str:
+    """The whole README. `data_files` maps split → the file that is loaded, `layouts` other files → what they hold."""
+    blocks = [
+        _front_matter(task, facts, data_files),
+        f"# {inline(task.name)}",
+        inline(task.description, 4000),
+        f"Training examples for this task, made by DataTune from existing data sets: {facts.examples:,} examples, {facts.train:,} for "
+        f"training and {facts.validation:,} for validation. Inputs that are the same but for case and blanks are in one of the two only.",
+        "## Sources",
+        *_sources(parts, facts),
+        "## How the examples were made",
+        *_making(parts, plan_files, facts),
+        "## Outputs",
+        *_outputs(facts),
+        "## Files",
+        "\n".join(f"- `{path}`: {what}" for path, what in layouts.items()),
+        "## Making it again",
+        _again(models, seed, batched),
+        "## Known weaknesses",
+        "\n".join(f"- {line}" for line in _weaknesses(task, parts, facts)),
+        f"## {len(shown)} examples" if len(shown) != 1 else "## An example",
+        *_examples(shown),
+    ]
+    return "\n\n".join(blocks) + "\n"
+
+
+def _front_matter(task: Task, facts: Facts, data_files: Mapping[str, str]) -> str:
+    import yaml
+
+    licences = {use.licence.strip() for part in facts.parts for use in part.splits}
+    content = {
+        "language": [re.split("[-_]", task.language)[0].lower()],
+        "license": _licence(licences),
+        "pretty_name": one_line(task.name),
+        "size_categories": [_size(facts.examples)],
+        "configs": [{"config_name": "default", "data_files": [{"split": split, "path": path} for split, path in data_files.items()]}],
+        "tags": ["datatune", *(["synthetic"] if facts.origins.get("written") else [])],
+    }
+    if content["license"] == "other":
+        stated = sorted({f"{part.dataset}: {use.licence.strip() or 'not stated'}" for part in facts.parts for use in part.splits})
+        content["license_name"] = "several-sources"
+        content["license_details"] = one_line("; ".join(stated))
+    # Without wrapping no line can begin with what a source says, such as the mark that ends the front matter.
+    return "---\n" + yaml.safe_dump(content, allow_unicode=True, sort_keys=False, width=10**9) + "---"
+
+
+def _licence(stated: set[str]) -> str:
+    """The one licence all sources share, where it can stand as an identifier."""
+    if stated == {""}:
+        return "unknown"
+    only = next(iter(stated)).lower() if len(stated) == 1 else ""
+    return only if re.fullmatch(r"[a-z0-9][a-z0-9.+-]*", only) else "other"
+
+
+def _size(examples: int) -> str:
+    bounds = ((1_000, "n<1K"), (10_000, "1K<n<10K"), (100_000, "10K<n<100K"), (1_000_000, "100K<n<1M"))
+    return next((name for bound, name in bounds if examples < bound), "1M<n<10M")
+
+
+def _sources(parts: Sequence[Part], facts: Facts) -> Iterator[str]:
+    rows = [
+        (part.dataset, part.config, use.split, use.revision[:12], use.licence or "not stated", f"{use.rows:,}", f"{use.examples:,}")
+        for part in facts.parts
+        for use in part.splits
+    ]
+    head = ("Data set", "Config", "Split", "Revision", "Licence", "Rows used", "Examples")
+    lines = [" | ".join(head), " | ".join("---" for _ in head), *(" | ".join(inline(cell) for cell in row) for row in rows)]
+    yield "\n".join(f"| {line} |" for line in lines)
+    yield "Each line of `examples.jsonl` names its row. The licences are those the sources state; each holds for what came from it."
+
+
+def _making(parts: Sequence[Part], plan_files: Sequence[str], facts: Facts) -> Iterator[str]:
+    yield "Rows were drawn in seeded order over the whole split and turned into examples by a plan, a short program over columns."
+    for part, plan_file, part_facts in zip(parts, plan_files, facts.parts, strict=True):
+        choice, made = part.choice, part.made
+        yield f"### {inline(part_facts.dataset)}" + (f" ({inline(part_facts.config)})" if part_facts.config else "")
+        yield f"Plan `{plan_file}`, {PLAN_ORIGINS[choice.plan.origin]}; its score is {choice.score:.2f}."
+        yield "\n".join(f"{number}. {inline(sentence)}" for number, sentence in enumerate(plan_in_words(choice.plan), 1))
+        if choice.reasons:
+            yield "What speaks for it:\n\n" + "\n".join(f"- {inline(reason)}" for reason in choice.reasons)
+        yield _counts(part, part_facts)
+        if made.reasons:
+            most = sorted(made.reasons.items(), key=lambda pair: (-pair[1], pair[0]))[:8]
+            yield "Why units did not become examples:\n\n" + "\n".join(f"- {count:,}: {inline(reason)}" for reason, count in most)
+
+
+def _counts(part: Part, facts: PartFacts) -> str:
+    made = part.made
+    return (
+        f"{made.units:,} units were looked at: {made.examples:,} became examples, {made.rejected:,} were rejected, {made.failed:,} failed, "
+        f"{made.skipped:,} were skipped, {made.surplus:,} were more than needed. {facts.taken:,} were taken for this export; "
+        f"{facts.duplicates:,} of them repeat an earlier example and are left out."
+    )
+
+
+def _outputs(facts: Facts) -> Iterator[str]:
+    yield "\n".join(f"- {count:,} {origin}: {ORIGINS[origin]}" for origin, count in facts.origins.items())
+    if facts.outputs:
+        yield "How often each occurs:\n\n" + "\n".join(
+            f"- {inline(output, 100)}: {count:,}" for output, count in list(facts.outputs.items())[:30]
+        )
+
+
+def _again(models: Mapping[str, Identity], seed: int, batched: bool) -> str:
+    used = "; ".join(f"{role}: {inline(portable(model.name))} ({inline(model.runtime)})" for role, model in sorted(models.items()))
+    return (
+        "`manifest.json` holds what a replay needs: the task, the revision of each source, plans, options, the hash of every model file "
+        f"and of the prompts, the versions of the software, and the SHA-256 of every file here. The seed is {seed}. "
+        + (f"Models: {used}. " if used else "No model was used. ")
+        + "A plan in `plans/` can be applied again, to these sources or others, with `datatune plan apply`."
+        + (" Model answers were decoded in batches, so a replay from nothing may word some of them differently." if batched else "")
+    )
+
+
+def _weaknesses(task: Task, parts: Sequence[Part], facts: Facts) -> Iterator[str]:
+    yield "Whatever is wrong, one-sided or offensive in the sources is in the examples too; nobody has read them all."
+    written, all_ = facts.origins.get("written", 0), facts.examples
+    if written:
+        yield f"{written:,} of {all_:,} outputs were written by a model and not verified by a person."
+    if facts.contested_inputs:
+        yield f"{facts.contested_inputs:,} inputs occur with different outputs ({facts.contested_examples:,} examples); all are kept."
+    if facts.exploded:
+        yield f"{facts.exploded:,} examples are pieces of rows that gave several; pieces of one row may lie in both splits."
+    unstated = sorted({part.dataset for part in facts.parts for use in part.splits if not use.licence})
+    if unstated:
+        yield f"No licence is stated by: {', '.join(inline(name) for name in unstated)}."
+    if len(parts) == 1:
+        yield "All examples come from one data set and share its style."
+    output, most = next(iter(facts.outputs.items()), ("", 0))
+    if most > ONE_SIDED * all_:
+        yield f"{most:,} of {all_:,} outputs are {inline(output, 100)}."
+    absent = [label for label in task.output.labels if label not in facts.outputs]
+    if absent:
+        yield f"No example has the output: {', '.join(inline(label, 100) for label in absent)}."
+    failed = [
+        (facts_.dataset, part.made) for part, facts_ in zip(parts, facts.parts, strict=True) if part.made.failed > 0.1 * part.made.units
+    ]
+    for dataset, made in failed:
+        yield f"{made.failed:,} of {made.units:,} units of {inline(dataset)} failed; those that did not may be a one-sided choice."
+    if not facts.validation:
+        yield "There is no validation split."
+
+
+def _examples(shown: Sequence[Example]) -> Iterator[str]:
+    for example in shown:
+        source = example.source
+        origin = f"{source.dataset}, split {source.split}, row {source.row} (output {example.output_origin})"
+        yield f"{inline(origin)}. Input:\n\n{fenced(_cut(example.input))}\n\nOutput:\n\n{fenced(_cut(example.output))}"
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= SHOWN_CHARS else text[:SHOWN_CHARS] + f"\n… ({len(text) - SHOWN_CHARS:,} more characters)"

@@ -1,0 +1,97 @@
+"""manifest.json: everything needed to make the same export again, and to check that it is the same."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import platform
+from collections.abc import Mapping
+from typing import Any
+
+import msgspec
+
+from engine.export.facts import Facts, PartFacts, portable
+from engine.export.folder import FORMAT
+from engine.records import Part, Task
+from models.language import Identity
+
+PACKAGES = ("datatune", "datasets", "google-re2", "jinja2", "llama-cpp-python", "llguidance", "pyarrow")
+"""Those whose version can change what an export holds."""
+
+DETERMINISTIC = (
+    "Same data revisions, plan, seed and software give the same bytes: plans without model steps are deterministic, "
+    "and a model that worked on one sequence at a time repeats its answers."
+)
+BATCHED = (
+    "Plans without model steps give the same bytes again. Model answers in this export were decoded in batches, which is not stable "
+    "to the last bit when batches are composed differently: a replay from nothing may word some of them differently."
+)
+
+
+def manifest(
+    task: Task,
+    parts: tuple[Part, ...],
+    plan_files: tuple[str, ...],
+    facts: Facts,
+    *,
+    models: Mapping[str, Identity],
+    options: Mapping[str, Any],
+    seed: int,
+    prompts_digest: str,
+    batched: bool,
+    files: Mapping[str, str],
+) -> bytes:
+    """The manifest as indented JSON with sorted keys. `files` maps every other file of the export to its SHA-256."""
+    content = {
+        "format": FORMAT,
+        "task": msgspec.to_builtins(msgspec.structs.replace(task, test=portable(task.test))),
+        "parts": [_part(*one) for one in zip(parts, plan_files, facts.parts, strict=True)],
+        "examples": {
+            "all": facts.examples,
+            "train": facts.train,
+            "validation": facts.validation,
+            "by_output_origin": facts.origins,
+            "by_output": facts.outputs,
+            "duplicates_left_out": sum(part.duplicates for part in facts.parts),
+            "inputs_with_several_outputs": facts.contested_inputs,
+            "examples_with_such_an_input": facts.contested_examples,
+        },
+        "models": {role: {"name": portable(m.name), "digest": m.digest, "runtime": m.runtime} for role, m in models.items()},
+        "llama_cpp": sorted({m.runtime for m in models.values() if m.runtime.startswith("llama.cpp")}),
+        "seed": seed,
+        "options": portable(msgspec.to_builtins(options)),
+        "prompts_digest": prompts_digest,
+        "software": {"python": platform.python_version(), **{name: _version(name) for name in PACKAGES}},
+        "batched": batched,
+        "reproducibility": BATCHED if batched else DETERMINISTIC,
+        "files": dict(files),
+    }
+    return msgspec.json.format(msgspec.json.encode(content, order="sorted"), indent=2) + b"\n"
+
+
+def _part(part: Part, plan_file: str, facts: PartFacts) -> dict[str, Any]:
+    made, choice = part.made, part.choice
+    return {
+        "dataset": facts.dataset,
+        "config": facts.config,
+        "sources": [msgspec.to_builtins(use) for use in facts.splits],
+        "plan": {"file": plan_file, "digest": choice.digest, "origin": choice.plan.origin, "score": choice.score},
+        "counts": {
+            "units": made.units,
+            "examples": made.examples,
+            "rejected": made.rejected,
+            "failed": made.failed,
+            "skipped": made.skipped,
+            "surplus": made.surplus,
+            "reasons": made.reasons,
+        },
+        "taken": facts.taken,
+        "duplicates_left_out": facts.duplicates,
+        "exported": facts.examples,
+    }
+
+
+def _version(package: str) -> str:
+    try:
+        return importlib.metadata.version(package)
+    except importlib.metadata.PackageNotFoundError:
+        return "not installed"

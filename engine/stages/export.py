@@ -1,0 +1,163 @@
+"""Export: the examples of all parts as one folder that training programs read, with its card, plans and replay manifest.
+
+The same examples give the same bytes: no time, no run, no path of this machine is in any file.
+"""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Annotated, Any
+
+from msgspec import Meta
+
+from engine.errors import NothingSuitable
+from engine.export.card import card
+from engine.export.facts import PROGRESS_EVERY, Facts, count, examples_of, split_of
+from engine.export.folder import MANIFEST, check_target, file_digest, whole_folder
+from engine.export.formats import EXAMPLES, PATHS, Files, Format, Wording, data_files
+from engine.export.manifest import manifest
+from engine.plan.file import write_plan
+from engine.records import Example, Exported, Part, Task, Value
+from engine.stage import Context, Stage
+from models.language import Identity
+
+
+class Given(Value):
+    """What it starts from."""
+
+    task: Task
+    parts: tuple[Part, ...]
+    folder: str
+    """Absolute path of the folder to write."""
+    models: dict[str, Identity]
+    """Models that took part, by role."""
+    options_used: dict[str, Any]
+    """Options of every stage, by stage."""
+    seed: int
+    prompts_digest: str
+    """SHA-256 over the hashes of all model calls."""
+    batched: bool
+    """Model answers were decoded several at a time."""
+
+
+class Options(Value):
+    """Settings of export."""
+
+    validation_share: Annotated[float, Meta(description="Share of the different inputs set aside for validation.", ge=0, le=0.5)] = 0.1
+    formats: Annotated[
+        tuple[Format, ...], Meta(description="Layouts to write beside examples.jsonl; load_dataset reads the first.", max_length=4)
+    ] = ("parquet", "chat", "alpaca", "completion")
+    system: Annotated[
+        str | None, Meta(description="System message of chat examples; unset is the task's description, empty leaves it out.")
+    ] = None
+    instruction: Annotated[str | None, Meta(description="Instruction of Alpaca entries; unset is the task's description.")] = None
+
+
+SHOWN = 5
+"""Examples in the card."""
+
+LAYOUTS: dict[Format, str] = {
+    "parquet": "examples with their sources as columns",
+    "chat": "chat messages",
+    "alpaca": "instruction, input and output",
+    "completion": "prompt and completion",
+}
+
+
+def run(given: Given, options: Options, ctx: Context) -> Exported:
+    """Count, then write everything in one pass. Raises BadInput for a folder with other content, StoreUnusable when the disk is full."""
+    target = Path(given.folder)
+    check_target(target)
+    share = options.validation_share if options.formats else 0.0  # examples.jsonl alone has no splits
+    facts = count(given.parts, ctx, given.task, share, given.seed)
+    if not facts.examples:
+        raise NothingSuitable("there is no example to export", "see why units did not become examples: datatune show RUN execute")
+    with whole_folder(target) as folder:
+        shown = _write_examples(folder, given, options, facts, ctx)
+        plan_files = _write_plans(folder, given.parts)
+        readme = card(
+            given.task,
+            given.parts,
+            plan_files,
+            facts,
+            shown,
+            models=given.models,
+            seed=given.seed,
+            batched=given.batched,
+            data_files=data_files(options.formats, facts.splits),
+            layouts=_layouts(options, facts),
+        )
+        (folder / "README.md").write_bytes(readme.encode())
+        files = {path.relative_to(folder).as_posix(): file_digest(path) for path in folder.rglob("*") if path.is_file()}
+        content = manifest(
+            given.task,
+            given.parts,
+            plan_files,
+            facts,
+            models=given.models,
+            options=given.options_used,
+            seed=given.seed,
+            prompts_digest=given.prompts_digest,
+            batched=given.batched,
+            files=files,
+        )
+        (folder / MANIFEST).write_bytes(content)
+    left_out = sum(part.duplicates for part in facts.parts)
+    if left_out:
+        ctx.event("duplicates", f"{left_out:,} examples repeat an earlier one and are left out", duplicates=left_out)
+    if facts.contested_inputs:
+        text = f"{facts.contested_inputs:,} inputs occur with different outputs; all are kept"
+        ctx.event("contested", text, inputs=facts.contested_inputs, examples=facts.contested_examples)
+    ctx.event(
+        "exported", f"{facts.examples:,} examples ({facts.train:,} train, {facts.validation:,} validation) in {target}", folder=str(target)
+    )
+    return Exported(str(target), facts.examples, facts.train, facts.validation, files[EXAMPLES])
+
+
+def _write_examples(folder: Path, given: Given, options: Options, facts: Facts, ctx: Context) -> list[Example]:
+    """Write them all; returns the few the card shows, spread evenly over the whole."""
+    description = given.task.description
+    wording = Wording(
+        system=description if options.system is None else options.system,
+        instruction=description if options.instruction is None else options.instruction,
+    )
+    show = {number * facts.examples // SHOWN for number in range(SHOWN)}
+    shown: list[Example] = []
+    with Files(folder, options.formats, facts.splits, wording) as files:
+        for number, (_, example) in enumerate(examples_of(given.parts, ctx)):
+            files.add(example, split_of(example, given.seed, facts.boundary))
+            if number in show:
+                shown.append(example)
+            if number % PROGRESS_EVERY == 0:
+                ctx.progress(number, facts.examples, "examples")
+    ctx.progress(facts.examples, facts.examples, "examples")
+    return shown
+
+
+def _write_plans(folder: Path, parts: tuple[Part, ...]) -> tuple[str, ...]:
+    """One file for each different plan, named after it; returns each part's file."""
+    (folder / "plans").mkdir()
+    names: dict[str, str] = {}
+    for part in parts:
+        text = write_plan(part.choice.plan)
+        if text in names:
+            continue
+        # The name may come from a model: it names a file here, never a path.
+        stem = re.sub(r"[^a-z0-9]+", "-", part.choice.plan.name.lower()).strip("-")[:60] or "plan"
+        taken, number, name = set(names.values()), 1, f"plans/{stem}.toml"
+        while name in taken:
+            number += 1
+            name = f"plans/{stem}-{number}.toml"
+        names[text] = name
+        (folder / name).write_bytes(text.encode())
+    return tuple(names[write_plan(part.choice.plan)] for part in parts)
+
+
+def _layouts(options: Options, facts: Facts) -> dict[str, str]:
+    every = {EXAMPLES: "every example with its source"}
+    every |= {PATHS[name].format(split): f"{LAYOUTS[name]}, {split}" for name in dict.fromkeys(options.formats) for split in facts.splits}
+    return {**every, "plans/": "the plans that made them", MANIFEST: "what a replay needs"}
+
+
+STAGE = Stage("export", "writing the training set", 1, Given, Options, Exported, run)
