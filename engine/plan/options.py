@@ -29,11 +29,13 @@ MAX_OPTIONS = 1_000
 
 _LETTER = re.compile(r"\W*(?:option|answer|choice)?\W*([A-Za-z])\W*", re.IGNORECASE)
 _STAYS_LAST = re.compile(
-    r"(none|all|both|neither|either|any) of (the )?(above|others?|options|answers|choices|these|those|them|mentioned)( (options|answers|choices))?"
-    r"|none|neither|both|unknown|undetermined|not (sure|known|given|stated|answerable|mentioned)|n/a|(it )?can(no|')t (be )?(determined?|known?|tell|say)"
-    r"|(it )?can ?not be (determined|known|told|answered|inferred)( from .*)?|not enough (information|info|data)( .*)?|no (correct|right) answer"
-    r"|keine? (davon|der (genannten|antworten|obigen).*)|kein(er|es|s) davon|alle (davon|genannten)|ningun[oa] de (las|los|estas) .*"
-    r"|tod[oa]s l[oa]s anteriores|aucune? (de ces|des) .*|toutes ces réponses|nessun[oa] delle .*|nenhum[ao] d[ae]s .*|geen van (deze|bovenstaande).*"
+    r"(none|all|both|neither|either|any) of (the )?(above|others?|options|answers|choices|these|those|them|mentioned)( (options|answers))?"
+    r"|none|neither|both|unknown|undetermined|not (sure|known|given|stated|answerable|mentioned)|n/a"
+    r"|(it )?can(no|')t (be )?(determined?|known?|tell|say)|(it )?can ?not be (determined|known|told|answered|inferred)( from .*)?"
+    r"|not enough (information|info|data)( .*)?|no (correct|right) answer"
+    r"|keine? (davon|der (genannten|antworten|obigen).*)|kein(er|es|s) davon|alle (davon|genannten)"
+    r"|ningun[oa] de (las|los|estas) .*|tod[oa]s l[oa]s anteriores|aucune? (de ces|des) .*|toutes ces réponses"
+    r"|nessun[oa] delle .*|nenhum[ao] d[ae]s .*|geen van (deze|bovenstaande).*"
     r"|ничего из (этого|перечисленного)|нет (правильного|верного) ответа|все (вышеперечисленное|перечисленное)"
     r"|以上(都|皆|均|全).*|該当なし|いずれでもない|どれでもない|해당 ?없음|इनमें से कोई नहीं",
     re.IGNORECASE,
