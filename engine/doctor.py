@@ -181,7 +181,7 @@ def examine_llama_cpp(weights: Path, gpu: str) -> Iterator[Finding]:
         yield Finding(name="llama.cpp", state="warn", detail=f"{build}; built without the GPU of this machine", cure=GPU_BUILD)
     else:
         yield Finding(name="llama.cpp", state="ok", detail=build)
-    rates = f"{tried.prompt_rate:.0f} tokens/s read, {tried.completion_rate:.0f} tokens/s written, {tried.threads} threads"
+    rates = f"{tried.prompt_rate:.3g} tokens/s read, {tried.completion_rate:.3g} tokens/s written, {tried.threads} threads"
     if tried.warning:
         yield Finding(name="decode", state="warn", detail=f"{rates}; {tried.warning}", cure="answers may be worse; use other weights")
     else:
