@@ -116,7 +116,8 @@ def _making(parts: Sequence[Part], plan_files: Sequence[str], facts: Facts) -> I
     for part, plan_file, part_facts in zip(parts, plan_files, facts.parts, strict=True):
         choice, made = part.choice, part.made
         yield f"### {inline(part_facts.dataset)}" + (f" ({inline(part_facts.config)})" if part_facts.config else "")
-        yield f"Plan `{plan_file}`, {PLAN_ORIGINS[choice.plan.origin]}; its score is {choice.score:.2f}."
+        score = f"its score is {choice.score:.2f}" if choice.score or choice.plan.origin != "user" else "it was not scored"
+        yield f"Plan `{plan_file}`, {PLAN_ORIGINS[choice.plan.origin]}; {score}."
         yield "\n".join(f"{number}. {inline(sentence)}" for number, sentence in enumerate(plan_in_words(choice.plan), 1))
         if choice.reasons:
             yield "What speaks for it:\n\n" + "\n".join(f"- {inline(reason)}" for reason in choice.reasons)

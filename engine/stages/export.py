@@ -96,7 +96,7 @@ def run(given: Given, options: Options, ctx: Context) -> Exported:
             plan_files,
             facts,
             models=given.models,
-            options=given.options_used,
+            options={**given.options_used, "export": options},
             seed=given.seed,
             prompts_digest=given.prompts_digest,
             batched=given.batched,
@@ -109,9 +109,6 @@ def run(given: Given, options: Options, ctx: Context) -> Exported:
     if facts.contested_inputs:
         text = f"{facts.contested_inputs:,} inputs occur with different outputs; all are kept"
         ctx.event("contested", text, inputs=facts.contested_inputs, examples=facts.contested_examples)
-    ctx.event(
-        "exported", f"{facts.examples:,} examples ({facts.train:,} train, {facts.validation:,} validation) in {target}", folder=str(target)
-    )
     return Exported(str(target), facts.examples, facts.train, facts.validation, files[EXAMPLES])
 
 
