@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from engine.plan import options, value_steps
+from engine.plan import conditions, options, value_steps
 from engine.plan.steps import (
     AnyStep,
     Bin,
@@ -28,7 +28,7 @@ from engine.plan.steps import (
 from engine.plan.value_steps import Context, Run
 
 _BUILDERS: dict[type[Any], Callable[[Any, Context], Run]] = {
-    Keep: value_steps.keep,
+    Keep: conditions.keep,
     Get: value_steps.get,
     Parse: value_steps.parse,
     Names: value_steps.names,

@@ -118,7 +118,7 @@ def pick(step: Pick, context: Context) -> Run:
         if not isinstance(chosen_from, OptionSet):
             raise fail(f"pick: {step.options} is not a set of options")
         choice = find(values, chosen_from)
-        if choice.index >= 0 and sum(item.text.casefold() == choice.text.casefold() for item in chosen_from.items) > 1:
+        if choice.index >= 0 and [item.text.casefold() for item in chosen_from.items].count(choice.text.casefold()) > 1:
             raise skip("pick: two options read like the right one")
         values[step.into] = choice
 
@@ -251,10 +251,10 @@ def shuffle(step: Shuffle, context: Context, picks: tuple[str, ...]) -> Run:
         before = value_of(values, step.options, "shuffle")
         if not isinstance(before, OptionSet):
             raise fail(f"shuffle: {step.options} is not a set of options")
-        if any(_NAMES_LETTERS.fullmatch(item.text) for item in before.items):
+        if any(len(item.text) <= 20 and _NAMES_LETTERS.fullmatch(item.text) for item in before.items):
             return
-        free = [item for item in before.items if not _stays_last(item.text)]
         last = [item for item in before.items if _stays_last(item.text)]
+        free = [item for item in before.items if item not in last] if last else before.items
         after = OptionSet([*shuffled(free, context.seed, "shuffle", step.options, key), *last])
         values[step.options] = after
         for name in picks:

@@ -111,7 +111,7 @@ class Names(Step, tag="names"):
 
 
 class Map(Step, tag="map"):
-    """Replace a value by what the table says; keys are compared as text, so true, 1 and 1.0 have their own forms."""
+    """Replace a value by what the table says; keys are compared as text: True and "true" are one, 1 and 1.0 too, true and 1 are not."""
 
     value: Name
     into: Name
@@ -202,7 +202,7 @@ class Spans(Step, tag="spans"):
 
 
 class Each(Step, tag="each"):
-    """A template for each item of a list, joined; the item is `item`, its place `index`."""
+    """A template for each item of a list, joined; the item is `item`, its place, counted from 1, is `index`."""
 
     value: Name
     into: Name
@@ -270,31 +270,12 @@ class Check(Step, tag="check"):
     given: tuple[Name, ...]
 
 
+# fmt: off
 AnyStep = (
-    Keep
-    | Explode
-    | Group
-    | Join
-    | Sample
-    | Get
-    | Parse
-    | Names
-    | Map
-    | Bin
-    | Match
-    | Slice
-    | Options
-    | Pick
-    | Shuffle
-    | Spans
-    | Each
-    | Case
-    | Borrow
-    | Fit
-    | Template
-    | Write
-    | Check
+    Keep | Explode | Group | Join | Sample | Get | Parse | Names | Map | Bin | Match | Slice | Options | Pick | Shuffle
+    | Spans | Each | Case | Borrow | Fit | Template | Write | Check
 )
+# fmt: on
 
 
 class Emit(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True, kw_only=True):
