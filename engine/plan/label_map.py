@@ -1,0 +1,389 @@
+"""Which of the task's labels a column's values stand for, each with the reason; a value nothing points to is left out."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from engine.plan.label_words import AFFIRMING, DENYING, NEGATIONS, ORDER, folded, meanings, words_for
+from engine.plan.profile import ColumnProfile
+from engine.records import Task, Value
+
+if TYPE_CHECKING:
+    from models.embedding import Embedder
+
+_SURE = 0.55
+_MARGIN = 0.08
+
+
+class LabelMap(Value):
+    """Values as text → labels."""
+
+    table: dict[str, str]
+    reasons: tuple[str, ...]
+    """One line an entry: value → label, and why."""
+    left_out: tuple[str, ...]
+    """Values that no label fits, most frequent first."""
+    score: float
+    """0 to 1: how sure the weakest entries are, less what labels or rows are missing."""
+    covered: float
+    """Share of the task's labels that some value maps to."""
+    rows: float
+    """Share of filled rows whose value maps."""
+
+
+class _Match(Value):
+    label: str
+    score: float
+    reason: str
+
+
+def map_values(profile: ColumnProfile, task: Task, *, names: Sequence[str] = (), embedder: Embedder | None = None) -> LabelMap:
+    """The task's labels for the values of a column with few values.
+
+    `names` are class names of integers 0, 1, … ; they default to the column's own. A label map with a
+    score of 0 has an empty table: nothing in this column says any two of the labels.
+    """
+    labels = task.output.labels
+    values = list(profile.counts)
+    shown = _shown(profile, names or profile.class_names)
+    matches = _named_in_description(profile, shown, task)
+    if not matches:
+        matches = _by_words(values, shown, labels)
+        if embedder is not None:
+            matches = _by_meaning(matches, values, shown, labels, embedder)
+        _complete(matches, values, labels, profile)
+        if len(set(match.label for match in matches.values())) < min(2, len(labels)):
+            matches = _truth(profile, values, labels, task) or _decision(values, shown, labels)
+    return _weigh(profile, shown, labels, matches)
+
+
+def class_names_in(description: str, values: Sequence[str]) -> tuple[str, ...]:
+    """Class names of 0, 1, … where a column's description lists them ("0 calm, 1 angry" or "0 = calm; 1 = angry")."""
+    numbers = sorted(int(value) for value in values if value.isdigit())
+    if not numbers or numbers != list(range(len(numbers))) or len(numbers) < 2:
+        return ()
+    found = re.findall(r"(?<![\w.])(\d{1,2})\s*(?:[:=–—-]|->|→|\bis\b|\bfor\b|\bmeans\b)?\s*[\"'(]?([^\W\d][^,;.()\n]*)", description)
+    names = {int(number): name.strip(" \"')") for number, name in found}
+    return tuple(names[number] for number in numbers) if all(number in names for number in numbers) else ()
+
+
+def affirming(labels: Sequence[str], description: str = "") -> tuple[str, str] | None:
+    """The label of two that says a property holds, then the one that says it does not; None when neither is plain."""
+    if len(labels) != 2:
+        return None
+    for yes, no in (labels, tuple(reversed(labels))):
+        means_yes, means_no = meanings(yes), meanings(no)
+        for one, other in zip(AFFIRMING, DENYING, strict=True):
+            if one in means_yes and other in means_no:
+                return yes, no
+    for yes, no in (labels, tuple(reversed(labels))):
+        if _denies(no) and not _denies(yes):
+            return yes, no
+        if folded(no) in (f"not {folded(yes)}", f"non {folded(yes)}", f"un{folded(yes)}", f"in{folded(yes)}", f"no {folded(yes)}"):
+            return yes, no
+    return None
+
+
+def leave_out(values: Sequence[str], description: str) -> dict[str, str]:
+    """Values the description asks to leave out, with the words that say so: by name, by meaning or by initials."""
+    found: dict[str, str] = {}
+    for sentence in re.split(r"[.!?;。！？।\n]+", description):
+        if not _LEAVE_OUT.search(sentence):
+            continue
+        words = folded(sentence).split()
+        text = " ".join(words)
+        for value in values:
+            plain = folded(value)
+            if not plain:
+                continue
+            if re.search(rf"\b{re.escape(plain)}\b", text):
+                found[value] = f"the description leaves out “{value}”"
+            elif len(plain) in (2, 3, 4, 5) and plain.isalpha() and _initials(plain, words):
+                found[value] = f"“{value}” are the initials of “{_initials(plain, words)}”, which the description leaves out"
+            elif any(_says(text, word) for meaning in meanings(value) for word in words_for(meaning)):
+                found[value] = f"“{value}” means what the description leaves out"
+    return found
+
+
+_LEAVE_OUT = re.compile(
+    r"leave out|left out|leave .{1,40} out|skip|ignore|exclude|excluding|except|drop |without the|disregard|do not use|omit"
+    r"|auslassen|weglassen|lass .*(weg|aus)|ignorier|außer|ohne die|laisse[rz]? de côté|ignore[rz]|sauf|omit|excep|exclu"
+    r"|пропус|исключ|кроме|не учитыв|छोड़|忽略|跳过|排除|除外|除く|無視|제외|무시|تجاهل|باستثناء|acha |ruka|usijumuishe|atla|hariç",
+    re.IGNORECASE,
+)
+
+
+def condition_words(description: str, pair: tuple[str, str], vocabulary: Sequence[str]) -> tuple[str, ...]:
+    """The words of a vocabulary that the description names as the case for the first label of a pair."""
+    text = folded(_condition(description, pair[0]))
+    return tuple(word for word in vocabulary if text and len(word) > 1 and _says(text, folded(word)))
+
+
+def _shown(profile: ColumnProfile, names: Sequence[str]) -> dict[str, str]:
+    """What each value is called: its class name, else itself."""
+    shown = {}
+    for value in profile.counts:
+        place = int(value) if value.isdigit() else -1
+        shown[value] = names[place] if 0 <= place < len(names) else value
+    return shown
+
+
+def _by_words(values: Sequence[str], shown: dict[str, str], labels: Sequence[str]) -> dict[str, _Match]:
+    """Each value's label by its own wording, where one label is clearly the nearest."""
+    found = {}
+    for value in values:
+        scored = sorted((_likeness(shown[value], label) for label in labels), key=lambda match: -match.score)
+        if scored and scored[0].score >= _SURE and (len(scored) == 1 or scored[0].score - scored[1].score >= _MARGIN):
+            found[value] = _with_name(scored[0], value, shown[value])
+    return found
+
+
+def _with_name(match: _Match, value: str, name: str) -> _Match:
+    return match if name == value else _Match(match.label, match.score, f"its class name is “{name}”; {match.reason}")
+
+
+def _likeness(value: str, label: str) -> _Match:
+    if value == label:
+        return _Match(label, 1.0, "the same")
+    plain, wanted = folded(value), folded(label)
+    if not plain or not wanted:
+        return _Match(label, 0.0, "")
+    if plain == wanted or plain.replace(" ", "") == wanted.replace(" ", ""):
+        return _Match(label, 0.98, "the same but for case and separators")
+    words, goal = plain.split(), wanted.split()
+    if set(words) == set(goal):
+        return _Match(label, 0.95, "the same words")
+    if _denies(plain) != _denies(wanted) and (set(words) < set(goal) or set(goal) < set(words)):
+        return _Match(label, 0.0, "")
+    common = meanings(value) & meanings(label)
+    if common:
+        return _Match(label, 0.92, f"both mean {sorted(common)[0]}")
+    if len(min(words, goal, key=len)) and (set(words) <= set(goal) or set(goal) <= set(words)) and max(len(words), len(goal)) <= 4:
+        return _Match(label, 0.88, "one is part of the other")
+    best = max((_stem(word, other) for word in words for other in goal), default=0.0)
+    if best:
+        return _Match(label, 0.62 + 0.2 * best, "words of one stem")
+    short, long = plain.replace(" ", ""), [wanted.replace(" ", ""), *(word for meaning in meanings(label) for word in words_for(meaning))]
+    if len(short) >= 2 and short.isalpha() and any(_abbreviates(short, word) for word in long):
+        return _Match(label, 0.72, "an abbreviation")
+    if len(goal) > 1 and short == "".join(word[0] for word in goal):
+        return _Match(label, 0.7, "its initials")
+    return _Match(label, 0.0, "")
+
+
+def _stem(word: str, other: str) -> float:
+    """How much of the longer word the common beginning is, if it is a stem."""
+    common = 0
+    for one, two in zip(word, other, strict=False):
+        if one != two:
+            break
+        common += 1
+    least = 4 if word.isascii() else 3
+    longer = max(len(word), len(other))
+    return common / longer if common >= least and common >= 0.55 * longer and common >= min(len(word), len(other)) - 3 else 0.0
+
+
+def _abbreviates(short: str, long: str) -> bool:
+    """`short` is the beginning of `long`, or its letters in order with the same first letter and only vowels left out."""
+    if len(short) >= len(long) or short[0] != long[0] or len(long) < 4:
+        return False
+    if long.startswith(short):
+        return len(short) >= 3 or len(long) >= 6
+    rest = iter(long)
+    return len(short) >= 3 and all(letter in rest for letter in short) and not set(short[1:]) & set("aeiou")
+
+
+def _by_meaning(
+    found: dict[str, _Match], values: Sequence[str], shown: dict[str, str], labels: Sequence[str], embedder: Embedder
+) -> dict[str, _Match]:
+    """Values wording says nothing about, by the nearest label's embedding where it is clearly the nearest."""
+    open_values = [value for value in values if value not in found and re.search(r"[^\W\d]{3}", shown[value])]
+    if not open_values or len(labels) < 2 or not all(re.search(r"[^\W\d]{3}", label) for label in labels):
+        return found
+    near = embedder.embed([folded(shown[value]) for value in open_values]) @ embedder.embed([folded(label) for label in labels]).T
+    result = dict(found)
+    for value, row in zip(open_values, near, strict=True):
+        order = sorted(range(len(labels)), key=lambda place: -float(row[place]))
+        best, second = float(row[order[0]]), float(row[order[1]])
+        if best >= 0.55 and best - second >= 0.12:
+            result[value] = _Match(labels[order[0]], min(0.8, best), f"nearest in meaning ({best:.2f}, next {second:.2f})")
+    return result
+
+
+def _complete(found: dict[str, _Match], values: Sequence[str], labels: Sequence[str], profile: ColumnProfile) -> None:
+    """With as many values as labels, all but one of them mapped one to one, the last pair is what is left."""
+    used = [match.label for match in found.values()]
+    if len(values) != len(labels) or profile.distinct != len(values) or len(found) != len(labels) - 1 or len(set(used)) != len(used):
+        return
+    if min(match.score for match in found.values()) < 0.7:
+        return
+    value = next(value for value in values if value not in found)
+    label = next(label for label in labels if label not in used)
+    if not _opposed(value, label):
+        found[value] = _Match(label, 0.6, "the only value and the only label left")
+
+
+def _opposed(value: str, label: str) -> bool:
+    """The two have known meanings, and they differ."""
+    one, other = meanings(value), meanings(label)
+    return bool(one) and bool(other) and not one & other
+
+
+def _truth(profile: ColumnProfile, values: Sequence[str], labels: Sequence[str], task: Task) -> dict[str, _Match]:
+    """Truth values to a pair of labels of which one says that something holds; numbers in order to labels on a scale."""
+    plain = {value.casefold(): value for value in values}
+    pair = affirming(labels)
+    if profile.distinct != len(values):
+        return {}
+    for true, false in (("true", "false"), ("1", "0"), ("yes", "no"), ("y", "n"), ("t", "f"), ("1", "-1"), ("2", "1")):
+        if set(plain) != {true, false}:
+            continue
+        if (true, false) == ("2", "1") and not pair:
+            break
+        if pair is None and len(labels) == 2:
+            pair = _named_by_column(profile, labels)
+        if pair is None:
+            break
+        score = 0.62 if true == "2" else 0.8
+        return {
+            plain[true]: _Match(pair[0], score, f"{plain[true]} says that it holds"),
+            plain[false]: _Match(pair[1], score, f"{plain[false]} says that it does not"),
+        }
+    return _scale(profile, values, labels)
+
+
+def _named_by_column(profile: ColumnProfile, labels: Sequence[str]) -> tuple[str, str] | None:
+    """The label the column is named after holds where the column is true."""
+    alike = [label for label in labels if _likeness(profile.name, label).score >= _SURE]
+    return (alike[0], next(label for label in labels if label != alike[0])) if len(alike) == 1 else None
+
+
+def _scale(profile: ColumnProfile, values: Sequence[str], labels: Sequence[str]) -> dict[str, _Match]:
+    """Small numbers in order (stars, grades) to labels whose meanings lie on a scale."""
+    if not profile.numeric or profile.whole < 1 or not 2 <= len(values) <= 11:
+        return {}
+    order = _ordered(labels)
+    if not order:
+        return {}
+    numbers = sorted(values, key=float)
+    low, high = float(numbers[0]), float(numbers[-1])
+    if len(numbers) < 3 and not (low < 0 < high):
+        return {}
+    found = {}
+    for number in numbers:
+        share = (float(number) - low) / (high - low)
+        place = min(len(order) - 1, int(share * len(order)))
+        if len(order) == 2 and share == 0.5:
+            continue
+        if len(order) == 3:
+            place = 1 if 0.4 <= share <= 0.6 else (0 if share < 0.5 else 2)
+        found[number] = _Match(order[place], 0.66, f"{number} on a scale from {numbers[0]} to {numbers[-1]}")
+    return found
+
+
+def _ordered(labels: Sequence[str]) -> tuple[str, ...]:
+    for order in ORDER:
+        if len(order) != len(labels):
+            continue
+        placed = tuple(next((label for label in labels if meaning in meanings(label)), "") for meaning in order)
+        if all(placed) and len(set(placed)) == len(placed):
+            return placed
+    return ()
+
+
+def _decision(values: Sequence[str], shown: dict[str, str], labels: Sequence[str]) -> dict[str, _Match]:
+    """Values of which exactly one says "not": the others are what the question asks about."""
+    pair = affirming(labels)
+    denying = [value for value in values if _denies(shown[value])]
+    if pair is None or len(denying) != 1 or not 2 <= len(values) <= 8 or any(shown[value].isdigit() for value in values):
+        return {}
+    score = 0.68 if len(values) == 2 else 0.57
+    others = {value: _Match(pair[0], score, f"it stands against “{denying[0]}”") for value in values if value != denying[0]}
+    return {denying[0]: _Match(pair[1], score, "it says that nothing of the kind is there"), **others}
+
+
+def _named_in_description(profile: ColumnProfile, shown: dict[str, str], task: Task) -> dict[str, _Match]:
+    """ "yes when the emotion is joy, otherwise no": the values named stand for one label, all others for the other one."""
+    pair = affirming(task.output.labels)
+    if pair is None or profile.distinct > len(profile.counts) or not 2 <= len(shown) <= 60:
+        return {}
+    clause = _condition(task.description, pair[0])
+    yes, no = pair
+    if not clause:
+        clause = _condition(task.description, pair[1])
+        yes, no = no, yes
+    if not clause:
+        return {}
+    text = folded(clause)
+    named = [value for value in shown if len(folded(shown[value])) > 1 and not value.isdigit() and _says(text, folded(shown[value]))]
+    named = [value for value in named if folded(shown[value]) not in (folded(yes), folded(no))]
+    if not named or len(named) == len(shown):
+        return {}
+    by_name = any(_says(text, word) or _says(text, word.rstrip("s")) for word in folded(profile.name).split() if len(word) > 2)
+    score = 0.9 if by_name else 0.72
+    words = ", ".join(f"“{shown[value]}”" for value in named)
+    yes_matches = {value: _Match(yes, score, "the description names it as the case for this label") for value in named}
+    return yes_matches | {
+        value: _Match(no, score, f"the description names only {words} for “{yes}”") for value in shown if value not in named
+    }
+
+
+def _condition(description: str, label: str) -> str:
+    """What the description says about when to give a label: the text after it, to the end of its sentence or its "otherwise"."""
+    spoken = re.escape(label)
+    found = re.search(
+        rf"(?<!\w)[\"'“«]?{spoken}[\"'”»]?(?!\w)\s*,?\s*(?:\w+\s+)?{_WHEN}(.{{3,160}})", description, re.IGNORECASE | re.DOTALL
+    )
+    if found is None:
+        found = re.search(rf"{_WHEN}([^.;。]{{3,160}}?)[,，:：]\s*(?:\w+\s+){{0,3}}[\"'“«]?{spoken}(?!\w)", description, re.IGNORECASE)
+    if found is None:
+        return ""
+    return re.split(rf"[.;。；।]|\b(?:{_OTHERWISE})\b", found.group(1), flags=re.IGNORECASE)[0]
+
+
+_WHEN = (
+    r"(?:when|if|where|for|wenn|falls|bei|si|quand|lorsque|cuando|se|если|когда|当|如果|ならば|場合|यदि|अगर|jika|kama|eğer|als)(?=\W|\s)"
+)
+_OTHERWISE = r"otherwise|else|sonst|andernfalls|sinon|si no|de lo contrario|иначе|в противном случае|否则|それ以外|अन्यथा|vinginevyo|aksi|altrimenti|anders"
+
+
+def _says(text: str, word: str) -> bool:
+    """`word` stands in `text` as a word, or as a part of it where words are not set apart by blanks."""
+    if not word:
+        return False
+    if re.search(r"[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af\u0e00-\u0e7f]", word):
+        return word in text
+    return re.search(rf"(?<!\w){re.escape(word)}(?!\w)", text) is not None
+
+
+def _denies(text: str) -> bool:
+    words = folded(text).split()
+    return bool(words) and (words[0] in NEGATIONS or text.strip() in NEGATIONS or "no" in meanings(text))
+
+
+def _initials(short: str, words: Sequence[str]) -> str:
+    size = len(short)
+    for start in range(len(words) - size + 1):
+        run = words[start : start + size]
+        if "".join(word[0] for word in run) == short:
+            return " ".join(run)
+    return ""
+
+
+def _weigh(profile: ColumnProfile, shown: dict[str, str], labels: Sequence[str], matches: dict[str, _Match]) -> LabelMap:
+    used = {match.label for match in matches.values()}
+    counted = sum(profile.counts.values())
+    rows = sum(profile.counts[value] for value in matches) / counted if counted else 0.0
+    left_out = tuple(value for value in profile.counts if value not in matches)
+    needed = min(2, len(labels))
+    if len(used) < needed:
+        return LabelMap({}, (), tuple(profile.counts), 0.0, len(used) / len(labels) if labels else 0.0, rows)
+    covered = len(used) / len(labels)
+    sure = sum(match.score * profile.counts[value] for value, match in matches.items()) / max(
+        1, sum(profile.counts[value] for value in matches)
+    )
+    reasons = tuple(f"{value} → {match.label}: {match.reason}" for value, match in matches.items())
+    table = {value: match.label for value, match in matches.items()}
+    return LabelMap(table, reasons, left_out, sure * covered * (0.6 + 0.4 * min(1.0, rows / 0.8)), covered, rows)

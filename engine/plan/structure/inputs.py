@@ -1,0 +1,429 @@
+"""Which columns the input shows, and in the shape the examples have."""
+
+from __future__ import annotations
+
+import json
+import re
+import statistics
+from collections import Counter, defaultdict
+from collections.abc import Sequence
+from typing import Any
+
+from engine.plan.label_words import folded, meanings, words_for
+from engine.plan.profile import ColumnProfile, Sample, as_text, identifier
+from engine.plan.steps import AnyStep, Each, Emit, Keep, Plan
+from engine.plan.structure.draft import Draft
+from engine.plan.structure.languages import clear_language, language_code, names_language, told_language
+from engine.plan.structure.shape import Shape, drop_headings
+from engine.plan.template import printed
+from engine.records import Task, Value
+
+_ABOUT = frozenset(
+    "title headline heading url link source author date time name file path filename website publisher domain subject topic id speaker".split()
+)
+_TELLS = frozenset(
+    "explanation rationale reason reasoning solution evidence hint equation formula gold label target answer answers summary highlights reference output "
+    "proof steps chain cot justification translation correction rule keywords".split()
+)
+_ASKS = frozenset("question query ask asks ask_for asks_for instruction aspect relation event pronoun entity term word".split())
+_SPEAKER = re.compile(r"speaker|role|from|author|user|who|name|sender", re.IGNORECASE)
+_SPOKEN = re.compile(r"^\s*[\w .'-]{1,20}\s?[:：]")
+
+
+class Piece(Value):
+    """One value the input shows."""
+
+    name: str
+    expression: str
+    """Its part of the template."""
+    heading: str
+    steps: tuple[AnyStep, ...] = ()
+
+
+def finish(draft: Draft, sample: Sample, task: Task, shape: Shape) -> Plan | None:
+    """The plan for a draft; None when nothing is left that an input could show."""
+    shape = drop_headings(shape, _own_headings(sample, shape))
+    names, reasons = chosen_columns(draft, sample, task, shape)
+    pieces = [_piece(sample.by_name[name], sample, task) for name in names]
+    if not pieces and not draft.options:
+        return None
+    keep, kept_why = language_filter(sample, task, draft)
+    reasons += kept_why
+    steps = _needed((*keep, *(step for piece in pieces for step in piece.steps), *draft.steps))
+    template, told = _template(pieces, draft, sample, shape)
+    return Plan(
+        name=re.sub(r"\s+", "-", task.name.strip()) or "plan",
+        steps=steps,
+        emit=Emit(input=template, output=draft.output),
+        origin="structure",
+        reasons=(*draft.reasons, *reasons, *told),
+    )
+
+
+def chosen_columns(draft: Draft, sample: Sample, task: Task, shape: Shape) -> tuple[list[str], list[str]]:
+    """Names the input shows beside the options, in column order, with one line for each that was left out for a reason worth telling."""
+    hidden = {*draft.reads, *draft.hidden} - {sample.by_name[name].column for name in draft.shown}
+    headings = [slot.heading for slot in shape.slots if slot.heading and not slot.options]
+    slots = sum(not slot.options for slot in shape.slots)
+    if slots == 0 and draft.options:
+        return [], []
+    top = [profile for profile in sample.profiles if profile.name in draft.shown or (not profile.steps and profile.column not in hidden)]
+    named = _named_by(headings, top)
+    kept = [
+        profile for profile in top if profile.name in named or profile.name in draft.shown or _natural(profile, sample) or _asks(profile)
+    ]
+    if not kept:
+        nested = [profile for profile in sample.profiles if profile.steps and profile.column not in hidden and not profile.first_item]
+        kept = [profile for profile in nested if _natural(profile, sample)][: max(1, slots)]
+    if len(kept) < slots and draft.family != "spans":
+        spare = [profile for profile in top if profile not in kept and _fits_slot(profile, task)]
+        kept += sorted(spare, key=lambda profile: -_mentioned(profile, task))[: slots - len(kept)]
+    kept = sorted(kept, key=lambda profile: sample.profiles.index(profile))
+    sure = named | set(draft.shown)
+    reasons: list[str] = []
+    kept = _without_notes(kept, sure, task, reasons)
+    kept = _without_leaks(kept, sure, draft, sample, task, reasons)
+    kept = _one_language(kept, sure, sample, task, reasons)
+    return [profile.name for profile in kept], reasons
+
+
+def _named_by(headings: Sequence[str], profiles: Sequence[ColumnProfile]) -> set[str]:
+    """The column each heading names best: equal words first, then a name that ends in the heading, then one that holds it."""
+    found = set()
+    for heading in headings:
+        ranked = sorted((-_same_word(profile.name, heading), place) for place, profile in enumerate(profiles))
+        if ranked and ranked[0][0] < 0:
+            found.add(profiles[ranked[0][1]].name)
+    return found
+
+
+def _natural(profile: ColumnProfile, sample: Sample) -> bool:
+    if profile.id_like or profile.constant or profile.filled < 0.3:
+        return False
+    if profile.free_text:
+        return not _tagging(profile)
+    if profile.kind == "list" and profile.item_kind == "dict":
+        return profile.most > 1 and _spoken(profile, sample)
+    return profile.text_list and profile.words >= 6 and profile.letters >= 0.4
+
+
+def _spoken(profile: ColumnProfile, sample: Sample) -> bool:
+    """The list's dictionaries hold sentences, as turns of a dialogue do, rather than fields."""
+    items = [item for value in sample.values[profile.name] if isinstance(value, list) for item in value if isinstance(item, dict)][:400]
+    return any(
+        statistics.median([len(str(item.get(key) or "").split()) for item in items] or [0]) >= 4
+        or statistics.median([len(item[key]) if isinstance(item.get(key), str) and not item[key].isascii() else 0 for item in items] or [0])
+        >= 8
+        for key in profile.keys
+    )
+
+
+def _tagging(profile: ColumnProfile) -> bool:
+    """A sequence of part-of-speech or other tags: words in capitals only."""
+    texts = list(profile.counts)[:20]
+    words = [word for text in texts for word in text.split()]
+    return (
+        len(words) > 20 and profile.words >= 4 and sum(word.upper() == word and word.lower() != word for word in words) > 0.6 * len(words)
+    )
+
+
+def _asks(profile: ColumnProfile) -> bool:
+    """A column of few values that says what is asked (cause or effect, an aspect, a pronoun)."""
+    if not profile.label_set or profile.kind not in ("text", "class") or profile.constant or profile.letters < 0.5 or profile.numeric:
+        return False
+    words = folded(profile.name).split()
+    return bool(words) and (words[-1] in _ASKS or " ".join(words) in ("asks for", "ask for"))
+
+
+def _mentioned(profile: ColumnProfile, task: Task) -> int:
+    """How many of the column's values the description speaks of, by word or meaning."""
+    said = folded(task.description)
+    if not profile.label_set or profile.distinct > 12:
+        return 0
+    return sum(
+        any(_in(said, word) for word in {folded(value), *(word for meaning in meanings(value) for word in words_for(meaning))})
+        for value in profile.counts
+    )
+
+
+def _in(text: str, word: str) -> bool:
+    if not word:
+        return False
+    return word in text if not word.isascii() and len(word) > 1 else re.search(rf"(?<!\w){re.escape(word)}(?!\w)", text) is not None
+
+
+def _fits_slot(profile: ColumnProfile, task: Task) -> bool:
+    return (
+        profile.kind in ("text", "class")
+        and not (profile.id_like or profile.constant)
+        and profile.letters > 0.3
+        and profile.filled > 0.5
+        and _mentioned(profile, task) > 0
+    )
+
+
+def _same_word(name: str, heading: str) -> int:
+    """How well a heading names a column: 3 equal words, 2 the name ends in it or means it, 1 the name holds it, 0 not at all."""
+    words, goal = folded(name).split(), folded(heading).split()
+    if not words or not goal:
+        return 0
+    if words == goal or "".join(words).rstrip("s0123456789") == "".join(goal).rstrip("s"):
+        return 3
+    if words[-1].rstrip("s") == goal[-1].rstrip("s") or (len(words) == len(goal) == 1 and meanings(words[0]) & meanings(goal[0])):
+        return 2
+    return int(len(goal) == 1 and goal[0] in words)
+
+
+def _without_notes(kept: list[ColumnProfile], sure: set[str], task: Task, reasons: list[str]) -> list[ColumnProfile]:
+    """Without titles, addresses and names beside a longer text, and without columns that by name explain the answer."""
+    said = folded(task.description).split()
+    longest = max((profile.chars for profile in kept), default=0.0)
+    result = []
+    for profile in kept:
+        words = [re.sub(r"\d+$", "", word) for word in folded(profile.name).split()]
+        spoken = any(word[:5] == other[:5] for word in words for other in said if len(word) > 3)
+        about = bool(set(words) & _ABOUT) and profile.chars * 3 <= longest
+        tells = bool(set(words) & _TELLS) and len(kept) > 1
+        if profile.name not in sure and ((about and not spoken) or tells):
+            reasons.append(f"{profile.name} is not shown: {'it may explain the answer' if tells else 'it only tells about the text'}")
+            continue
+        result.append(profile)
+    return result or kept
+
+
+def _without_leaks(
+    kept: list[ColumnProfile], sure: set[str], draft: Draft, sample: Sample, task: Task, reasons: list[str]
+) -> list[ColumnProfile]:
+    result = []
+    extractive = _extractive(task)
+    for profile in kept:
+        why = leak(sample.texts(profile.name), draft, sample, extractive)
+        if why and profile.name not in draft.shown:
+            reasons.append(f"{profile.name} is not shown: {why}")
+            continue
+        result.append(profile)
+    return result
+
+
+def leak(shown: Sequence[str], draft: Draft, sample: Sample, extractive: bool) -> str:
+    """How a shown text gives the output away, "" when it does not; measured against outputs of other rows."""
+    pairs = [(text, output) for text, output in zip(shown, draft.outputs, strict=True) if text and output]
+    if len(pairs) < 8:
+        return ""
+    texts, outputs = [text for text, _ in pairs], [output for _, output in pairs]
+    if sum(text.strip() == output.strip() for text, output in pairs) > 0.5 * len(pairs):
+        return "it is the output"
+    if draft.family == "spans":
+        return ""
+    if len(set(outputs)) <= 0.5 * len(outputs):
+        gain = prediction_gain(texts, outputs)
+        if gain > 0.5 and draft.family != "options":
+            return f"it tells the output in {100 * gain:.0f} % more rows than chance"
+        if draft.family in ("label", "named"):
+            return ""
+    turned = outputs[1:] + outputs[:1]
+    own = sum(_holds(text, output) for text, output in pairs) / len(pairs)
+    chance = sum(_holds(text, output) for text, output in zip(texts, turned, strict=True)) / len(pairs)
+    if draft.family == "options" and not extractive:
+        return f"it holds the right option in {100 * own:.0f} % of rows" if own - chance > 0.9 else ""
+    if draft.family == "text" and not extractive and own - chance > 0.5 and statistics.median(map(len, outputs)) < 40:
+        return f"it holds the output in {100 * own:.0f} % of rows, which the examples' inputs do not"
+    return ""
+
+
+def prediction_gain(keys: Sequence[str], outputs: Sequence[str]) -> float:
+    """How much better the output is guessed knowing the key than not, 0 to 1: learnt on the even rows, tried on the odd ones."""
+    seen: dict[str, Counter[str]] = defaultdict(Counter)
+    for key, output in zip(keys[::2], outputs[::2], strict=True):
+        seen[key][output] += 1
+    usual = Counter(outputs[::2]).most_common(1)[0][0]
+    tried = list(zip(keys[1::2], outputs[1::2], strict=True))
+    if not tried:
+        return 0.0
+    base = sum(output == usual for _, output in tried) / len(tried)
+    told = sum((seen[key].most_common(1)[0][0] if key in seen else usual) == output for key, output in tried) / len(tried)
+    return max(0.0, (told - base) / (1 - base)) if base < 1 else 0.0
+
+
+def _holds(text: str, output: str) -> bool:
+    if not output.isascii():
+        return output in text
+    return re.search(rf"(?<!\w){re.escape(output)}(?!\w)", text) is not None
+
+
+def _extractive(task: Task) -> bool:
+    held = [example.output.strip() in example.input for example in task.examples if example.output.strip()]
+    return bool(held) and sum(held) * 2 >= len(held)
+
+
+def _one_language(kept: list[ColumnProfile], sure: set[str], sample: Sample, task: Task, reasons: list[str]) -> list[ColumnProfile]:
+    """Of parallel texts in several languages, those in the language of the examples' inputs."""
+    texts = [profile for profile in kept if profile.kind == "text" and profile.chars >= 20]
+    wanted = clear_language(" ".join(example.input for example in task.examples), task.language)
+    if len(texts) < 2 or not wanted:
+        return kept
+    spoken = {profile.name: told_language(" ".join(list(profile.counts)[:6]), wanted) for profile in texts}
+    if wanted not in spoken.values():
+        return kept
+    others = {name for name, language in spoken.items() if language not in ("", wanted) and name not in sure}
+    reasons += [f"{name} is not shown: its language is {spoken[name]}, the examples' is {wanted}" for name in sorted(others)]
+    return [profile for profile in kept if profile.name not in others]
+
+
+def language_filter(sample: Sample, task: Task, draft: Draft) -> tuple[tuple[AnyStep, ...], list[str]]:
+    """Where a column says each row's language: only rows in the languages the description names, else in the task's."""
+    for profile in sample.profiles:
+        if (
+            profile.steps
+            or not profile.label_set
+            or profile.kind not in ("text", "class")
+            or profile.constant
+            or profile.column in draft.reads
+        ):
+            continue
+        codes = {value: code for value in profile.counts if (code := language_code(value))}
+        if len(codes) < 0.7 * profile.distinct or len(set(codes.values())) < 2:
+            continue
+        named = {code for code in codes.values() if names_language(task.description, code)}
+        wanted = named or {task.language.replace("_", "-").split("-")[0].lower()}
+        values = tuple(sorted(value for value, code in codes.items() if code in wanted))
+        if values and len(values) < profile.distinct:
+            return (Keep(value=profile.name, one_of=values, note="rows in the task's language"),), [
+                f"only rows whose {profile.name} is {', '.join(values)}"
+            ]
+    return (), []
+
+
+def _own_headings(sample: Sample, shape: Shape) -> list[str]:
+    """Headings of the examples that the data's texts hold themselves."""
+    found = []
+    for slot in shape.slots:
+        if slot.heading and not slot.options:
+            mark = re.compile(rf"(?<!\w){re.escape(slot.heading)}\s?{re.escape(slot.colon.strip())}")
+            for profile in sample.profiles:
+                texts = list(profile.counts)
+                if profile.free_text and texts and sum(bool(mark.search(text)) for text in texts) > 0.1 * len(texts):
+                    found.append(slot.heading)
+                    break
+    return found
+
+
+def _piece(profile: ColumnProfile, sample: Sample, task: Task) -> Piece:
+    heading = " ".join(re.sub(r"(?<=[a-z])(?=[A-Z])", " ", profile.name).replace("_", " ").replace("-", " ").split())
+    heading = heading[:1].upper() + heading[1:]
+    if profile.kind != "list":
+        return Piece(name=profile.name, expression=printed(profile.name), heading=heading, steps=profile.steps)
+    if profile.item_kind == "dict":
+        into = f"{identifier(profile.name)}_lines"
+        items = [item for value in sample.values[profile.name] if isinstance(value, list) for item in value if isinstance(item, dict)]
+        return Piece(name=profile.name, expression=printed(into), heading=heading,
+                     steps=(*profile.steps, Each(value=profile.name, into=into, template=turn_template(items, profile.keys), separator="\n")))  # fmt: skip
+    items = [as_text(item) for value in sample.values[profile.name] if isinstance(value, list) for item in value][:2000]
+    spoken = sum(bool(_SPOKEN.match(item)) for item in items) > 0.6 * len(items)
+    blank = "" if profile.script in ("CJK", "JAPANESE", "THAI") else " "
+    joiner = json.dumps("\n" if spoken else blank)
+    expression = "{{ " + printed(profile.name)[3:-3] + f" | join({joiner}) }}}}"
+    return Piece(name=profile.name, expression=expression, heading=heading, steps=profile.steps)
+
+
+def turn_template(items: Sequence[dict[str, Any]], keys: Sequence[str]) -> str:
+    """ "speaker: text" for a list's dictionaries: the key with the longest texts, after the one that names who speaks."""
+    lengths = {key: statistics.median([len(item[key]) if isinstance(item.get(key), str) else 0 for item in items] or [0]) for key in keys}
+    text = max(keys, key=lambda key: lengths[key])
+    speakers = [
+        key
+        for key in keys
+        if key != text and _SPEAKER.search(key) and len({as_text(item.get(key)) for item in items}) <= max(4, len(items) // 5)
+    ]
+    said = "{{ item[" + json.dumps(text, ensure_ascii=False) + "] }}"
+    return "{{ item[" + json.dumps(speakers[0], ensure_ascii=False) + "] }}: " + said if speakers else said
+
+
+def _needed(steps: Sequence[AnyStep]) -> tuple[AnyStep, ...]:
+    """The steps in order, each once."""
+    found: list[AnyStep] = []
+    for step in steps:
+        if step not in found:
+            found.append(step)
+    return tuple(found)
+
+
+def _template(pieces: list[Piece], draft: Draft, sample: Sample, shape: Shape) -> tuple[str, list[str]]:
+    """The input's template in the examples' shape where the pieces fit it, else plain headings."""
+    placed = _place(pieces, shape, sample, bool(draft.options))
+    if placed is None:
+        placed = [("" if len(pieces) == 1 else f"{piece.heading}: ", piece.expression, "\n") for piece in pieces]
+        told = ["the input has a heading for each column"] if len(pieces) > 1 else []
+        if draft.options:
+            placed.append(("Options:\n" if pieces else "", _options(draft, shape), "\n"))
+    else:
+        told = ["the input has the shape of the examples'"] if len(shape.slots) > 1 else []
+        placed = [(heading, expression if expression else _options(draft, shape), before) for heading, expression, before in placed]
+    text = ""
+    for heading, expression, before in placed:
+        text += (before if text else "") + heading + expression
+    return text, told
+
+
+def _place(pieces: list[Piece], shape: Shape, sample: Sample, options: bool) -> list[tuple[str, str, str]] | None:
+    """(heading with colon, expression or "" for the options, what stands before) for each slot; None when the shape does not fit."""
+    slots = [slot for slot in shape.slots if not slot.options]
+    if any(slot.options for slot in shape.slots) != options:
+        if options or len(slots) != len(shape.slots):
+            return None
+    taken: dict[int, list[Piece]] = {}
+    rest = list(pieces)
+    for place, slot in enumerate(slots):
+        match = max(rest, key=lambda piece: _same_word(piece.name, slot.heading), default=None) if slot.heading else None
+        if match is not None and _same_word(match.name, slot.heading):
+            taken[place] = [match]
+            rest.remove(match)
+    empty = [place for place in range(len(slots)) if place not in taken]
+    if len(empty) > len(rest):
+        return None
+    if len(rest) > len(empty):
+        bare = [place for place in empty if not slots[place].heading]
+        if len(slots) == 1 and bare and _flows(rest, sample):
+            taken[bare[0]] = rest
+            rest, empty = [], []
+        elif empty or len(slots) == 1 or not taken:
+            return None
+    for place, piece in zip(empty, rest, strict=False):
+        taken[place] = [piece]
+    placed = []
+    number = 0
+    for slot in shape.slots:
+        heading = slot.heading + slot.colon if slot.heading else ""
+        if slot.options:
+            placed.append((heading, "", slot.before))
+            continue
+        several = taken[number]
+        between = "" if sample.by_name[several[0].name].script in ("CJK", "JAPANESE") else " "
+        placed.append((heading, between.join(piece.expression for piece in several), slot.before))
+        number += 1
+    return placed
+
+
+def _flows(pieces: list[Piece], sample: Sample) -> bool:
+    """Several texts read as one: none of them is a numbered sibling of another."""
+    stems = [re.sub(r"[\d]+|[_ ][a-d]$", "", piece.name) for piece in pieces]
+    pairs = {frozenset(("premise", "hypothesis")), frozenset(("source", "target")), frozenset(("context", "question"))}
+    names = {piece.name.lower() for piece in pieces}
+    return len(set(stems)) == len(stems) and not any(pair <= names for pair in pairs)
+
+
+def _options(draft: Draft, shape: Shape) -> str:
+    """The options as the examples list them; lettered where the output is a letter, bullets where the examples show none."""
+    if shape.style == "joined" and not draft.letters:
+        return "{{ options | join(" + json.dumps(shape.join, ensure_ascii=False) + ") }}"
+    if shape.style != "marked" or (draft.letters and not re.search(r"[Aa]", shape.mark)):
+        return "{{ options.lettered }}" if draft.letters else "{{ options }}"
+    if shape.mark == "A. " and shape.join == "\n":
+        return "{{ options.lettered }}"
+    sign = re.search(r"[A-Za-z1]", shape.mark)
+    if sign is None:
+        return "{{ options }}" if shape.join == "\n" else "{{ options | join(" + json.dumps(shape.join) + ") }}"
+    by = {"A": "option.letter", "a": "option.letter | lower", "1": "loop.index"}.get(sign.group(), "option.letter")
+    mark = shape.mark[: sign.start()] + "{{ " + by + " }}" + shape.mark[sign.end() :]
+    join = json.dumps(shape.join, ensure_ascii=False)
+    return "{% for option in options %}" + mark + "{{ option }}{% if not loop.last %}{{ " + join + " }}{% endif %}{% endfor %}"

@@ -1,0 +1,272 @@
+"""Candidate plans tried on sample rows: what they make, how far it has the form the task's examples show, and whether it leaks."""
+
+from __future__ import annotations
+
+import math
+import re
+import statistics
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
+
+from engine.errors import EngineError
+from engine.plan.profile import Sample, read_sample
+from engine.plan.steps import Plan
+from engine.plan.structure import Unmapped, candidates
+from engine.plan.structure.draft import Draft
+from engine.plan.structure.languages import input_language, output_language, told_language
+from engine.plan.structure.shape import form_of
+from engine.plan.structure.texts import form_likeness
+from engine.records import Column, Example, Row, Task, Value
+
+if TYPE_CHECKING:
+    from models.embedding import Embedder
+
+BAR = 0.5
+"""A plan below this score is no proposal. Reached by half-sure names and half-fitting form together, or one of them clear."""
+SEED = 0
+_SHOWN = 5
+_MOST_TRIED = 14
+
+
+class Trial(Value):
+    """What a plan made of the sample rows."""
+
+    made: int
+    skipped: int
+    rejected: int
+    failed: int
+    score: float
+    """0 to 1; 0 is no plan at all, `reasons` says why."""
+    reasons: tuple[str, ...] = ()
+    """Lines a person can check."""
+    samples: tuple[Example, ...] = ()
+    why_not: dict[str, int] = {}
+    """Reasons of rows that gave no example, by count."""
+
+
+class Proposal(Value):
+    """Plans worth proposing, best first; or none, and why."""
+
+    plans: tuple[tuple[Plan, Trial], ...]
+    refusal: str = ""
+    """Why the data set cannot serve the task; "" when there are plans."""
+
+
+class SampleSource:
+    """Sample rows as a source of their own, for trying plans."""
+
+    dataset = "sample"
+    config = ""
+    split = ""
+    revision = ""
+    licence = ""
+
+    def __init__(self, columns: Sequence[Column], rows: Sequence[Row]) -> None:
+        self.columns = tuple(columns)
+        self._rows = [Row(index, row.values) for index, row in enumerate(rows)]
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    def __iter__(self) -> Iterator[Row]:
+        return iter(self._rows)
+
+    def take(self, indices: Sequence[int]) -> list[Row]:
+        return [self._rows[index] for index in indices]
+
+
+def propose(task: Task, columns: Sequence[Column], rows: Sequence[Row], *, embedder: Embedder | None = None) -> Proposal:
+    """The plans a data set's columns suggest for the task, best first, tried on the rows (about 300, drawn by seed).
+
+    With none above BAR, `refusal` says what the data set lacks.
+    """
+    if not rows:
+        return Proposal((), "there are no rows")
+    sample = read_sample(columns, rows)
+    found, unmapped = candidates(task, sample, embedder)
+    tried = [(plan, draft, try_plan(plan, columns, rows, task, draft=draft, embedder=embedder)) for plan, draft in found[:_MOST_TRIED]]
+    tried.sort(key=lambda entry: -entry[2].score)
+    good = tuple((plan, trial) for plan, _, trial in tried if trial.score >= BAR)
+    return Proposal(good) if good else Proposal((), _refusal(task, sample, [(draft, trial) for _, draft, trial in tried], unmapped))
+
+
+def try_plan(
+    plan: Plan,
+    columns: Sequence[Column],
+    rows: Sequence[Row],
+    task: Task,
+    *,
+    draft: Draft | None = None,
+    embedder: Embedder | None = None,
+) -> Trial:
+    """Run a plan without model steps on the rows and score what comes out; `draft` adds what names and values promised."""
+    made, counts, why_not = run_on(plan, columns, rows, task)
+    units = len(made) + sum(counts.values())
+    facts = {"made": len(made), "skipped": counts["skipped"], "rejected": counts["rejected"], "failed": counts["failed"],
+             "samples": tuple(made[:_SHOWN]), "why_not": dict(why_not.most_common(12))}  # fmt: skip
+    refused = _refused(made, units, task, draft)
+    if refused:
+        return Trial(score=0.0, reasons=(refused,), **facts)
+    fit, reasons = _fit(made, task, draft)
+    tried = len(made) + counts["rejected"] + counts["failed"]
+    working = len(made) / tried * min(1.0, len(made) / (0.25 * units))
+    prior = draft.prior if draft is not None else 0.75
+    score = math.sqrt(prior * fit) * working
+    if embedder is not None:
+        nearness, said = _nearness(made, task, embedder)
+        score *= nearness
+        reasons.append(said)
+    return Trial(score=score, reasons=(f"{len(made)} of {units} rows become examples", *reasons), **facts)
+
+
+def run_on(plan: Plan, columns: Sequence[Column], rows: Sequence[Row], task: Task) -> tuple[list[Example], Counter[str], Counter[str]]:
+    """Examples, counts of the other outcomes by kind, and their reasons. A plan that does not compile fails with its reason."""
+    from engine.plan.compile import compile_plan
+    from engine.plan.units import Accepted, Failed, Rejected
+
+    made: list[Example] = []
+    counts: Counter[str] = Counter()
+    why_not: Counter[str] = Counter()
+    try:
+        program = compile_plan(plan, columns, seed=SEED, task=task)
+        units = list(program.units(SampleSource(columns, rows)))
+    except EngineError as error:
+        return [], Counter(failed=len(rows)), Counter({error.title: len(rows)})
+    if program.has_model_steps:
+        return [], Counter(failed=len(units)), Counter({"a model step, and no model to ask": len(units)})
+    for unit in units:
+        outcome = program.outcome(unit)
+        if isinstance(outcome, Accepted):
+            made.append(outcome.example)
+            continue
+        counts["rejected" if isinstance(outcome, Rejected) else "failed" if isinstance(outcome, Failed) else "skipped"] += 1
+        why_not[outcome.reason] += 1
+    return made, counts, why_not
+
+
+def _refused(made: Sequence[Example], units: int, task: Task, draft: Draft | None) -> str:
+    """Why what was made is no training data at all; "" when it may be."""
+    if len(made) < max(1, min(8, units // 4)):
+        return f"only {len(made)} of {units} rows become examples"
+    outputs = Counter(example.output for example in made)
+    if len(made) >= 6 and outputs.most_common(1)[0][1] > 0.98 * len(made):
+        return f"the output is “{outputs.most_common(1)[0][0][:60]}” in nearly every row"
+    if sum(example.input.strip() == example.output.strip() for example in made) > 0.5 * len(made):
+        return "the output repeats the input"
+    return _wrong_language(made, task, draft)
+
+
+def _wrong_language(made: Sequence[Example], task: Task, draft: Draft | None) -> str:
+    inputs = [example.input for example in made[:40]]
+    wanted = input_language(task)
+    told = Counter(told_language(text, wanted) for text in inputs if sum(letter.isalpha() for letter in text) >= 12)
+    typical = form_of([example.input for example in task.examples]).script
+    found = form_of(inputs).script
+    if typical and found and typical != found and {typical, found} != {"CJK", "JAPANESE"} and task.examples:
+        return f"the inputs are written in {found.lower()} letters, the examples' in {typical.lower()}"
+    if wanted and told and told[wanted] < 0.1 * told.total() and told[""] < 0.5 * told.total() and told.total() >= 5:
+        return f"the inputs are in {told.most_common(1)[0][0]}, the task's are in {wanted}"
+    if task.output.kind != "text" or (draft is not None and draft.family not in ("text", "turns")):
+        return ""
+    wanted = output_language(task)
+    outputs = [example.output for example in made[:60]]
+    if statistics.median(map(len, outputs)) < 15:
+        return ""
+    together = Counter(told_language(" ".join(outputs[start : start + 3]), wanted) for start in range(0, len(outputs) - 2, 3))
+    if wanted and together and together[wanted] < 0.3 * together.total() and together[""] < 0.5 * together.total():
+        return f"the outputs are in {together.most_common(1)[0][0]}, the task's are in {wanted}"
+    return ""
+
+
+def _fit(made: Sequence[Example], task: Task, draft: Draft | None) -> tuple[float, list[str]]:
+    """0 to 1: how far inputs and outputs have the form of the examples', with the measures in words."""
+    inputs, outputs = [example.input for example in made], [example.output for example in made]
+    if not task.examples:
+        return 0.8, []
+    shown_in, shown_out = [example.input for example in task.examples], [example.output for example in task.examples]
+    asked, asked_why = form_likeness(form_of(inputs), form_of(shown_in))
+    input_fit = 0.6 + 0.4 * asked
+    if draft is not None and draft.family not in ("text", "turns"):
+        counts = Counter(outputs)
+        top = counts.most_common(1)[0]
+        said = f"{len(counts)} different outputs, the most frequent in {100 * top[1] / len(outputs):.0f} %"
+        degenerate = 0.8 if top[1] > 0.95 * len(outputs) else 1.0
+        return input_fit * degenerate, [said]
+    likeness, why = form_likeness(form_of(outputs), form_of(shown_out))
+    relation, relation_why = _relation(inputs, outputs, shown_in, shown_out)
+    known = _known_outputs(outputs, shown_out)
+    return (0.4 * likeness + 0.45 * relation + 0.15 * asked) * known, [f"outputs: {why}", relation_why]
+
+
+def _relation(inputs: Sequence[str], outputs: Sequence[str], shown_in: Sequence[str], shown_out: Sequence[str]) -> tuple[float, str]:
+    """How alike the step from input to output is: its change of length, and how much of the output stands in the input."""
+    ratio, wanted = _ratio(inputs, outputs), _ratio(shown_in, shown_out)
+    far = abs(math.log(ratio / wanted))
+    length = 1.0 if far < 0.35 else max(0.0, 1 - (far - 0.35) / 2.2)
+    if (ratio > 1.05) != (wanted > 1.05) and min(abs(math.log(ratio)), abs(math.log(wanted))) > 0.12:
+        length *= 0.6
+    taken, asked = _taken(inputs, outputs), _taken(shown_in, shown_out)
+    return (
+        0.5 * length + 0.5 * max(0.0, 1 - 1.3 * abs(taken - asked)),
+        f"output over input length {ratio:.2f} (examples {wanted:.2f}), {100 * taken:.0f} % of its words from the input (examples {100 * asked:.0f} %)",
+    )
+
+
+def _ratio(inputs: Sequence[str], outputs: Sequence[str]) -> float:
+    return statistics.median((len(output) + 1) / (len(text) + 1) for text, output in zip(inputs, outputs, strict=True))
+
+
+def _taken(inputs: Sequence[str], outputs: Sequence[str]) -> float:
+    """Median share of the output's words (of pairs of letters where words are not set apart) that the input holds."""
+    shares = []
+    for text, output in zip(inputs[:150], outputs[:150], strict=True):
+        own, other = _units(output), set(_units(text))
+        if own:
+            shares.append(sum(unit in other for unit in own) / len(own))
+    return statistics.median(shares) if shares else 0.0
+
+
+def _units(text: str) -> list[str]:
+    if re.search(r"[\u3040-\u30ff\u3400-\u9fff]", text):
+        letters = re.sub(r"\W", "", text)
+        return [letters[place : place + 2] for place in range(len(letters) - 1)] or [letters]
+    return re.findall(r"\w+", text.casefold())
+
+
+def _known_outputs(outputs: Sequence[str], shown: Sequence[str]) -> float:
+    """1, or less where outputs come from a small vocabulary that holds none of the examples' outputs."""
+    counts = Counter(output.casefold().strip(" .") for output in outputs)
+    often = sum(count for _, count in counts.most_common(25)) / len(outputs)
+    held = any(output.casefold().strip(" .") in counts for output in shown)
+    if held or often < 0.4 or len(outputs) < 30 or all(re.fullmatch(r"[\d.,\-]+", output) for output in shown):
+        return 1.0
+    return max(0.0, 1.0 - 1.4 * (often - 0.2))
+
+
+def _nearness(made: Sequence[Example], task: Task, embedder: Embedder) -> tuple[float, str]:
+    """0.8 to 1: how near the produced inputs come in meaning to the task's own words and example inputs."""
+    own = [task.description, *(example.input for example in task.examples)]
+    texts = [example.input[:400] for example in made[:24]]
+    near = embedder.embed(texts) @ embedder.embed(own).T
+    best = float(statistics.median(max(map(float, row)) for row in near))
+    return 0.8 + 0.2 * min(1.0, max(0.0, (best - 0.05) / 0.25)), f"inputs come as near as {best:.2f} in meaning to the task's own words"
+
+
+def _refusal(task: Task, sample: Sample, tried: Sequence[tuple[Draft, Trial]], unmapped: Sequence[Unmapped]) -> str:
+    """Why nothing will do, as a person would say it."""
+    if tried:
+        draft, trial = max(tried, key=lambda entry: (entry[1].score, entry[0].prior))
+        best = f"the nearest plan reads {', '.join(draft.reads)}: {'; '.join(trial.reasons[:1] if trial.score == 0 else (*draft.reasons[:1], *trial.reasons[1:3]))}"
+    else:
+        best = ""
+    if task.output.kind == "label":
+        near = "; ".join(f"{entry.column} has {', '.join(value[:24] for value in entry.values[:5])}" for entry in unmapped[:3])
+        said = f"no column holds any of the labels {', '.join(task.output.labels)}, nor values that map to them"
+        return f"{said} ({near})" if near and not tried else f"{said}; {best}" if tried else said
+    if task.output.kind in ("option_text", "option_letter") and not tried:
+        return "no columns hold options with another column that says which of them is right"
+    if not tried:
+        shown = ", ".join(f"“{example.output[:40]}”" for example in task.examples[:2])
+        return f"no column holds texts like the examples' outputs {shown}" if shown else "no column can serve as the output"
+    return f"no column holds outputs like the examples'; {best}"
