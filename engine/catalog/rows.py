@@ -168,8 +168,7 @@ def _range(table: Any, name: str) -> tuple[int, int]:
 def _arrow_kind(type_: Any) -> ColumnKind:
     from pyarrow import types
 
-    if isinstance(getattr(type_, "storage_type", None), type(type_).__mro__[-2]) and hasattr(type_, "extension_name"):
-        type_ = type_.storage_type
+    type_ = getattr(type_, "storage_type", type_)
     if types.is_dictionary(type_):
         type_ = type_.value_type
     checks: tuple[tuple[ColumnKind, tuple[Any, ...]], ...] = (

@@ -1,0 +1,297 @@
+"""The catalog's SQLite file: cards, their words in FTS5, their vectors. What it holds is the truth; all else is made from it."""
+
+from __future__ import annotations
+
+import hashlib
+import sqlite3
+from collections.abc import Iterator, Sequence
+from contextlib import closing, contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from engine.catalog.card import Card
+from engine.errors import StoreUnusable
+from engine.records import Value
+
+if TYPE_CHECKING:
+    import numpy as np
+
+SCHEMA_VERSION = 1
+PARSER_VERSION = 1
+"""Part of a card's digest, so that a better reading of cards replaces the stored one."""
+
+_SCHEMA = """
+CREATE TABLE cards (
+    number INTEGER PRIMARY KEY AUTOINCREMENT, dataset TEXT NOT NULL UNIQUE, folder TEXT NOT NULL DEFAULT '', digest TEXT NOT NULL,
+    title TEXT NOT NULL, languages TEXT NOT NULL, generated INTEGER NOT NULL, text TEXT NOT NULL, entry BLOB NOT NULL);
+CREATE VIRTUAL TABLE words USING fts5(title, tags, summary, body, tokenize = 'porter unicode61 remove_diacritics 2');
+CREATE TABLE vectors (
+    card INTEGER PRIMARY KEY REFERENCES cards (number), place INTEGER NOT NULL, embedder TEXT NOT NULL, vector BLOB NOT NULL);
+CREATE INDEX vectors_by_place ON vectors (embedder, place);
+CREATE TABLE facts (name TEXT PRIMARY KEY, value TEXT NOT NULL);
+INSERT INTO facts VALUES ('revision', '0'), ('place', '0');
+"""
+
+
+class Entry(Value, frozen=True):
+    """One data set the catalog knows."""
+
+    card: Card
+    folder: str = ""
+    """Where its rows lie on this machine; "" for a card alone."""
+    columns: tuple[str, ...] = ()
+    """Columns of its rows, or those its card declares."""
+
+    @property
+    def dataset(self) -> str:
+        return self.card.dataset
+
+
+class Words(Value, frozen=True):
+    """What of an entry is searched: four texts for FTS5, heaviest first, and one for the embedder."""
+
+    title: str
+    tags: str
+    summary: str
+    body: str
+    embedded: str
+
+
+class Found(Value, frozen=True):
+    """The part of an entry that a search result shows."""
+
+    number: int
+    dataset: str
+    title: str
+    folder: str
+    languages: tuple[str, ...]
+    generated: bool
+    text: str
+
+
+class CardTable:
+    """Reads and writes `catalog.db` in a folder. One writer at a time (the caller holds the lock), any number of readers."""
+
+    def __init__(self, folder: Path) -> None:
+        self.path = folder / "catalog.db"
+
+    def put(self, entries: Sequence[tuple[Entry, Words]]) -> list[str]:
+        """Store entries in one transaction; "added", "updated" or "unchanged" for each. Only a changed text loses its vector."""
+        outcomes = []
+        with self._writing() as db:
+            for entry, words in entries:
+                blob = msgspec.json.encode(entry)
+                digest = hashlib.sha256(b"%d\0" % PARSER_VERSION + blob).hexdigest()
+                known = db.execute("SELECT number, digest, text FROM cards WHERE dataset = ?", (entry.dataset,)).fetchone()
+                if known and known[1] == digest:
+                    outcomes.append("unchanged")
+                    continue
+                values = (
+                    entry.folder,
+                    digest,
+                    entry.card.title,
+                    " ".join(entry.card.languages),
+                    entry.card.generated,
+                    words.embedded,
+                    blob,
+                )
+                if known:
+                    number = known[0]
+                    db.execute(
+                        "UPDATE cards SET folder=?, digest=?, title=?, languages=?, generated=?, text=?, entry=? WHERE number=?",
+                        (*values, number),
+                    )
+                    db.execute("DELETE FROM words WHERE rowid = ?", (number,))
+                    if known[2] != words.embedded:
+                        db.execute("DELETE FROM vectors WHERE card = ?", (number,))
+                else:
+                    number = db.execute(
+                        """INSERT INTO cards (folder, digest, title, languages, generated, text, entry, dataset)
+                           VALUES (?, ?, ?, ?, ?, ?, ?, ?)""",
+                        (*values, entry.dataset),
+                    ).lastrowid
+                db.execute(
+                    "INSERT INTO words (rowid, title, tags, summary, body) VALUES (?, ?, ?, ?, ?)",
+                    (number, words.title, words.tags, words.summary, words.body),
+                )
+                outcomes.append("updated" if known else "added")
+            _count_revision(db, any(outcome != "unchanged" for outcome in outcomes))
+        return outcomes
+
+    def remove(self, dataset: str) -> bool:
+        """Forget an entry; whether there was one."""
+        with self._writing() as db:
+            known = db.execute("SELECT number FROM cards WHERE dataset = ?", (dataset,)).fetchone()
+            if known:
+                for statement in (
+                    "DELETE FROM words WHERE rowid = ?",
+                    "DELETE FROM vectors WHERE card = ?",
+                    "DELETE FROM cards WHERE number = ?",
+                ):
+                    db.execute(statement, known)
+            _count_revision(db, bool(known))
+        return bool(known)
+
+    def get(self, dataset: str) -> Entry | None:
+        """The entry of this id, None when the catalog has none."""
+        row = self._one("SELECT entry FROM cards WHERE dataset = ?", dataset)
+        return msgspec.json.decode(row[0], type=Entry) if row else None
+
+    def with_folders(self) -> dict[str, Entry]:
+        """Entries that have rows in a folder of this machine, by id."""
+        with self._reading() as db:
+            blobs = [row[0] for row in (db.execute("SELECT entry FROM cards WHERE folder != ''") if db else ())]
+        entries = [msgspec.json.decode(blob, type=Entry) for blob in blobs]
+        return {entry.dataset: entry for entry in entries}
+
+    def by_folder(self, folder: str) -> str:
+        """The id under which a folder was added, or ""."""
+        row = self._one("SELECT dataset FROM cards WHERE folder = ?", folder)
+        return str(row[0]) if row else ""
+
+    def found(self, numbers: Sequence[int]) -> dict[int, Found]:
+        """What to show of these entries; those gone in the meantime are missing."""
+        results: dict[int, Found] = {}
+        with self._reading() as db:
+            for start in range(0, len(numbers), 500):
+                some = numbers[start : start + 500]
+                query = "SELECT number, dataset, title, folder, languages, generated, text FROM cards WHERE number IN"
+                for row in db.execute(f"{query} ({','.join('?' * len(some))})", some) if db else ():
+                    number, dataset, title, folder, languages, generated, text = row
+                    results[number] = Found(number, dataset, title, folder, tuple(languages.split()), bool(generated), text)
+        return results
+
+    def match(self, query: str, limit: int, weights: Sequence[float]) -> list[tuple[int, float]]:
+        """(number, BM25 score, higher is better) of the entries that match an FTS5 query, best first."""
+        ranked = f"bm25(words, {', '.join(str(float(weight)) for weight in weights)})"
+        with self._reading() as db:
+            rows = (
+                db.execute(f"SELECT rowid, {ranked} AS score FROM words WHERE words MATCH ? ORDER BY score LIMIT ?", (query, limit))
+                if db
+                else ()
+            )
+            return [(int(number), -float(score)) for number, score in rows]
+
+    def without_vector(self, embedder: str) -> list[tuple[int, str]]:
+        """(number, text) of entries this embedder has not seen, shortest text first, so that batches hold like lengths."""
+        query = """SELECT number, text FROM cards LEFT JOIN vectors ON card = number AND embedder = ?
+                   WHERE card IS NULL AND NOT generated ORDER BY length(text), number"""
+        with self._reading() as db:
+            return [(int(number), str(text)) for number, text in (db.execute(query, (embedder,)) if db else ())]
+
+    def put_vectors(self, embedder: str, numbers: Sequence[int], vectors: np.ndarray) -> None:
+        """Store float32 vectors of shape (len(numbers), dimensions), in one transaction."""
+        with self._writing() as db:
+            place = int(_fact(db, "place") or 0)
+            rows = [
+                (number, place + offset, embedder, vector.astype("<f4").tobytes())
+                for offset, (number, vector) in enumerate(zip(numbers, vectors, strict=True), start=1)
+            ]
+            db.executemany("INSERT OR REPLACE INTO vectors (card, place, embedder, vector) VALUES (?, ?, ?, ?)", rows)
+            _set_fact(db, "place", str(place + len(rows)))
+            _count_revision(db, bool(rows))
+
+    def vectors_after(self, embedder: str, place: int) -> Iterator[tuple[list[int], int, bytes]]:
+        """(numbers, last place, vectors one after another) of this embedder's vectors stored after a place, in batches."""
+        with self._reading() as db:
+            if not db:
+                return
+            cursor = db.execute(
+                "SELECT card, place, vector FROM vectors WHERE embedder = ? AND place > ? ORDER BY place", (embedder, place)
+            )
+            while rows := cursor.fetchmany(2000):
+                yield [row[0] for row in rows], rows[-1][1], b"".join(row[2] for row in rows)
+
+    def embedded_numbers(self, embedder: str) -> set[int]:
+        """Numbers of the entries this embedder has a vector for."""
+        with self._reading() as db:
+            return {int(row[0]) for row in (db.execute("SELECT card FROM vectors WHERE embedder = ?", (embedder,)) if db else ())}
+
+    def counts(self) -> dict[str, int]:
+        """Number of cards, of those with rows on this machine, made by machines, and embedded."""
+        row = self._one("SELECT count(*), coalesce(sum(folder != ''), 0), coalesce(sum(generated), 0) FROM cards") or (0, 0, 0)
+        vectors = self._one("SELECT count(*) FROM vectors") or (0,)
+        return {"cards": row[0], "local": row[1], "generated": row[2], "vectors": vectors[0]}
+
+    def fact(self, name: str) -> str:
+        """A stored fact, "" when there is none."""
+        with self._reading() as db:
+            return (_fact(db, name) or "") if db else ""
+
+    def set_fact(self, name: str, value: str) -> None:
+        with self._writing() as db:
+            _set_fact(db, name, value)
+
+    def digest(self) -> str:
+        """Changes exactly when an entry is added, changed or removed."""
+        total = hashlib.sha256()
+        with self._reading() as db:
+            for row in db.execute("SELECT dataset, digest FROM cards ORDER BY dataset") if db else ():
+                total.update(f"{row[0]}\0{row[1]}\n".encode())
+        return total.hexdigest()
+
+    def _one(self, query: str, *values: object) -> tuple[Any, ...] | None:
+        with self._reading() as db:
+            row: tuple[Any, ...] | None = db.execute(query, values).fetchone() if db else None
+            return row
+
+    @contextmanager
+    def _reading(self) -> Iterator[sqlite3.Connection | None]:
+        """A read-only connection, or None while there is no catalog yet."""
+        if not self.path.exists():
+            yield None
+            return
+        with self._translated(), closing(sqlite3.connect(f"{self.path.resolve().as_uri()}?mode=ro", uri=True, timeout=10)) as db:
+            version = db.execute("PRAGMA user_version").fetchone()[0]
+            if version > SCHEMA_VERSION:
+                raise StoreUnusable(f"{self.path} was written by a newer DataTune", "Update DataTune, or move the file away.")
+            yield db if version else None
+
+    @contextmanager
+    def _writing(self) -> Iterator[sqlite3.Connection]:
+        """A connection in one transaction, committed at the end or rolled back whole."""
+        with self._translated():
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            with closing(sqlite3.connect(self.path, timeout=30, isolation_level=None)) as db:
+                db.execute("PRAGMA journal_mode = WAL")
+                db.execute("PRAGMA synchronous = NORMAL")
+                db.execute("BEGIN IMMEDIATE")
+                try:
+                    if not db.execute("PRAGMA user_version").fetchone()[0]:
+                        for statement in filter(str.strip, _SCHEMA.split(";")):
+                            db.execute(statement)
+                        db.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
+                    yield db
+                    db.execute("COMMIT")
+                except BaseException:
+                    db.rollback()
+                    raise
+
+    @contextmanager
+    def _translated(self) -> Iterator[None]:
+        try:
+            yield
+        except sqlite3.OperationalError as error:
+            raise StoreUnusable(f"The catalog {self.path} cannot be used: {error}", "Check free space and permissions.") from error
+        except sqlite3.DatabaseError as error:
+            raise StoreUnusable(
+                f"The catalog {self.path} is damaged: {error}", "Move the file away and add the data sets again."
+            ) from error
+        except OSError as error:
+            raise StoreUnusable(f"The catalog's folder {self.path.parent} cannot be used: {error.strerror or error}") from error
+
+
+def _fact(db: sqlite3.Connection, name: str) -> str | None:
+    row = db.execute("SELECT value FROM facts WHERE name = ?", (name,)).fetchone()
+    return str(row[0]) if row else None
+
+
+def _set_fact(db: sqlite3.Connection, name: str, value: str) -> None:
+    db.execute("INSERT OR REPLACE INTO facts (name, value) VALUES (?, ?)", (name, value))
+
+
+def _count_revision(db: sqlite3.Connection, changed: bool) -> None:
+    if changed:
+        db.execute("UPDATE facts SET value = CAST(value AS INTEGER) + 1 WHERE name = 'revision'")
