@@ -107,6 +107,7 @@ class Flow:
         self.picks: dict[str, str] = {}
         """Pick → the options it is from."""
         self._prefixes: list[tuple[str, bool]] = []
+        self._class_names = {column.name: column.class_names for column in columns}
         self._open = not columns
 
     def exists(self, name: str) -> bool:
@@ -243,7 +244,11 @@ class Flow:
         return _merged([self.fact(getattr(step, "value", ""))], "text", "derived")
 
     def _class_texts(self, step: Names) -> frozenset[str] | None:
-        return frozenset(step.names) if step.names else None
+        names = step.names or self._class_names.get(step.value, ())
+        places = self.fact(step.value).texts
+        if not names or places is None:
+            return frozenset(names) or None
+        return frozenset(name for place, name in enumerate(names) if {str(place), name} & places)
 
     def _keep(self, step: Keep) -> None:
         fact = self.fact(step.value)

@@ -96,7 +96,8 @@ def printed(name: str) -> str:
     """How a template prints this name: `{{ name }}`, or `{{ row["…"] }}` for one that is no identifier."""
     if name.isidentifier() and not keyword.iskeyword(name) and name not in _RESERVED and name.lower() not in ("true", "false", "none"):
         return "{{ " + name + " }}"
-    return '{{ row["' + name.replace("\\", "\\\\").replace('"', '\\"') + '"] }}'
+    text = "".join(sign if sign.isprintable() else sign.encode("unicode_escape").decode() for sign in name.replace("\\", "\\\\"))
+    return '{{ row["' + text.replace('"', '\\"') + '"] }}'
 
 
 def member(value: Any, key: Any) -> Any:

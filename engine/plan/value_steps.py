@@ -137,7 +137,7 @@ def names(step: Names, context: Context) -> Run:
     name, into = step.value, step.into
     table = step.names or context.class_names.get(name, ())
     if not table:
-        raise BadInput(f"names: `{name}` has no class names", 'Write them: names = ["…", "…"].')
+        raise BadInput(f"`{name}` has no class names", 'Write them: names = ["…", "…"].')
     by_text = {**{text: text for text in table}, **{str(place): text for place, text in enumerate(table)}}
 
     def run(values: Values, key: str) -> None:
@@ -171,9 +171,7 @@ def bin_(step: Bin, context: Context) -> Run:
     """The label of the interval the number lies in."""
     name, into, thresholds, labels = step.value, step.into, step.thresholds, step.labels
     if len(labels) != len(thresholds) + 1:
-        raise BadInput(
-            "bin: there must be one label more than thresholds", "labels[i] holds below thresholds[i], the last from the last on."
-        )
+        raise BadInput("there must be one label more than thresholds", "labels[i] holds below thresholds[i], the last from the last on.")
 
     def run(values: Values, key: str) -> None:
         number = number_of(value_of(values, name, "bin"))
@@ -189,12 +187,12 @@ def match(step: Match, context: Context) -> Run:
     name, into, mode, group = step.value, step.into, step.mode, step.group
     pattern = compile_pattern(step.pattern)
     if mode == "extract" and not 0 <= group <= pattern.groups:
-        raise BadInput(f"match: the pattern has no group {group}", f"It has groups 0 to {pattern.groups}.")
+        raise BadInput(f"the pattern has no group {group}", f"It has groups 0 to {pattern.groups}.")
     if mode == "replace":
         try:
             pattern.sub(step.replacement, "")
         except (IndexError, ValueError) as error:
-            raise BadInput(f"match: replacement {step.replacement!r}: {error}", "Groups are \\\\1, \\\\2, …") from error
+            raise BadInput(f"replacement {step.replacement!r}: {error}", "Groups are \\\\1, \\\\2, …") from error
 
     def unmatched(values: Values) -> None:
         if step.unmatched == "empty":
