@@ -166,21 +166,22 @@ def _front_matter(text: str, notes: list[str]) -> tuple[dict[str, Any], str]:
 
     # The base loader builds nothing but texts, lists and mappings: "no" stays the language, "yes" the label.
     loader = getattr(yaml, "CBaseLoader", yaml.BaseLoader)
+    problem = "it holds no fields"
     for candidate in (block, _without_stray_lines(block)):
         try:
             front = yaml.load(candidate, Loader=loader)
         except (yaml.YAMLError, RecursionError, ValueError) as error:
-            problem = str(getattr(error, "problem", "") or error).splitlines()
-            note = f"the front matter is no valid YAML ({problem[0] if problem else 'unreadable'})"
+            problem = (str(getattr(error, "problem", "") or error) or "unreadable").splitlines()[0]
             continue
-        if isinstance(front, dict):
+        if not front and not candidate.strip() and not block.strip():
+            return {}, body
+        if isinstance(front, dict) and front:
             if candidate is not block:
                 notes.append("the front matter has lines that are no YAML; they were left out")
             return {str(key): value for key, value in front.items()}, body
-        note = "the front matter holds no fields"
-        if not front:
-            return {}, body
-    notes.append(note)
+    notes.append(f"the front matter is no valid YAML ({problem})")
+    if re.match(r"\s*[\w-]+:\s", body) and re.search(r"^---[ \t]*$", body, re.MULTILINE):  # a remark stood where the fields should
+        return _front_matter(f"---\n{body}", notes)
     return {}, body
 
 
@@ -233,7 +234,7 @@ def _title(front: dict[str, Any], body: str, name: str) -> str:
     candidates = [stated] if isinstance(stated, str) else [*_texts(stated)[:1]]
     candidates += [match[1] for match in re.finditer(r"^#\s+(.+)$", without_code(body[:20_000]), re.MULTILINE)][:1]
     for candidate in candidates:
-        title = re.sub(r"^(data ?set card (for|of)|dataset:?)\s+", "", clean_text(candidate), flags=re.I).strip(" :#`*\"'")
+        title = re.sub(r"^(?:data ?set card(?: (?:for|of))?|data ?set:)(?:\s+|$)", "", clean_text(candidate), flags=re.I).strip(" :#`*\"'")
         placeholder = re.search(r"\[|needs? more information|^(data ?set )?(card|name|description|summary|table of contents)$", title, re.I)
         if title and not placeholder and any(letter.isalnum() for letter in title):
             return title[:200]

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Literal, TextIO
 
-from engine.catalog.text_file import open_text
+from engine.catalog.text_file import open_text, plain_name
 from engine.errors import BadInput
 
 JsonLayout = Literal["lines", "array", "columns", "keyed"]
@@ -28,9 +28,9 @@ def json_tables(path: Path) -> list[tuple[JsonLayout, str, tuple[str, ...]]]:
         first = reader.peek()
         if not first:
             return []
-        if first == "[":
+        if first == "[" and not _one_a_line(path):
             return [("array", "", _columns(reader.elements()))]
-        if first != "{":
+        if first != "{" or plain_name(path.name).lower().endswith((".jsonl", ".ndjson")):
             return [("lines", "", _columns(_values(reader)))]
         lists: dict[str, tuple[str, ...]] = {}
         others: dict[str, Any] = {}
@@ -203,6 +203,15 @@ def _line(line: str, number: int, name: str) -> Any:
     except (ValueError, RecursionError) as error:
         reason = getattr(error, "msg", "it nests too deeply")
         raise BadInput(f"{name} line {number} is no valid JSON: {reason}", "Each line of the file must be one JSON value.") from error
+
+
+def _one_a_line(path: Path) -> bool:
+    """Whether a JSON Lines file holds an array on each line, rather than one array over all of them."""
+    if not plain_name(path.name).lower().endswith((".jsonl", ".ndjson")):
+        return False
+    with open_text(path) as file:
+        first, second = file.readline(1 << 24).strip(), file.read(1 << 12).strip()
+    return first.endswith("]") and second.startswith("[")
 
 
 def _same_lengths(path: Path) -> bool:
