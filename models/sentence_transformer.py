@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -27,11 +29,13 @@ class SentenceTransformerEmbedder:
         weights = sorted(folder.glob("*.safetensors"))
         if not folder.is_dir() or not (folder / "config.json").is_file() or not weights:
             raise WeightsMissing(f"{folder} holds no sentence-transformers model", "It should have config.json and model.safetensors.")
+        _stay_offline_and_quiet()
         try:
             from sentence_transformers import SentenceTransformer
+            from transformers.utils import logging as transformers_logging
         except ImportError as error:
             raise RuntimeUnavailable("sentence-transformers is not installed", "Install it, or use the embedder: hashing") from error
-        _be_quiet()
+        transformers_logging.disable_progress_bar()
         try:
             # Given use_safetensors, a pickled file beside them is never opened.
             self._model: Any = SentenceTransformer(
@@ -65,9 +69,7 @@ class SentenceTransformerEmbedder:
         return vectors
 
 
-def _be_quiet() -> None:
-    """Loading draws progress bars on stderr, where the terminal's own output is."""
-    from transformers.utils import logging
-
-    logging.disable_progress_bar()
-    logging.set_verbosity_error()
+def _stay_offline_and_quiet() -> None:
+    """Before the imports: they pull in bitsandbytes, which fetches and runs code from the Hub wherever `kernels` is installed."""
+    sys.modules.setdefault("kernels", None)  # type: ignore[arg-type]
+    logging.getLogger("bitsandbytes").setLevel(logging.ERROR)

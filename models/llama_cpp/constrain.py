@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import warnings
 from collections import OrderedDict
 from typing import Any
 
@@ -63,7 +64,10 @@ class Constrainer:
         import llguidance.llamacpp
 
         self._vocabulary = vocabulary
-        self._tokenizer = llguidance.llamacpp.lltokenizer_from_vocab(vocabulary.pointer, eos_token=sorted(vocabulary.ends) or None)
+        with warnings.catch_warnings():
+            # It calls a deprecated function for every token of the vocabulary.
+            warnings.simplefilter("ignore", DeprecationWarning)
+            self._tokenizer = llguidance.llamacpp.lltokenizer_from_vocab(vocabulary.pointer, eos_token=sorted(vocabulary.ends) or None)
         self._compiled: OrderedDict[str, Any] = OrderedDict()
 
     def constraint(self, schema: dict[str, Any]) -> Constraint:
