@@ -26,6 +26,7 @@ from engine.plan.steps import (
     Template,
 )
 from engine.plan.value_steps import Context, Run
+from engine.plan.values import Values, fail
 
 _BUILDERS: dict[type[Any], Callable[[Any, Context], Run]] = {
     Keep: conditions.keep,
@@ -52,7 +53,17 @@ def is_value_step(step: AnyStep) -> bool:
 
 
 def build(step: AnyStep, context: Context, picks: tuple[str, ...] = ()) -> Run:
-    """The step as a function; `picks` are the names a shuffle has to carry along. Raises BadInput for what cannot be compiled."""
-    if isinstance(step, Shuffle):
-        return options.shuffle(step, context, picks)
-    return _BUILDERS[type(step)](step, context)
+    """The step as a function; `picks` are the names a shuffle has to carry along. Raises BadInput for what cannot be compiled.
+
+    Whatever else a hostile row makes the step raise ends its unit as failed, not the run.
+    """
+    run = options.shuffle(step, context, picks) if isinstance(step, Shuffle) else _BUILDERS[type(step)](step, context)
+    word = step.__struct_config__.tag
+
+    def guarded(values: Values, key: str) -> None:
+        try:
+            run(values, key)
+        except (ArithmeticError, LookupError, RecursionError, TypeError, ValueError) as error:
+            raise fail(f"{word}: {type(error).__name__} on a value of an unexpected kind") from error
+
+    return guarded

@@ -61,6 +61,10 @@ Found = Iterator[tuple[str, str]]
 
 def check_plan(plan: Plan, columns: Sequence[Column], task: Task) -> list[Problem]:
     """All problems, in the order of the steps; a plan without errors compiles and runs on any rows with these columns."""
+    try:
+        msgspec.json.encode(plan)
+    except UnicodeEncodeError:
+        return [Problem(0, "a text in it holds half a character", "Write it anew: a lone surrogate is no text.")]
     if plan.prose or plan.emit is None:
         return list(_check_prose(plan, columns))
     flow = Flow(columns)

@@ -116,14 +116,14 @@ def joined(blocks: Blocks, step: Join, other: RowSource, itself: bool) -> Blocks
     for row in other:
         value = row.values.get(step.right)
         if not is_empty(value):
-            index.setdefault(draw(0, as_text(value)), row.index)
+            index.setdefault(draw(0, _key_text(value)), row.index)
     stop = skip if step.unmatched == "skip" else fail
     for block in blocks:
         found: list[tuple[Draft, int]] = []
         for draft in block:
             if draft.stop is None:
                 value = draft.values.get(step.left)
-                place = None if is_empty(value) else index.get(draw(0, as_text(value)))
+                place = None if is_empty(value) else index.get(draw(0, _key_text(value)))
                 if place is None:
                     draft.stop = stop(f"join: no row has {step.right} as in {step.left}")
                 else:
@@ -179,6 +179,8 @@ def _key_text(value: object) -> str:
         return as_text(value)
     except ValueError:
         return repr(value)
+    except RecursionError:
+        return "nested too deeply"
 
 
 def _members(group_of_row: array[int], groups: int) -> tuple[array[int], array[int]]:

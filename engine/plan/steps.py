@@ -129,7 +129,7 @@ class Bin(Step, tag="bin"):
 
 
 class Match(Step, tag="match"):
-    """A linear-time (RE2) regular expression: extract a group, replace, or split into a list."""
+    """A linear-time (RE2) regular expression: extract a group, replace, or split into a list. Only extract minds a text without a match."""
 
     value: Name
     into: Name

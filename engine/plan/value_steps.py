@@ -23,9 +23,11 @@ Run = Callable[[Values, str], None]
 
 CountTokens = Callable[[str], int]
 MAX_PARSED_CHARS = 1_000_000
+MAX_REPLACED = 10_000_000
 
 _SENTENCE_END = re.compile(r"(?<=[.!?…])[\"'”’»)\]]*\s+|(?<=[。！？।])[」』”’]*\s*|\n+")
 _WORD = re.compile(r"\S+")
+_REPLACEMENT = re.compile(r"([^\\]+)|\\(\d)|\\(.?)", re.DOTALL)
 
 
 class Context(msgspec.Struct, frozen=True):
@@ -183,22 +185,12 @@ def bin_(step: Bin, context: Context) -> Run:
 
 
 def match(step: Match, context: Context) -> Run:
-    """Extracts a group, replaces every match, or splits at every match."""
-    name, into, mode, group = step.value, step.into, step.mode, step.group
+    """Extracts a group, replaces every match, or splits at every match; the last two leave a text without a match as it is."""
+    name, into, group = step.value, step.into, step.group
     pattern = compile_pattern(step.pattern)
-    if mode == "extract" and not 0 <= group <= pattern.groups:
+    if step.mode == "extract" and not 0 <= group <= pattern.groups:
         raise BadInput(f"the pattern has no group {group}", f"It has groups 0 to {pattern.groups}.")
-    if mode == "replace":
-        try:
-            pattern.sub(step.replacement, "")
-        except (IndexError, ValueError) as error:
-            raise BadInput(f"replacement {step.replacement!r}: {error}", "Groups are \\\\1, \\\\2, …") from error
-
-    def unmatched(values: Values) -> None:
-        if step.unmatched == "empty":
-            values[into] = [] if mode == "split" else ""
-            return
-        raise (skip if step.unmatched == "skip" else fail)(f"match: nothing in {name} like {short(step.pattern)}")
+    replacement = _replacement(step.replacement, pattern.groups)
 
     def extract(values: Values, key: str) -> None:
         found = None
@@ -208,38 +200,42 @@ def match(step: Match, context: Context) -> Run:
         else:
             for found in pattern.finditer(text):  # noqa: B007 - the last one is what is wanted
                 pass
-        if found is None or found.group(group) is None:
-            unmatched(values)
-        else:
+        if found is not None and found.group(group) is not None:
             values[into] = found.group(group).strip()
+        elif step.unmatched == "empty":
+            values[into] = ""
+        else:
+            raise (skip if step.unmatched == "skip" else fail)(f"match: nothing in {name} like {short(step.pattern)}")
 
     def replace(values: Values, key: str) -> None:
         text = text_value(values, name, "match")
-        if step.unmatched != "empty" and pattern.search(text) is None:
-            unmatched(values)
-        else:
-            values[into] = _replaced(pattern, step.replacement, text)
+        if len(text) * (1 + len(step.replacement)) > MAX_REPLACED:
+            raise fail(f"match: {name} is too long to replace in")
+        values[into] = pattern.sub(replacement, text).strip()
 
     def split(values: Values, key: str) -> None:
         text = text_value(values, name, "match")
-        found = list(pattern.finditer(text))
-        if not found and step.unmatched != "empty":
-            unmatched(values)
-            return
         parts, start = [], 0
-        for one in found:
+        for one in pattern.finditer(text):
             parts.append(text[start : one.start()])
             start = one.end()
         parts.append(text[start:])
         values[into] = [part.strip() for part in parts if part.strip()]
 
-    return {"extract": extract, "replace": replace, "split": split}[mode]
+    return {"extract": extract, "replace": replace, "split": split}[step.mode]
 
 
-def _replaced(pattern: Any, replacement: str, text: str) -> str:
-    if len(text) * max(1, len(replacement)) > 10_000_000:
-        raise fail("match: the text is too long to replace in")
-    return str(pattern.sub(replacement, text))
+def _replacement(text: str, groups: int) -> Callable[[Any], str]:
+    """What stands for a match: RE2's own expansion garbles letters outside ASCII."""
+    escapes = {"n": "\n", "t": "\t", "\\": "\\"}
+    parts: list[str | int] = []
+    for literal, number, sign in _REPLACEMENT.findall(text):
+        if number and int(number) > groups:
+            raise BadInput(
+                f"the replacement names group {number}, the pattern has {groups}", "Groups are \\1, \\2, …; \\0 is the whole match."
+            )
+        parts.append(int(number) if number else escapes.get(sign, "\\" + sign) if sign else literal)
+    return lambda found: "".join(part if isinstance(part, str) else found.group(part) or "" for part in parts)
 
 
 def slice_(step: Slice, context: Context) -> Run:

@@ -80,7 +80,7 @@ def test_a_plain_plan_has_no_problem() -> None:
         (Template(into="y", template="{{ text"), "step 1, template: template '{{ text'"),
         (Match(value="text", into="y", pattern="(?=a)"), "step 1, match: regular expression '(?=a)'"),
         (Match(value="text", into="y", pattern="(a)", group=2), "step 1, match: the pattern has no group 2"),
-        (Match(value="text", into="y", pattern="(a)", mode="replace", replacement=r"\2"), "step 1, match: replacement"),
+        (Match(value="text", into="y", pattern="(a)", mode="replace", replacement=r"\2"), "step 1, match: the replacement names group 2"),
         (Keep(value="text"), "step 1, keep: no condition is given"),
         (Keep(value="text", matches="(a"), "step 1, keep: regular expression"),
         (Keep(value="text", language="klingon"), "step 1, keep: the language `klingon` cannot be recognised"),
@@ -270,3 +270,7 @@ def test_prose_stands_alone_and_names_columns_that_exist() -> None:
     assert errors(emit=None, prose=("Copy the text.",), columns=("txt",))[0].startswith("plan: there is no column `txt`")
     assert errors(emit=GOOD, prose=("Copy the text.",))[0] == "emit: a prose plan has no steps and no [emit]"
     assert errors(emit=None) == ["plan: the plan has neither [emit] nor prose"]
+
+
+def test_half_a_character_is_no_text() -> None:
+    assert errors(Map(value="text", into="y", table={"a": "\ud800"})) == ["emit: a text in it holds half a character"]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from engine.plan.flow import origin_of_output, overlap
-from engine.plan.patterns import group_parents
+from engine.plan.patterns import compile_pattern, group_parents
 from engine.plan.steps import AnyStep, Borrow, Emit, Explode, Get, Map, Match, Options, Pick, Plan, Shuffle, Template, Write
 from engine.records import Column
 
@@ -66,3 +66,17 @@ def test_parts_overlap_unless_a_step_takes_another_piece() -> None:
 
 def test_groups_are_counted_as_the_pattern_counts_them() -> None:
     assert group_parents(r"(a(b))(?:c(d))(?P<x>e)[(](\()([^]()])\Q(\E(f)") == (0, 1, 0, 0, 0, 0, 0)
+
+
+@pytest.mark.parametrize(
+    ("pattern", "text", "found"),
+    [
+        (r"\w+", "Öl да", "Öl"),
+        (r"[\w-]+$", "во-первых", "во-первых"),
+        (r"\W", "да!", "!"),
+        (r"[]\w]+", "ж]", "ж]"),
+        (r"\\w", "ж\\w", "\\w"),
+    ],
+)
+def test_word_letters_are_those_of_every_script(pattern: str, text: str, found: str) -> None:
+    assert compile_pattern(pattern).search(text).group() == found
