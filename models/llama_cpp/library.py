@@ -35,9 +35,6 @@ class Build(msgspec.Struct, frozen=True):
 @functools.cache
 def load() -> Any:
     """The low-level binding (functions named as in llama.h); RuntimeUnavailable when it is absent or cannot be loaded."""
-    # OpenMP threads that spin while they wait make decoding ten times slower as soon as another program wants a core
-    # (measured: 2 s against 28 s). Read once, when the library is loaded.
-    os.environ.setdefault("OMP_WAIT_POLICY", "passive")
     try:
         import llama_cpp.llama_cpp as native
     except ImportError as error:
