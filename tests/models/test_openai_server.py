@@ -1,0 +1,158 @@
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from models.errors import ModelError, ServerUnavailable
+from models.language import Completion, Message, Request, Sampling
+from models.openai_server import ATTEMPTS, OpenAIServer
+from models.scripted import scripted
+from tests.chat_server import ChatServer
+
+SCHEMA = {"type": "object", "properties": {"a": {"type": "integer"}}, "required": ["a"]}
+
+
+@pytest.fixture
+def server() -> Iterator[ChatServer]:
+    with ChatServer(scripted([("plain", "no JSON"), ("slow", "text")], name="tiny", context_length=300)) as opened:
+        yield opened
+
+
+def connected(server: ChatServer, **options: Any) -> tuple[OpenAIServer, list[float]]:
+    slept: list[float] = []
+    return OpenAIServer(server.url, sleep=slept.append, concurrency=1, **options), slept
+
+
+def answered(model: OpenAIServer, text: str = "hello", schema: dict[str, Any] | None = None) -> Completion:
+    (done,) = model.complete_many([Request("k", (Message("user", text),), schema, Sampling(max_tokens=50, seed=4))])
+    return done
+
+
+def test_the_request_carries_schema_sampling_and_model(server: ChatServer) -> None:
+    model, _ = connected(server)
+    assert json.loads(answered(model, schema=SCHEMA).text).keys() == {"a"}
+    (sent,) = server.asked
+    assert (sent["model"], sent["seed"], sent["max_tokens"]) == ("tiny", 4, 50)
+    assert sent["response_format"]["json_schema"]["schema"] == SCHEMA
+
+
+def test_what_the_server_says_of_its_context_wins_over_a_larger_wish(server: ChatServer) -> None:
+    assert connected(server)[0].context_length == 300
+    assert connected(server, context_length=100)[0].context_length == 100
+    assert connected(server, context_length=9000)[0].context_length == 300
+
+
+def test_a_busy_server_is_asked_again_and_its_wish_for_a_pause_respected(server: ChatServer) -> None:
+    model, slept = connected(server)
+    server.faults = [(429, {"Retry-After": "7"}, b"{}"), (503, {}, b"loading"), (500, {}, b"oops")]
+    assert answered(model).finish == "stop"
+    assert slept[0] == 7
+    assert len(slept) == 3
+
+
+def test_a_server_that_stays_busy_is_unavailable_after_bounded_tries(server: ChatServer) -> None:
+    model, slept = connected(server)
+    server.faults = [(503, {}, b'{"error": {"message": "loading the model"}}')] * 50
+    with pytest.raises(ServerUnavailable, match="loading the model"):
+        answered(model)
+    assert len(slept) == ATTEMPTS - 1
+
+
+def test_a_server_that_is_gone_is_unavailable(server: ChatServer) -> None:
+    model, slept = connected(server)
+    server.__exit__()
+    with pytest.raises(ServerUnavailable, match=f"{ATTEMPTS} tries"):
+        answered(model)
+    assert len(slept) == ATTEMPTS - 1
+
+
+def test_a_request_that_fails_inside_the_server_every_time_fails_alone(server: ChatServer) -> None:
+    model, _ = connected(server)
+    server.faults = [(500, {}, b'{"error": {"message": "cannot parse grammar"}}')] * ATTEMPTS
+    first, second = answered(model), answered(model)
+    assert (first.finish, second.finish) == ("error", "stop")
+    assert "cannot parse grammar" in first.error
+
+
+@pytest.mark.parametrize("status", [401, 403, 404])
+def test_a_refusal_ends_it_at_once(server: ChatServer, status: int) -> None:
+    model, slept = connected(server)
+    server.faults = [(status, {}, b"{}")]
+    with pytest.raises(ServerUnavailable, match=str(status)):
+        answered(model)
+    assert slept == []
+
+
+def test_a_redirect_is_not_followed(server: ChatServer) -> None:
+    model, _ = connected(server)
+    server.faults = [(307, {"Location": server.url + "/elsewhere"}, b"")]
+    done = answered(model)
+    assert (done.finish, len(server.asked)) == ("error", 1)
+
+
+def test_an_answer_that_ignores_the_schema_is_an_error_with_its_text_kept(server: ChatServer) -> None:
+    done = answered(connected(server)[0], "plain", SCHEMA)
+    assert (done.finish, done.text) == ("error", "no JSON")
+    assert "ignored the schema" in done.error
+
+
+@pytest.mark.parametrize("body", [b"", b"<html>", b"[]", b'{"choices": []}', b'{"choices": [{"message": 3}]}'])
+def test_an_answer_that_cannot_be_read_is_an_error_completion(server: ChatServer, body: bytes) -> None:
+    model, _ = connected(server)
+    server.faults = [(200, {}, body)]
+    assert "cannot be read" in answered(model).error
+
+
+def test_a_filtered_answer_is_an_error_and_an_empty_one_is_not(server: ChatServer) -> None:
+    model, _ = connected(server)
+    choices = [{"message": {"content": None}, "finish_reason": reason} for reason in ("content_filter", "stop")]
+    server.faults = [(200, {}, json.dumps({"choices": [choice]}).encode()) for choice in choices]
+    filtered, empty = answered(model), answered(model)
+    assert "content_filter" in filtered.error
+    assert (empty.finish, empty.text) == ("stop", "")
+
+
+def test_a_server_with_several_models_wants_one_named() -> None:
+    listed = [{"id": "a", "meta": {"n_ctx": 77}}, {"id": "b"}]
+    with ChatServer(scripted(), listed) as server:
+        with pytest.raises(ModelError) as caught:
+            OpenAIServer(server.url)
+        assert "a, b" in caught.value.hint
+        assert OpenAIServer(server.url, model="a").context_length == 77
+        with pytest.raises(ModelError, match="no model 'c'"):
+            OpenAIServer(server.url, model="c")
+
+
+def test_a_url_without_a_path_gets_the_usual_one(server: ChatServer) -> None:
+    assert OpenAIServer(server.url.removesuffix("/v1")).identity.runtime.endswith("/v1")
+
+
+def test_proxies_of_the_environment_are_not_used(server: ChatServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("HTTP_PROXY", "http_proxy", "ALL_PROXY"):
+        monkeypatch.setenv(name, "http://127.0.0.1:9")
+    assert answered(connected(server)[0]).finish == "stop"
+
+
+def test_the_key_comes_from_its_own_variable_only(server: ChatServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OPENAI_API_KEY", "other")
+    assert "authorization" not in connected(server)[0]._client.headers
+    monkeypatch.setenv("DATATUNE_API_KEY", "mine")
+    assert connected(server)[0]._client.headers["authorization"] == "Bearer mine"
+
+
+def test_no_more_requests_are_pulled_than_are_under_way(server: ChatServer) -> None:
+    model = OpenAIServer(server.url, concurrency=3)
+    pulled: list[str] = []
+
+    def requests() -> Iterator[Request]:
+        for number in range(9):
+            pulled.append(str(number))
+            yield Request(str(number), (Message("user", "hi"),))
+
+    stream = model.complete_many(requests())
+    next(stream)
+    assert len(pulled) <= 3
+    assert len(list(stream)) == 8
