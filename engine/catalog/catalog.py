@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import time
@@ -17,10 +18,10 @@ from engine.catalog.index import CardTable, Entry
 from engine.catalog.layout import DataFolder
 from engine.catalog.prose import printable
 from engine.catalog.scan import data_folders, folder_name, scan_folder
-from engine.catalog.search import LEAST_DEPTH, MEANING_WEIGHT, Hit, adjusted, by_words, fused, reasons_for, words_of
+from engine.catalog.search import LEAST_DEPTH, Hit, adjusted, by_words, fused, reasons_for, words_of
 from engine.catalog.text_file import open_text
 from engine.catalog.vectors import VectorIndex
-from engine.errors import BadInput, Busy, EngineError, Unavailable
+from engine.errors import BadInput, Busy, Unavailable
 from engine.records import Value
 from models.embedding import Embedder
 
@@ -168,25 +169,24 @@ class Catalog:
     def search_many(self, queries: Sequence[str], k: int = 10, language: str | None = None) -> list[list[Hit]]:
         """One list of hits for each query, in order; the queries are embedded together."""
         depth = max(LEAST_DEPTH, 2 * k)
-        near = self._near(queries, depth)
+        worded = [by_words(self._table, query, depth) for query in queries]
         results = []
-        for query, likenesses in zip(queries, near, strict=True):
-            worded = by_words(self._table, query, depth)
-            meant = [number for number, likeness in likenesses if likeness > 0]
-            scores = fused([(MEANING_WEIGHT, meant), (1.0, [number for number, _ in worded])])
-            found = self._table.found(list(scores))
-            ranked = sorted(found.values(), key=lambda one: (-adjusted(scores[one.number], one, language), one.dataset))[: max(0, k)]
-            likeness_of = dict(likenesses)
+        for query, words, likeness in zip(queries, worded, self._likeness(queries, worded, depth), strict=True):
+            scores = fused(likeness, words)
+            found = self._table.found([number for number, score in scores.items() if score > 0])
+            ranked = sorted(
+                ((adjusted(scores[one.number], one, language), one) for one in found.values()), key=lambda pair: (-pair[0], pair[1].dataset)
+            )
             results.append(
                 [
                     Hit(
                         id=one.dataset,
-                        score=round(adjusted(scores[one.number], one, language), 6),
+                        score=round(score, 6),
                         title=one.title,
-                        reasons=reasons_for(query, one, likeness_of.get(one.number), language),
+                        reasons=reasons_for(query, one, likeness.get(one.number), language),
                         available=_available(one.dataset, one.folder),
                     )
-                    for one in ranked
+                    for score, one in ranked[: max(0, k)]
                 ]
             )
         return results
@@ -282,22 +282,23 @@ class Catalog:
                 columns = tuple(feature.name for feature in card.features) or tuple(card.columns)[:30]
                 yield Entry(card=card, folder=linked.folder if linked else "", columns=linked.columns if linked else columns)
 
-    def _near(self, queries: Sequence[str], depth: int) -> list[list[tuple[int, float]]]:
-        """For each query the nearest entries by meaning; empty lists without an embedder or an entry."""
+    def _likeness(self, queries: Sequence[str], worded: Sequence[Sequence[tuple[int, float]]], depth: int) -> list[dict[int, float]]:
+        """For each query the cosine of the nearest entries and of those its words found; empty without an embedder."""
         if self._open_embedder is None or not self._table.counts()["cards"]:
-            return [[] for _ in queries]
+            return [{} for _ in queries]
         embedder = self._loaded()
         if self._table.without_vector(embedder.name):
-            try:
-                with self._writing(wait=0.0):
-                    self._embed_missing(None)
-            except (Busy, EngineError) as error:
-                if not isinstance(error, Busy):
-                    raise
-                # Another process is embedding them: search with what is there.
+            # Another process may be embedding them: then search with what is there.
+            with contextlib.suppress(Busy), self._writing(wait=0.0):
+                self._embed_missing(None)
         vectors = self._index(embedder)
         vectors.refresh()
-        return vectors.nearest(embedder.embed(list(queries)), depth)
+        embedded = embedder.embed(list(queries))
+        near = vectors.nearest(embedded, depth)
+        return [
+            dict(nearest) | vectors.likeness(query, [number for number, _ in words])
+            for query, nearest, words in zip(embedded, near, worded, strict=True)
+        ]
 
     def _embed_missing(self, progress: Callable[[Progress], None] | None) -> None:
         """Embed in batches of like length, each committed, so that a crash loses at most one; the caller holds the lock."""
@@ -325,15 +326,15 @@ class Catalog:
         return self._vectors
 
     @contextmanager
-    def _writing(self, wait: float = LOCK_SECONDS) -> Iterator[None]:
-        """Hold the writer's lock; raises Busy naming the process that has it."""
+    def _writing(self, wait: float | None = None) -> Iterator[None]:
+        """Hold the writer's lock, after at most `wait` seconds; raises Busy naming the process that has it."""
         import filelock  # deferred: search needs no lock
 
         from engine.errors import StoreUnusable
 
         try:
             self._folder.mkdir(parents=True, exist_ok=True)
-            lock = filelock.FileLock(self._folder / "catalog.lock", timeout=wait)
+            lock = filelock.FileLock(self._folder / "catalog.lock", timeout=LOCK_SECONDS if wait is None else wait)
             owner = self._folder / "catalog.owner"
             try:
                 with lock:

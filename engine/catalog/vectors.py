@@ -90,6 +90,16 @@ class VectorIndex:
             for row, away in zip(labels, distances, strict=True)
         ]
 
+    def likeness(self, query: np.ndarray, numbers: Sequence[int]) -> dict[int, float]:
+        """Cosine of a query vector to each of these entries that has a vector."""
+        import numpy as np
+
+        held = [number for number in numbers if number in self._numbers]
+        if not held:
+            return {}
+        found = np.asarray(self._index.get_items(held), dtype=np.float32) @ query
+        return {number: float(value) for number, value in zip(held, found, strict=True)}
+
     def _exact(self, queries: np.ndarray, k: int) -> list[list[tuple[int, float]]]:
         import numpy as np
 
