@@ -6,13 +6,14 @@ import re
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from engine.plan.label_words import AFFIRMING, DENYING, NEGATIONS, ORDER, folded, meanings, words_for
+from engine.plan.label_words import AFFIRMING, DENYING, NEGATIONS, ORDER, abbreviates, folded, loose_meanings, meanings, words_for
 from engine.plan.profile import ColumnProfile
 from engine.records import Task, Value
 
 if TYPE_CHECKING:
     from models.embedding import Embedder
 
+_TRUTHS = frozenset(("true", "false", "0", "1", "-1", "yes", "no", "y", "n", "t", "f"))
 _SURE = 0.55
 _MARGIN = 0.08
 
@@ -23,6 +24,8 @@ class LabelMap(Value):
     table: dict[str, str]
     reasons: tuple[str, ...]
     """One line an entry: value → label, and why."""
+    truth: bool
+    """The values only say true and false: what of, the column's name has to say."""
     left_out: tuple[str, ...]
     """Values that no label fits, most frequent first."""
     score: float
@@ -55,7 +58,7 @@ def map_values(profile: ColumnProfile, task: Task, *, names: Sequence[str] = (),
             matches = _by_meaning(matches, values, shown, labels, embedder)
         _complete(matches, values, labels, profile)
         if len(set(match.label for match in matches.values())) < min(2, len(labels)):
-            matches = _truth(profile, values, labels, task) or _decision(values, shown, labels)
+            matches = _truth(profile, values, labels, task) or _asked_about(profile, shown, task) or _decision(profile, shown, labels)
     return _weigh(profile, shown, labels, matches)
 
 
@@ -166,7 +169,7 @@ def _likeness(value: str, label: str) -> _Match:
     if best:
         return _Match(label, 0.62 + 0.2 * best, "words of one stem")
     short, long = plain.replace(" ", ""), [wanted.replace(" ", ""), *(word for meaning in meanings(label) for word in words_for(meaning))]
-    if len(short) >= 2 and short.isalpha() and any(_abbreviates(short, word) for word in long):
+    if len(short) >= 2 and short.isalpha() and any(abbreviates(short, word) for word in long):
         return _Match(label, 0.72, "an abbreviation")
     if len(goal) > 1 and short == "".join(word[0] for word in goal):
         return _Match(label, 0.7, "its initials")
@@ -183,16 +186,6 @@ def _stem(word: str, other: str) -> float:
     least = 4 if word.isascii() else 3
     longer = max(len(word), len(other))
     return common / longer if common >= least and common >= 0.55 * longer and common >= min(len(word), len(other)) - 3 else 0.0
-
-
-def _abbreviates(short: str, long: str) -> bool:
-    """`short` is the beginning of `long`, or its letters in order with the same first letter and only vowels left out."""
-    if len(short) >= len(long) or short[0] != long[0] or len(long) < 4:
-        return False
-    if long.startswith(short):
-        return len(short) >= 3 or len(long) >= 6
-    rest = iter(long)
-    return len(short) >= 3 and all(letter in rest for letter in short) and not set(short[1:]) & set("aeiou")
 
 
 def _by_meaning(
@@ -237,19 +230,16 @@ def _truth(profile: ColumnProfile, values: Sequence[str], labels: Sequence[str],
     pair = affirming(labels)
     if profile.distinct != len(values):
         return {}
-    for true, false in (("true", "false"), ("1", "0"), ("yes", "no"), ("y", "n"), ("t", "f"), ("1", "-1"), ("2", "1")):
+    for true, false in (("true", "false"), ("1", "0"), ("yes", "no"), ("y", "n"), ("t", "f"), ("1", "-1")):
         if set(plain) != {true, false}:
             continue
-        if (true, false) == ("2", "1") and not pair:
-            break
         if pair is None and len(labels) == 2:
             pair = _named_by_column(profile, labels)
         if pair is None:
             break
-        score = 0.62 if true == "2" else 0.8
         return {
-            plain[true]: _Match(pair[0], score, f"{plain[true]} says that it holds"),
-            plain[false]: _Match(pair[1], score, f"{plain[false]} says that it does not"),
+            plain[true]: _Match(pair[0], 0.8, f"{plain[true]} says that it holds"),
+            plain[false]: _Match(pair[1], 0.8, f"{plain[false]} says that it does not"),
         }
     return _scale(profile, values, labels)
 
@@ -293,11 +283,13 @@ def _ordered(labels: Sequence[str]) -> tuple[str, ...]:
     return ()
 
 
-def _decision(values: Sequence[str], shown: dict[str, str], labels: Sequence[str]) -> dict[str, _Match]:
+def _decision(profile: ColumnProfile, shown: dict[str, str], labels: Sequence[str]) -> dict[str, _Match]:
     """Values of which exactly one says "not": the others are what the question asks about."""
-    pair = affirming(labels)
+    pair, values = affirming(labels), list(shown)
     denying = [value for value in values if _denies(shown[value])]
-    if pair is None or len(denying) != 1 or not 2 <= len(values) <= 8 or any(shown[value].isdigit() for value in values):
+    if pair is None or len(denying) != 1 or not 2 <= len(values) <= 8 or profile.distinct != len(values) or profile.steps:
+        return {}
+    if any(len(re.findall(r"[^\W\d]", shown[value])) < 3 for value in values if value != denying[0]):
         return {}
     score = 0.68 if len(values) == 2 else 0.57
     others = {value: _Match(pair[0], score, f"it stands against “{denying[0]}”") for value in values if value != denying[0]}
@@ -330,6 +322,30 @@ def _named_in_description(profile: ColumnProfile, shown: dict[str, str], task: T
     }
 
 
+def _asked_about(profile: ColumnProfile, shown: dict[str, str], task: Task) -> dict[str, _Match]:
+    """Of a few values with known meanings, the one whose meaning the question speaks of is the case for yes ("Is the word positive?")."""
+    pair = affirming(task.output.labels)
+    if pair is None or not 2 <= len(shown) <= 12 or profile.distinct > len(profile.counts) or set(map(meanings, pair)) & {frozenset()}:
+        return {}
+    said = folded(task.description)
+    for label in task.output.labels:
+        said = re.sub(rf"(?<!\w){re.escape(folded(label))}(?!\w)", " ", said)
+    known = {value: loose_meanings(name) for value, name in shown.items()}
+    named = [value for value, means in known.items() if any(_speaks(said, word) for meaning in means for word in words_for(meaning))]
+    if len(named) != 1 or sum(bool(means) for means in known.values()) * 2 < len(known):
+        return {}
+    word = sorted(known[named[0]])[0]
+    others = {value: _Match(pair[1], 0.66, f"the question is about {word}") for value in shown if value != named[0]}
+    return {named[0]: _Match(pair[0], 0.66, f"it means {word}, which the question is about"), **others}
+
+
+def _speaks(text: str, word: str) -> bool:
+    """As _says, with an ending of up to four letters for words long enough to be stems."""
+    if len(word) >= 5 and word.isalpha() and not re.search(r"[\u3040-\u9fff\uac00-\ud7af]", word):
+        return re.search(rf"(?<!\w){re.escape(word)}\w{{0,4}}(?!\w)", text) is not None
+    return _says(text, word)
+
+
 def _condition(description: str, label: str) -> str:
     """What the description says about when to give a label: the text after it, to the end of its sentence or its "otherwise"."""
     spoken = re.escape(label)
@@ -346,7 +362,10 @@ def _condition(description: str, label: str) -> str:
 _WHEN = (
     r"(?:when|if|where|for|wenn|falls|bei|si|quand|lorsque|cuando|se|если|когда|当|如果|ならば|場合|यदि|अगर|jika|kama|eğer|als)(?=\W|\s)"
 )
-_OTHERWISE = r"otherwise|else|sonst|andernfalls|sinon|si no|de lo contrario|иначе|в противном случае|否则|それ以外|अन्यथा|vinginevyo|aksi|altrimenti|anders"
+_OTHERWISE = (
+    r"otherwise|else|sonst|andernfalls|sinon|si no|de lo contrario|иначе|в противном случае|否则|それ以外|अन्यथा|"
+    r"vinginevyo|aksi|altrimenti|anders"
+)
 
 
 def _says(text: str, word: str) -> bool:
@@ -379,11 +398,14 @@ def _weigh(profile: ColumnProfile, shown: dict[str, str], labels: Sequence[str],
     left_out = tuple(value for value in profile.counts if value not in matches)
     needed = min(2, len(labels))
     if len(used) < needed:
-        return LabelMap({}, (), tuple(profile.counts), 0.0, len(used) / len(labels) if labels else 0.0, rows)
+        return LabelMap({}, (), False, tuple(profile.counts), 0.0, len(used) / len(labels) if labels else 0.0, rows)
     covered = len(used) / len(labels)
     sure = sum(match.score * profile.counts[value] for value, match in matches.items()) / max(
         1, sum(profile.counts[value] for value in matches)
     )
     reasons = tuple(f"{value} → {match.label}: {match.reason}" for value, match in matches.items())
     table = {value: match.label for value, match in matches.items()}
-    return LabelMap(table, reasons, left_out, sure * covered * (0.6 + 0.4 * min(1.0, rows / 0.8)), covered, rows)
+    truth = all(value.casefold() in _TRUTHS for value in shown.values()) and len(shown) == 2
+    # Labels without a value beside values without a label: they probably belong together, and the map is not whole.
+    whole = rows if covered < 1 and left_out else 0.6 + 0.4 * min(1.0, rows / 0.8)
+    return LabelMap(table, reasons, truth, left_out, sure * covered * whole, covered, rows)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import msgspec
+
 from engine.plan.profile import Sample
 from engine.plan.steps import Plan
 from engine.plan.structure.draft import Draft
@@ -37,9 +39,18 @@ def candidates(task: Task, sample: Sample, embedder: Embedder | None = None) -> 
         *text_drafts(sample, task),
         *turn_drafts(sample, task),
     ]
+    drafts = [_less_alone(draft, drafts) for draft in drafts]
     found: list[tuple[Plan, Draft]] = []
     for draft in sorted(drafts, key=lambda draft: -draft.prior)[:MOST_CANDIDATES]:
         plan = finish(draft, sample, task, shape)
         if plan is not None:
             found.append((plan, draft))
     return found, [*failed, *unnamed]
+
+
+def _less_alone(draft: Draft, drafts: list[Draft]) -> Draft:
+    """One of several options taken by itself is right only by chance."""
+    optional = {name for other in drafts if other.option_columns and other.prior >= 0.6 for name in other.option_columns}
+    if draft.family != "text" or draft.option_columns or not optional & set(draft.reads):
+        return draft
+    return msgspec.structs.replace(draft, prior=draft.prior * 0.6)

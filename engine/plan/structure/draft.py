@@ -31,5 +31,7 @@ class Draft(Value):
     """Further columns that answer the same question."""
     shown: tuple[str, ...] = ()
     """Values the input must show, such as the tokens that tags belong to."""
+    made: tuple[str, ...] = ()
+    """Values its own steps make that the input must show, such as the turns before this one."""
     letters: bool = False
     """The output is an option's letter."""

@@ -13,7 +13,7 @@ from engine.plan.label_words import folded, meanings, words_for
 from engine.plan.profile import ColumnProfile, Sample, as_text, identifier
 from engine.plan.steps import AnyStep, Each, Emit, Keep, Plan
 from engine.plan.structure.draft import Draft
-from engine.plan.structure.languages import clear_language, language_code, names_language, told_language
+from engine.plan.structure.languages import input_language, language_code, names_language, told_language
 from engine.plan.structure.shape import Shape, drop_headings
 from engine.plan.template import printed
 from engine.records import Task, Value
@@ -22,12 +22,16 @@ _ABOUT = frozenset(
     "title headline heading url link source author date time name file path filename website publisher domain subject topic id speaker".split()
 )
 _TELLS = frozenset(
-    "explanation rationale reason reasoning solution evidence hint equation formula gold label target answer answers summary highlights reference output "
+    "explanation rationale reason reasoning solution evidence hint equation formula gold label target answer "
+    "answers summary highlights reference output "
     "proof steps chain cot justification translation correction rule keywords".split()
 )
 _ASKS = frozenset("question query ask asks ask_for asks_for instruction aspect relation event pronoun entity term word".split())
 _SPEAKER = re.compile(r"speaker|role|from|author|user|who|name|sender", re.IGNORECASE)
 _SPOKEN = re.compile(r"^\s*[\w .'-]{1,20}\s?[:：]")
+
+
+LEAKS = " is not shown, for it gives the output away: "
 
 
 class Piece(Value):
@@ -45,6 +49,9 @@ def finish(draft: Draft, sample: Sample, task: Task, shape: Shape) -> Plan | Non
     shape = drop_headings(shape, _own_headings(sample, shape))
     names, reasons = chosen_columns(draft, sample, task, shape)
     pieces = [_piece(sample.by_name[name], sample, task) for name in names]
+    pieces += [Piece(name=name, expression=printed(name), heading="Dialogue") for name in draft.made]
+    if draft.made and len(pieces) == 1:
+        shape = Shape()
     if not pieces and not draft.options:
         return None
     keep, kept_why = language_filter(sample, task, draft)
@@ -69,6 +76,8 @@ def chosen_columns(draft: Draft, sample: Sample, task: Task, shape: Shape) -> tu
         return [], []
     top = [profile for profile in sample.profiles if profile.name in draft.shown or (not profile.steps and profile.column not in hidden)]
     named = _named_by(headings, top)
+    if draft.made:
+        return [profile.name for profile in top if profile.name in named], []
     kept = [
         profile for profile in top if profile.name in named or profile.name in draft.shown or _natural(profile, sample) or _asks(profile)
     ]
@@ -81,7 +90,8 @@ def chosen_columns(draft: Draft, sample: Sample, task: Task, shape: Shape) -> tu
     kept = sorted(kept, key=lambda profile: sample.profiles.index(profile))
     sure = named | set(draft.shown)
     reasons: list[str] = []
-    kept = _without_notes(kept, sure, task, reasons)
+    if len(kept) > max(1, slots):
+        kept = _without_notes(kept, sure, task, reasons)
     kept = _without_leaks(kept, sure, draft, sample, task, reasons)
     kept = _one_language(kept, sure, sample, task, reasons)
     return [profile.name for profile in kept], reasons
@@ -199,7 +209,7 @@ def _without_leaks(
     for profile in kept:
         why = leak(sample.texts(profile.name), draft, sample, extractive)
         if why and profile.name not in draft.shown:
-            reasons.append(f"{profile.name} is not shown: {why}")
+            reasons.append(f"{profile.name}{LEAKS}{why}")
             continue
         result.append(profile)
     return result
@@ -259,7 +269,7 @@ def _extractive(task: Task) -> bool:
 def _one_language(kept: list[ColumnProfile], sure: set[str], sample: Sample, task: Task, reasons: list[str]) -> list[ColumnProfile]:
     """Of parallel texts in several languages, those in the language of the examples' inputs."""
     texts = [profile for profile in kept if profile.kind == "text" and profile.chars >= 20]
-    wanted = clear_language(" ".join(example.input for example in task.examples), task.language)
+    wanted = input_language(task)
     if len(texts) < 2 or not wanted:
         return kept
     spoken = {profile.name: told_language(" ".join(list(profile.counts)[:6]), wanted) for profile in texts}
@@ -316,10 +326,14 @@ def _piece(profile: ColumnProfile, sample: Sample, task: Task) -> Piece:
     if profile.item_kind == "dict":
         into = f"{identifier(profile.name)}_lines"
         items = [item for value in sample.values[profile.name] if isinstance(value, list) for item in value if isinstance(item, dict)]
-        return Piece(name=profile.name, expression=printed(into), heading=heading,
-                     steps=(*profile.steps, Each(value=profile.name, into=into, template=turn_template(items, profile.keys), separator="\n")))  # fmt: skip
-    items = [as_text(item) for value in sample.values[profile.name] if isinstance(value, list) for item in value][:2000]
-    spoken = sum(bool(_SPOKEN.match(item)) for item in items) > 0.6 * len(items)
+        return Piece(
+            name=profile.name,
+            expression=printed(into),
+            heading=heading,
+            steps=(*profile.steps, Each(value=profile.name, into=into, template=turn_template(items, profile.keys), separator="\n")),
+        )
+    lines = [as_text(item) for value in sample.values[profile.name] if isinstance(value, list) for item in value][:2000]
+    spoken = sum(bool(_SPOKEN.match(line)) for line in lines) > 0.6 * len(lines)
     blank = "" if profile.script in ("CJK", "JAPANESE", "THAI") else " "
     joiner = json.dumps("\n" if spoken else blank)
     expression = "{{ " + printed(profile.name)[3:-3] + f" | join({joiner}) }}}}"
@@ -398,7 +412,8 @@ def _place(pieces: list[Piece], shape: Shape, sample: Sample, options: bool) -> 
             placed.append((heading, "", slot.before))
             continue
         several = taken[number]
-        between = "" if sample.by_name[several[0].name].script in ("CJK", "JAPANESE") else " "
+        first = sample.by_name.get(several[0].name)
+        between = "" if first is not None and first.script in ("CJK", "JAPANESE") else " "
         placed.append((heading, between.join(piece.expression for piece in several), slot.before))
         number += 1
     return placed

@@ -7,10 +7,12 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from engine.plan.label_map import LabelMap, affirming, class_names_in, condition_words, leave_out, map_values
-from engine.plan.label_words import folded
+from engine.plan.label_words import folded, meanings, words_for
 from engine.plan.profile import ColumnProfile, Sample, as_number, as_text
 from engine.plan.steps import AnyStep, Bin, Keep, Map, Match, Template
 from engine.plan.structure.draft import Draft
+from engine.plan.structure.option_sets import siblings
+from engine.plan.structure.options import choosers
 from engine.plan.template import printed
 from engine.records import Task, Value
 
@@ -21,6 +23,9 @@ _LABEL_NAME = re.compile(
     r"label|class|categor|target|gold|tag|sentiment|polarity|emotion|topic|intent|domain|rating|stars|score|type|genre|judg", re.IGNORECASE
 )
 _ONE_VOICE = re.compile(r"annotator|author|worker|rater|label_?[2-9]$|(?<!\w)old|noisy|pred|silver", re.IGNORECASE)
+
+
+_COUNTER = re.compile(r"(^|[_\-. ])(id|idx|index|no|nr|num|number|count|season|episode|page|year)$", re.IGNORECASE)
 
 
 class Unmapped(Value):
@@ -111,8 +116,16 @@ def _mapped(profile: ColumnProfile, found: LabelMap, sample: Sample, task: Task)
     reasons = [f"{profile.name} holds the labels", *found.reasons]
     if found.left_out:
         reasons.append(f"left out, for no label fits: {', '.join(found.left_out[:12])}")
-    return Draft(family="label", output=output, reads=(profile.column,), outputs=tuple(found.table.get(text, "") for text in texts),
-                 prior=found.score * _weight(profile, task), reasons=tuple(reasons), steps=steps, hidden=_same_question(profile, sample))  # fmt: skip
+    return Draft(
+        family="label",
+        output=output,
+        reads=(profile.column,),
+        outputs=tuple(found.table.get(text, "") for text in texts),
+        prior=found.score * _weight(profile, task) * (_about(profile, sample, task) if found.truth else 1.0),
+        reasons=tuple(reasons),
+        steps=steps,
+        hidden=_same_question(profile, sample),
+    )
 
 
 def _weight(profile: ColumnProfile, task: Task) -> float:
@@ -124,7 +137,39 @@ def _weight(profile: ColumnProfile, task: Task) -> float:
         weight += 0.05
     if _ONE_VOICE.search(profile.name):
         weight -= 0.12
-    return weight - (0.03 if profile.single_item else 0.0) - (0.2 if profile.first_item else 0.0)
+    if (_COUNTER.search(profile.name) and not _LABEL_NAME.search(profile.name)) or (
+        all(as_number(label) is not None for label in task.output.labels) and weight < 1.0
+    ):
+        weight *= 0.3
+    return min(1.0, weight) - (0.03 if profile.single_item else 0.0) - (0.2 if profile.first_item else 0.0)
+
+
+def _about(profile: ColumnProfile, sample: Sample, task: Task) -> float:
+    """How likely it is that a column of truth values is about what the task asks: by its name, else by being the only one."""
+    words = [word for word in folded(profile.name).split() if len(word) > 2]
+    said = folded(task.description)
+    known = {word for name in words for meaning in meanings(name) for word in words_for(meaning)}
+    if any(f" {word[:6]}" in f" {said}" for word in words if len(word) > 3) or any(
+        word in said for word in known if len(word) > 3 or not word.isascii()
+    ):
+        return 1.0
+    own = next((set(names) for _, names in siblings([other.name for other in sample.profiles]) if profile.name in names), {profile.name})
+    rivals = [
+        other
+        for other in sample.profiles
+        if other.name not in own and other.distinct == 2 and set(map(str.casefold, other.counts)) <= _TRUE_FALSE
+    ]
+    if profile.column in choosers(sample) and len(own) == 1:
+        return 0.3
+    if set(words) & _GENERIC:
+        return 0.95
+    if not rivals:
+        return 0.8
+    return 0.75 if task.language[:2] != "en" else 0.35
+
+
+_GENERIC = frozenset("label labels target class gold answer output category binary truth".split())
+_TRUE_FALSE = frozenset(("true", "false", "0", "1", "yes", "no"))
 
 
 def _same_question(profile: ColumnProfile, sample: Sample) -> tuple[str, ...]:
@@ -155,17 +200,26 @@ def _cut(profile: ColumnProfile, sample: Sample, task: Task) -> list[Draft]:
     step = Bin(value=profile.name, into="label_word", thresholds=(threshold,), labels=labels)
     mentioned = any(word in folded(task.description) for word in folded(profile.name).split() if len(word) > 3)
     reason = f"{profile.name} lies between {profile.low:g} and {profile.high:g}; the description says “{words.strip()}”"
-    return [Draft(family="label", output="{{ label_word }}", reads=(profile.column,), outputs=outputs, prior=0.92 if mentioned else 0.7, reasons=(reason,),
+    return [Draft(family="label", output="{{ label_word }}", reads=(profile.column,), outputs=outputs, prior=0.92 if mentioned else 0.5 if _LABEL_NAME.search(profile.name) else 0.25, reasons=(reason,),
                   steps=(*profile.steps, step))]  # fmt: skip
 
 
 _NUMBER = r"(\d+(?:[.,]\d+)?)"
-_AT_LEAST = r"at least|or more|or above|or higher|or better|minimum|from|≥|>=|mindestens|oder mehr|oder höher|ab|au moins|ou plus|al menos|o más|не менее|не ниже|от|и более|и выше|以上|至少|이상|कम से कम|या अधिक|angalau"
-_MORE = r"more than|above|over|greater than|higher than|exceeds?|>|mehr als|über|größer als|plus de|supérieur à|más de|mayor que|более|больше|выше|超过|大于|高于|초과|से अधिक|zaidi ya"
+_AT_LEAST = (
+    r"at least|or more|or above|or higher|or better|minimum|from|≥|>=|mindestens|oder mehr|oder höher|ab|au moins|"
+    r"ou plus|al menos|o más|не менее|не ниже|от|и более|и выше|以上|至少|이상|कम से कम|या अधिक|angalau"
+)
+_MORE = (
+    r"more than|above|over|greater than|higher than|exceeds?|>|mehr als|über|größer als|plus de|supérieur à|más de|"
+    r"mayor que|более|больше|выше|超过|大于|高于|초과|से अधिक|zaidi ya"
+)
 _AT_MOST = (
     r"at most|or less|or below|or lower|≤|<=|höchstens|oder weniger|au plus|ou moins|como máximo|o menos|не более|и менее|以下|至多|이하"
 )
-_LESS = r"less than|below|under|lower than|fewer than|<|weniger als|unter|moins de|inférieur à|menos de|menor que|менее|меньше|ниже|小于|低于|少于|미만"
+_LESS = (
+    r"less than|below|under|lower than|fewer than|<|weniger als|unter|moins de|inférieur à|menos de|menor que|менее|"
+    r"меньше|ниже|小于|低于|少于|미만"
+)
 
 
 def _threshold(description: str, profile: ColumnProfile) -> tuple[float, bool, str] | None:
@@ -181,17 +235,12 @@ def _threshold(description: str, profile: ColumnProfile) -> tuple[float, bool, s
         ):
             text = match.group(1) or match.group(2)
             number = float(text.replace(",", "."))
-            if not profile.low < number <= profile.high:
+            if not profile.low < number <= profile.high or (profile.whole == 1 and not number.is_integer()):
                 continue
             if not inclusive:
                 number = next((value for value in known if value > number), number)
-            # "no when it is below 3": the label said before the number decides which side is meant.
-            return number, above ^ _said_of_second(description[: match.start()], profile), match.group(0)
+            return number, above, match.group(0)
     return None
-
-
-def _said_of_second(before: str, profile: ColumnProfile) -> bool:
-    return False
 
 
 def _held(profile: ColumnProfile, sample: Sample, task: Task) -> list[Draft]:
@@ -270,9 +319,16 @@ def _named(
             expression += f" | {'capitalize' if action == 'capital' else action}"
     texts = [as_text(value) for value in sample.values[profile.name]]
     reasons = [f"the examples' outputs ({', '.join(held[:3])}) are values of {profile.name} {how}", *left_out.values()]
-    return Draft(family="named", output=f"{{{{ {expression} }}}}", reads=(profile.column,),
-                 outputs=tuple("" if text in left_out else written.get(text, "") for text in texts),
-                 prior=min(1.0, 0.9 * _weight(profile, task)), reasons=tuple(reasons), steps=steps, hidden=_same_question(profile, sample))  # fmt: skip
+    return Draft(
+        family="named",
+        output=f"{{{{ {expression} }}}}",
+        reads=(profile.column,),
+        outputs=tuple("" if text in left_out else written.get(text, "") for text in texts),
+        prior=min(1.0, 0.9 * _weight(profile, task)),
+        reasons=tuple(reasons),
+        steps=steps,
+        hidden=_same_question(profile, sample),
+    )
 
 
 def _class_name(value: str, profile: ColumnProfile) -> str:

@@ -7,6 +7,7 @@ import re
 
 from engine.errors import EngineError
 from engine.plan.profile import script_of
+from engine.plan.structure.shape import contents_of
 from engine.plan.text_language import language_of
 from engine.records import Task
 
@@ -23,10 +24,14 @@ _NAMES = {
     "fa": "persian farsi persisch", "cs": "czech tschechisch", "sv": "swedish schwedisch", "fi": "finnish finnisch", "hu": "hungarian ungarisch", "ro": "romanian rumänisch",
     "el": "greek griechisch", "he": "hebrew hebräisch", "th": "thai",
 }  # fmt: skip
-_KNOWN_CODES = frozenset((
-    "af am ar az be bg bn bs ca cs cy da de el en eo es et eu fa fi fr ga gl gu ha he hi hr ht hu hy id ig is it ja ka kk km kn ko ku ky lo lt lv mg mk ml "
-    "mn mr ms mt my ne nl no om or pa pl ps pt qu ro ru rw sd si sk sl sn so sq sr st sv sw ta te tg th ti tk tl tr tt uk ur uz vi xh yo zh zu"
-).split())  # fmt: skip
+_KNOWN_CODES = frozenset(
+    (
+        "af am ar az be bg bn bs ca cs cy da de el en eo es et eu fa fi fr ga gl gu ha he hi hr ht hu hy id ig is it "
+        "ja ka kk km kn ko ku ky lo lt lv mg mk ml "
+        "mn mr ms mt my ne nl no om or pa pl ps pt qu ro ru rw sd si sk sl sn so sq sr st sv sw ta te tg th ti tk tl "
+        "tr tt uk ur uz vi xh yo zh zu"
+    ).split()
+)
 _LONG_CODES = {"eng": "en", "deu": "de", "ger": "de", "fra": "fr", "fre": "fr", "spa": "es", "ita": "it", "por": "pt", "nld": "nl", "rus": "ru", "pol": "pl",
                "ukr": "uk", "tur": "tr", "ara": "ar", "hin": "hi", "zho": "zh", "cmn": "zh", "jpn": "ja", "kor": "ko", "swa": "sw", "swh": "sw", "ind": "id",
                "vie": "vi", "pes": "fa", "ces": "cs", "swe": "sv", "fin": "fi", "hun": "hu", "ron": "ro", "ell": "el", "heb": "he", "tha": "th"}  # fmt: skip
@@ -68,7 +73,7 @@ def output_language(task: Task) -> str:
 
 def input_language(task: Task) -> str:
     """The language of the examples' inputs, else the task's."""
-    return clear_language(" ".join(example.input for example in task.examples), task.language)
+    return clear_language(" ".join(contents_of(task)), task.language)
 
 
 def language_code(value: str) -> str:

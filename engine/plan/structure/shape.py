@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import statistics
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import Literal
 
 from engine.plan.profile import as_number, script_of
@@ -15,6 +16,12 @@ _MARK = re.compile(r"^\s*(?P<open>[(\[]?)(?P<sign>[A-Ha-h]|\d{1,2})(?P<close>[.)
 _BULLET = re.compile(r"^\s*[-*•]\s+(?P<text>\S.*)$")
 _INLINE = re.compile(r"(?:(?<=^)|(?<=\s))[(\[]?([A-Ha-h]|[1-9])[.)\]]\s*(?=\S)")
 _HEADING = re.compile(r"(?:^|(?<=[\s。．.!?？！;；]))(?P<name>[^\W\d_][\w'’\-]*(?: [\w'’\-]+){0,2})(?P<colon>[:：])(?!//|\d)[ \t]*")
+_SYMBOLS = frozenset("[]{}()<>=|;#_*+^~\\/&%$@")
+_CODE = re.compile(
+    r"^[ \t]{2,}\w|^\s*(def|return|import|from|class|public|private|static|const|let|var|int|void|if|for|while|function)\b.*[=(:{;]"
+    r"|[;{]\s*$|^\s*(SELECT|INSERT|UPDATE|DELETE|WITH)\b.+\b(FROM|INTO|SET|AS)\b|^\s*return\b",
+    re.MULTILINE,
+)
 _JOINS = ("; ", " / ", "/ ", " | ", "、", "；", "，", ", ", "\n", "/", "|", ";")
 
 
@@ -59,6 +66,10 @@ class Form(Value):
     """Share starting with a capital, of those that start with a letter that has one."""
     lines: float
     sentences: float
+    symbols: float
+    """Share of brackets, signs and bars among the characters."""
+    code: float
+    """Share that read like a program."""
     script: str
 
 
@@ -86,8 +97,22 @@ def form_of(texts: Sequence[str]) -> Form:
         capital=sum(cased) / len(cased) if cased else 0.5,
         lines=float(statistics.median(text.count("\n") + 1 for text in kept)),
         sentences=float(statistics.median(sentence_count(text) for text in kept)),
+        symbols=sum(sum(letter in _SYMBOLS for letter in text) for text in kept) / max(1, sum(map(len, kept))),
+        code=sum(bool(_CODE.search(text)) for text in texts) / max(1, len(texts)),
         script=script_of(kept),
     )
+
+
+def contents_of(task: Task) -> list[str]:
+    """The examples' inputs without their headings."""
+    found = []
+    for example in task.examples:
+        text = example.input
+        for slot in _shape(example).slots:
+            if slot.heading:
+                text = text.replace(slot.heading + slot.colon.strip(), " ", 1)
+        found.append(text.strip())
+    return found
 
 
 def sentence_count(text: str) -> int:
@@ -117,11 +142,16 @@ def _shape(example: TaskExample) -> Shape:
         changed = Slot(heading=slot.heading, colon=slot.colon, before=slot.before, options=True)
         return Shape(slots=(*slots[:place], changed, *slots[place + 1 :]), style=style, mark=mark, join=join, count=count)
     if len(slots) == 1 and not slots[0].heading:
-        found = _inline(text)
-        if found:
-            before, mark, join, count = found
-            return Shape(slots=(*((Slot(content=before),) if before else ()), Slot(before=join if before else "", options=True)),
-                         style="marked", mark=mark, join=join, count=count)  # fmt: skip
+        inline = _inline(text)
+        if inline:
+            before, mark, join, count = inline
+            return Shape(
+                slots=(*((Slot(content=before),) if before else ()), Slot(before=join if before else "", options=True)),
+                style="marked",
+                mark=mark,
+                join=join,
+                count=count,
+            )
     return Shape(slots=slots)
 
 
@@ -150,11 +180,7 @@ def _inline(text: str) -> tuple[str, str, str, int] | None:
     """Options marked within one line: text before, an option's beginning, what joins them, how many."""
     found = list(_INLINE.finditer(text))
     signs = [match.group(1) for match in found]
-    if (
-        len(signs) < 2
-        or signs[0] not in "Aa1"
-        or any(ord(after) - ord(before) != 1 for before, after in zip(signs, signs[1:], strict=False))
-    ):
+    if len(signs) < 2 or signs[0] not in "Aa1" or any(ord(after) - ord(before) != 1 for before, after in pairwise(signs)):
         return None
     return text[: found[0].start()].rstrip(), found[0].group(0), " ", len(found)
 

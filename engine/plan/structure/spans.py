@@ -73,9 +73,16 @@ def _draft(tokens: ColumnProfile, tags: ColumnProfile, kind: str, why: str, prio
     )
     step = Spans(tokens=tokens.name, tags=tags.name, type=kind, into="spans", separator=separator, none=none, joiner=joiner)
     steps = (*tokens.steps, *(extra for extra in tags.steps if extra not in tokens.steps), step)
-    return Draft(family="spans", output="{{ spans }}", reads=(tags.column,), outputs=outputs, prior=prior,
-                 reasons=(f"{tags.name} tags the {tokens.name}", f"type {kind}: {why}", f"joined with “{separator}”, “{none}” where there is none"),
-                 steps=steps, shown=(tokens.name,))  # fmt: skip
+    return Draft(
+        family="spans",
+        output="{{ spans }}",
+        reads=(tags.column,),
+        outputs=outputs,
+        prior=prior,
+        reasons=(f"{tags.name} tags the {tokens.name}", f"type {kind}: {why}", f"joined with “{separator}”, “{none}” where there is none"),
+        steps=steps,
+        shown=(tokens.name,),
+    )
 
 
 def spans_of(tokens: Sequence[str], tags: Sequence[str], kind: str, joiner: str) -> list[str]:
@@ -96,7 +103,7 @@ def spans_of(tokens: Sequence[str], tags: Sequence[str], kind: str, joiner: str)
 def _separator(task: Task) -> str:
     quoted = re.findall(r"[\"'“„«「]([;,|/、·\n] ?)[\"'”“»」]", task.description)
     if quoted:
-        return quoted[0]
+        return str(quoted[0])
     for separator in ("; ", " | ", "、", "\n", ", "):
         if any(separator in example.output for example in task.examples):
             return separator
@@ -109,4 +116,4 @@ def _none(task: Task) -> str:
         if output and not any(part.strip() in example.input for part in re.split(r"[;,|\n、]", output)):
             return output
     quoted = re.findall(r"[\"'“„«「]([^\W\d][\w ]{1,24})[\"'”“»」]", task.description)
-    return quoted[-1] if quoted else "none"
+    return str(quoted[-1]) if quoted else "none"

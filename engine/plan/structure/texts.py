@@ -2,25 +2,27 @@
 
 from __future__ import annotations
 
+import math
 import re
 import statistics
 
 from engine.plan.label_words import folded
 from engine.plan.profile import ColumnProfile, Sample, as_text
-from engine.plan.steps import AnyStep
+from engine.plan.steps import AnyStep, Match
 from engine.plan.structure.draft import Draft
-from engine.plan.structure.options import siblings
+from engine.plan.structure.option_sets import siblings
 from engine.plan.structure.shape import Form, form_of
 from engine.plan.template import printed
 from engine.records import Task
 
 _OUT = frozenset(
-    "target targets output outputs answer answers label summary ref reference references response reply completion solution correct corrected translation "
-    "simple simplified formal result highlights tldr abstractive gold conclusion headline title caption keywords after fixed paraphrase chosen "
+    "target targets output outputs answer answers label summary ref reference references response reply completion "
+    "solution correct corrected translation "
+    "simplified formal result highlights tldr abstractive gold conclusion headline title caption keywords after fixed paraphrase chosen "
     "antwort zusammenfassung réponse résumé respuesta resumen ответ final query sql code human reply".split()
 )
 _IN = frozenset(
-    "source input inputs question context document article text prompt passage sentence mr meaning noisy mistake error incorrect complex informal "
+    "source input inputs question context document article text prompt passage sentence mr meaning noisy mistake error incorrect informal "
     "dialogue conversation body premise mistakes wrong draft instruction table triples frage kontext contexte pregunta вопрос".split()
 )
 _LONGEST = 12
@@ -46,21 +48,27 @@ def _may_be_output(profile: ColumnProfile, wanted: Form) -> bool:
         return profile.numeric and not profile.id_like
     if profile.numeric or profile.id_like:
         return False
-    return not profile.label_set and not profile.coded and (profile.letters >= 0.3 or wanted.script == "")
+    return (not profile.label_set or profile.distinct >= 25) and not profile.coded and (profile.letters >= 0.3 or wanted.script == "")
 
 
 def _single(profile: ColumnProfile, sample: Sample, task: Task, wanted: Form) -> Draft | None:
     texts = sample.texts(profile.name)
     likeness, why = form_likeness(form_of(texts), wanted)
-    if likeness == 0:
+    if likeness == 0 or not texts:
         return None
     role, said = _role(profile, task)
+    found = form_of(texts)
+    if wanted.asks >= 0.5 and found.asks >= 0.5:
+        role = max(role, 0.8)
+    # Any number has the form of a number: only its name can say that it answers.
+    few = profile.distinct < 6 or set(folded(profile.name).split()) & {"label", "gold"}
+    weight = 0.25 if found.numeric > 0.8 and (role < 0.7 or few) else 1.0
     reasons = [f"{profile.name} as the output: {why}"]
     if said:
         reasons.append(said)
     if profile.first_item:
         reasons.append(f"the first of the list {profile.column}")
-    if any(step.into == profile.name for step in profile.steps if hasattr(step, "pattern")):
+    if any(step.into == profile.name for step in profile.steps if isinstance(step, Match)):
         reasons.append(f"what stands after the marker in {profile.column}")
         role = min(1.0, role + 0.1)
     hidden = tuple(
@@ -69,8 +77,16 @@ def _single(profile: ColumnProfile, sample: Sample, task: Task, wanted: Form) ->
         if profile.name in names
         for name in names
     )
-    return Draft(family="text", output=printed(profile.name), reads=(profile.column,), outputs=tuple(texts), prior=0.6 * likeness + 0.4 * role,
-                 reasons=tuple(reasons), steps=profile.steps, hidden=hidden)  # fmt: skip
+    return Draft(
+        family="text",
+        output=printed(profile.name),
+        reads=(profile.column,),
+        outputs=tuple(texts),
+        prior=weight * (0.6 * likeness + 0.4 * role),
+        reasons=tuple(reasons),
+        steps=profile.steps,
+        hidden=hidden,
+    )
 
 
 def form_likeness(found: Form, wanted: Form) -> tuple[float, str]:
@@ -83,16 +99,25 @@ def form_likeness(found: Form, wanted: Form) -> tuple[float, str]:
         return 0.0, f"written in {found.script}, the examples in {wanted.script}"
     ratio = max(found.chars, 1.0) / max(wanted.chars, 1.0)
     far = max(ratio, 1 / ratio)
-    length = 1.0 if far <= 2.5 else max(0.0, 1.0 - (far - 2.5) / 9)
+    # People write shorter examples than data sets hold: up to three times the length is the same, thirty times is another thing.
+    length = 1.0 if far <= 3 else max(0.0, 1.0 - math.log(far / 3) / math.log(20))
     words = (found.words <= 4) == (wanted.words <= 4) or far < 2
-    marks = 1.0 - 0.5 * abs(found.asks - wanted.asks) - 0.5 * abs(found.ends - wanted.ends)
-    lines = 1.0 if (found.lines > 3) == (wanted.lines > 3) else 0.6
-    sentences = 0.75 if min(found.sentences, wanted.sentences) < 2 <= max(found.sentences, wanted.sentences) else 1.0
-    score = (0.5 * length + 0.15 * words + 0.35 * marks) * lines * (sentences if wanted.words > 4 else 1.0)
+    asks = abs(found.asks - wanted.asks)
+    marks = 1.0 - 0.5 * asks - 0.5 * abs(found.ends - wanted.ends)
+    score = 0.45 * length + 0.15 * words + 0.4 * marks
+    score *= 1.0 if (found.lines > 3) == (wanted.lines > 3) else 0.7
+    score *= 0.6 if asks > 0.75 else 1.0
+    score *= 0.75 if wanted.words > 4 and min(found.sentences, wanted.sentences) < 2 <= max(found.sentences, wanted.sentences) else 1.0
+    score *= 0.65 if _apart(found.symbols, wanted.symbols) else 1.0
+    score *= 0.5 if abs(found.code - wanted.code) > 0.6 else 1.0
     return (
         score,
         f"{found.chars:.0f} characters (examples {wanted.chars:.0f}), {100 * found.asks:.0f} % ask (examples {100 * wanted.asks:.0f} %)",
     )
+
+
+def _apart(found: float, wanted: float) -> bool:
+    return abs(found - wanted) > 0.05 and max(found, wanted) > 3 * min(found, wanted)
 
 
 def _role(profile: ColumnProfile, task: Task) -> tuple[float, str]:
@@ -121,9 +146,16 @@ def _joined(sample: Sample, task: Task, wanted: Form) -> list[Draft]:
         if likeness == 0 or not _several_sentences(task):
             continue
         role, _ = _role(profiles[0], task)
-        drafts.append(Draft(family="text", output=between.join(map(printed, names)), reads=tuple(names), outputs=tuple(texts),
-                            prior=0.6 * likeness + 0.4 * max(role, 0.7), reasons=(f"{', '.join(names)} together: {why}",
-                            "the examples' outputs are several sentences")))  # fmt: skip
+        drafts.append(
+            Draft(
+                family="text",
+                output=between.join(map(printed, names)),
+                reads=tuple(names),
+                outputs=tuple(texts),
+                prior=0.6 * likeness + 0.4 * max(role, 0.7),
+                reasons=(f"{', '.join(names)} together: {why}", "the examples' outputs are several sentences"),
+            )
+        )
     return drafts
 
 
@@ -149,6 +181,15 @@ def _lists(sample: Sample, task: Task) -> list[Draft]:
             role, _ = _role(profile, task)
             steps: tuple[AnyStep, ...] = profile.steps
             quoted = between.replace("\n", "\\n")
-            drafts.append(Draft(family="text", output=f'{{{{ {printed(profile.name)[3:-3]} | join("{quoted}") }}}}', reads=(profile.column,), outputs=tuple(texts),
-                                prior=0.5 * likeness + 0.4 * role, reasons=(f"the list {profile.name}, joined: {why}",), steps=steps))  # fmt: skip
+            drafts.append(
+                Draft(
+                    family="text",
+                    output=f'{{{{ {printed(profile.name)[3:-3]} | join("{quoted}") }}}}',
+                    reads=(profile.column,),
+                    outputs=tuple(texts),
+                    prior=0.5 * likeness + 0.4 * role,
+                    reasons=(f"the list {profile.name}, joined: {why}",),
+                    steps=steps,
+                )
+            )
     return drafts

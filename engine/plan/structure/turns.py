@@ -7,15 +7,19 @@ import re
 import statistics
 
 from engine.plan.profile import ColumnProfile, Sample, as_text, identifier
-from engine.plan.steps import AnyStep, Explode, Get, Keep
+from engine.plan.steps import AnyStep, Each, Explode, Get, Keep
 from engine.plan.structure.draft import Draft
 from engine.plan.structure.inputs import turn_template
 from engine.plan.structure.shape import form_of
 from engine.plan.structure.texts import form_likeness
 from engine.records import Task
 
-_DIALOGUE = re.compile(r"repl(y|ies)|respon|next (turn|line|utterance|message)|answers? the (customer|user)|dialog|conversation|chat|antwort|gespräch|répon|respond"
-                       r"|conversaci|ответ|реплик|диалог|回复|回答|对话|返答|会話|응답|대화|jibu|mazungumzo|बातचीत|उत्तर", re.IGNORECASE)  # fmt: skip
+_DIALOGUE = re.compile(
+    r"repl(y|ies)|respon|next (turn|line|utterance|message)|answers? the (customer|user)|dialog|conversation|chat|"
+    r"antwort|gespräch|répon|respond"
+    r"|conversaci|ответ|реплик|диалог|回复|回答|对话|返答|会話|응답|대화|jibu|mazungumzo|बातचीत|उत्तर",
+    re.IGNORECASE,
+)
 _WINDOW = 8
 _SYSTEM = re.compile(r"system|assistant|agent|bot|wizard|advisor|clerk|support|staff|operator", re.IGNORECASE)
 
@@ -47,7 +51,13 @@ def _draft(profile: ColumnProfile, sample: Sample, task: Task) -> Draft | None:
     if len(keys) > 1:
         speaker = json.loads(keys[0])
         who = sorted({as_text(item.get(speaker)) for item in items})
-        wanted = [name for name in who if name.casefold() in task.description.casefold()] or [name for name in who if _SYSTEM.search(name)]
+        said = task.description
+        guesses = (
+            [name for name in who if name in said],
+            [name for name in who if name.casefold() in said.casefold()],
+            list(filter(_SYSTEM.search, who)),
+        )
+        wanted = next((names for names in guesses if len(names) == 1), [])
         if 2 <= len(who) <= 4 and len(wanted) == 1:
             steps += [
                 Get(path=f"turn.{speaker}", into="turn_speaker"),
@@ -55,8 +65,6 @@ def _draft(profile: ColumnProfile, sample: Sample, task: Task) -> Draft | None:
             ]
             reasons.append(f"only turns of {wanted[0]}")
             texts = [[as_text(item.get(text)) for item in turns[1:] if as_text(item.get(speaker)) == wanted[0]] for turns in lists]
-    from engine.plan.steps import Each
-
     steps += [
         Get(path=f"turn.{text}", into="turn_text"),
         Each(value="turns_before", into=f"{identifier(profile.name)}_lines", template=template, separator="\n"),
@@ -66,5 +74,13 @@ def _draft(profile: ColumnProfile, sample: Sample, task: Task) -> Draft | None:
     )
     if likeness == 0:
         return None
-    return Draft(family="turns", output="{{ turn_text }}", reads=(profile.column,), outputs=("",) * sample.rows, prior=0.55 + 0.3 * likeness,
-                 reasons=(*reasons, why), steps=tuple(steps))  # fmt: skip
+    return Draft(
+        family="turns",
+        output="{{ turn_text }}",
+        made=(f"{identifier(profile.name)}_lines",),
+        reads=(profile.column,),
+        outputs=("",) * sample.rows,
+        prior=0.55 + 0.3 * likeness,
+        reasons=(*reasons, why),
+        steps=tuple(steps),
+    )
