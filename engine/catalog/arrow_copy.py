@@ -192,7 +192,9 @@ def _arrow_batches(path: Path, kind: str) -> Iterator[Any]:
 
     if kind == "parquet":
         with pq.ParquetFile(path) as file:
-            yield from file.iter_batches(batch_size=BATCH_ROWS)
+            rows = max(1, file.metadata.num_rows)
+            size = sum(file.metadata.row_group(group).total_byte_size for group in range(file.metadata.num_row_groups))
+            yield from file.iter_batches(batch_size=max(1, min(BATCH_ROWS, BATCH_BYTES * rows // max(1, size))))
         return
     with pa.memory_map(str(path)) as source:
         reader = _opened(source)

@@ -61,7 +61,6 @@ def delimited_rows(path: Path) -> Iterator[dict[str, Any]]:
     """Rows in file order; a cell is its text, None when empty. Cells beyond the header get columns of their own."""
     dialect = dialect_of(path)
     names = list(dialect.header)
-    csv.field_size_limit(min(sys.maxsize, 2**31 - 1))
     with open_text(path) as file:
         reader = _reader(file, dialect.delimiter, dialect.quoting, dialect.escape, strict=False)
         try:
@@ -93,6 +92,7 @@ def _sample_rows(sample: str, delimiter: str, quoting: bool, escape: str | None,
 
 
 def _reader(file: Any, delimiter: str, quoting: bool, escape: str | None, *, strict: bool) -> Any:
+    csv.field_size_limit(min(sys.maxsize, 2**31 - 1))
     style: Any = csv.QUOTE_MINIMAL if quoting else csv.QUOTE_NONE
     return csv.reader(file, delimiter=delimiter, quoting=style, escapechar=escape, strict=strict)
 
