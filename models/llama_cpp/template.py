@@ -1,24 +1,32 @@
 """Renders the chat template a GGUF file carries, which is somebody else's program: few methods, few filters, limits on
-steps and sizes, so that the worst it can do is fail."""
+steps and sizes, so that the worst it can do is fail.
+
+Jinja's sandbox keeps templates from Python, but not from running for ever or filling the memory. So the parsed template is
+rewritten: whatever it makes (texts, lists, what filters give, what it writes) and every round of a loop pays for its size.
+"""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import jinja2
 from jinja2 import nodes, sandbox
 from jinja2.runtime import LoopContext, Macro
 from jinja2.utils import Namespace
+from jinja2.visitor import NodeTransformer
 
 from models.errors import WeightsInvalid
 
 STEPS_LIMIT = 100_000
-"""Loop rounds and calls one rendering may take."""
-TEXT_LIMIT = 4_000_000
-"""Characters any text made while rendering may have."""
+"""What one rendering may spend: a step for each call, loop round and made value, and one for each CHARS_A_STEP of its size."""
+CHARS_A_STEP = 100
+WEIGHT_LIMIT = 2_000_000
+"""Characters and items any one value may have, all its parts counted."""
 TEMPLATE_LIMIT = 200_000
+TEMPLATE_CHARS_A_STEP = 500
+"""A loop round or call may write as much as the whole template holds, and pays for that."""
 
 METHODS: Mapping[type, frozenset[str]] = {
     str: frozenset(
@@ -29,10 +37,11 @@ METHODS: Mapping[type, frozenset[str]] = {
     list: frozenset({"count", "index"}),
     tuple: frozenset({"count", "index"}),
 }
-FILTERS = (
-    "abs capitalize count d default dictsort e escape first float int items join last length list lower map max min reject "
-    "rejectattr replace reverse round safe select selectattr sort string sum title tojson trim unique upper"
-).split()
+FILTERS = frozenset(
+    "abs capitalize count d default dictsort e escape first float int items last length list lower max min reject rejectattr reverse round "
+    "safe select selectattr sort string title trim unique upper".split()
+)
+MAPPED = frozenset("capitalize e escape first int items last length list lower string title tojson trim upper".split())
 
 DATE = "01 Jan 2025"
 """What templates that ask for today's date get: with a clock, the same request would be another prompt tomorrow."""
@@ -48,43 +57,39 @@ class ChatTemplate:
     def __init__(self, source: str) -> None:
         if len(source) > TEMPLATE_LIMIT:
             raise WeightsInvalid(f"The chat template has {len(source)} characters", f"At most {TEMPLATE_LIMIT} are accepted.")
-        self._environment = _Environment()
+        self._environment = _Environment(round_cost=1 + len(source) // TEMPLATE_CHARS_A_STEP)
         try:
-            tree = self._environment.parse(source)
-            _insert_limits(tree)
+            tree = _Metered().visit(self._environment.parse(source))
             self._template = self._environment.from_string(tree)
-        except (jinja2.TemplateError, RecursionError, ValueError) as error:
+        except Exception as error:
+            # Syntax errors, but also recursion, and what its constant parts raise when they are folded.
             raise WeightsInvalid(f"The chat template cannot be read: {_line(error)}", "The file's maker should know of it.") from error
 
     def render(self, messages: Sequence[Mapping[str, str]], **names: str) -> str:
         """The prompt for these messages, up to where the answer begins; TemplateFailed when the template refuses them."""
         self._environment.steps = 0
-        pieces, length = [], 0
+        given = [dict(message) for message in messages]
         try:
-            given = [dict(message) for message in messages]
-            for piece in self._template.generate(messages=given, add_generation_prompt=True, enable_thinking=False, tools=None, **names):
-                length += len(piece)
-                if length > TEXT_LIMIT:
-                    raise TemplateFailed(f"it writes more than {TEXT_LIMIT} characters")
-                pieces.append(piece)
+            return self._template.render(messages=given, add_generation_prompt=True, enable_thinking=False, tools=None, **names)
         except TemplateFailed:
             raise
         except Exception as error:
             # Whatever a foreign program can raise: type errors, recursion, division by zero.
             raise TemplateFailed(_line(error)) from error
-        return "".join(pieces)
 
 
 class _Environment(sandbox.ImmutableSandboxedEnvironment):
-    """A sandbox with an allow-list, that counts steps and measures texts."""
+    """A sandbox with allow-lists, in which everything costs steps."""
 
-    intercepted_binops = frozenset({"+", "*", "**", "%"})
+    intercepted_binops = frozenset({"+", "-", "*", "/", "//", "**", "%"})
 
-    def __init__(self) -> None:
+    def __init__(self, round_cost: int) -> None:
         super().__init__(trim_blocks=True, lstrip_blocks=True, extensions=["jinja2.ext.loopcontrols"])
         self.steps = 0
-        kept: dict[str, Callable[..., Any]] = {name: function for name, function in self.filters.items() if name in FILTERS}
-        self.filters = {**kept, "tojson": _to_json, "replace": _replace, "rounds_within_limit": self._rounds, "text_within_limit": _sized}
+        self._round_cost = round_cost
+        known: dict[str, Callable[..., Any]] = {name: function for name, function in self.filters.items() if name in FILTERS}
+        own = {"tojson": _to_json, "replace": _replace, "join": _join, "map": _mapped(self.filters["map"])}
+        self.filters = {**known, **own, "rounds": self._rounds, "paid": self._paid}
         self.globals = {
             "namespace": Namespace,
             "range": self.globals["range"],
@@ -99,73 +104,122 @@ class _Environment(sandbox.ImmutableSandboxedEnvironment):
         return any(attr in methods for kind, methods in METHODS.items() if isinstance(obj, kind))
 
     def is_safe_callable(self, obj: Any) -> bool:
-        if isinstance(obj, (Macro, LoopContext)) or obj in list(self.globals.values()):
+        if isinstance(obj, (Macro, LoopContext)) or any(obj is known for known in self.globals.values()):
             return True
-        owner = getattr(obj, "__self__", None)
-        return self.is_safe_attribute(owner, getattr(obj, "__name__", ""), obj)
+        return self.is_safe_attribute(getattr(obj, "__self__", None), getattr(obj, "__name__", ""), obj)
 
     def call(self, context: Any, obj: Any, /, *args: Any, **kwargs: Any) -> Any:
-        self._step(1)
-        if getattr(obj, "__name__", "") == "replace" and isinstance(getattr(obj, "__self__", None), str):
-            return _replace(obj.__self__, *args, **kwargs)
-        return _sized(super().call(context, obj, *args, **kwargs))
+        self._pay(self._round_cost)
+        owner, name = getattr(obj, "__self__", None), getattr(obj, "__name__", "")
+        if isinstance(owner, str) and name == "replace":
+            return self._paid(_replace(owner, *args, **kwargs))
+        if isinstance(owner, str) and name == "join":
+            return self._paid(_join(args[0] if args else (), owner))
+        return self._paid(super().call(context, obj, *args, **kwargs))
 
     def call_binop(self, context: Any, operator: str, left: Any, right: Any) -> Any:
-        self._step(1)
-        if operator == "**":
-            raise TemplateFailed("powers are not allowed")
-        if operator == "*" and not (isinstance(left, (int, float)) and isinstance(right, (int, float))):
-            raise TemplateFailed("repeating texts and lists is not allowed")
-        if operator == "%" and isinstance(left, str):
-            raise TemplateFailed("formatting with % is not allowed")
-        return _sized(super().call_binop(context, operator, left, right))
+        numbers = isinstance(left, (int, float)) and isinstance(right, (int, float))
+        if operator == "**" or (operator != "+" and not numbers):
+            raise TemplateFailed(f"the operator {operator} is not allowed here")
+        return self._paid(super().call_binop(context, operator, left, right))
 
-    def _rounds(self, items: Any) -> list[Any]:
-        """The items of a loop, counted against the limit before the first round."""
+    def _rounds(self, items: Iterable[Any]) -> list[Any]:
+        """The items of a loop, paid for before the first round."""
         listed = []
         for item in items:
-            self._step(1)
+            self._pay(self._round_cost)
             listed.append(item)
         return listed
 
-    def _step(self, count: int) -> None:
-        self.steps += count
+    def _paid(self, value: Any) -> Any:
+        """The value itself, once its size is paid for."""
+        self._pay(1 + _weight(value) // CHARS_A_STEP)
+        return value
+
+    def _pay(self, steps: int) -> None:
+        self.steps += steps
         if self.steps > STEPS_LIMIT:
             raise TemplateFailed(f"it takes more than {STEPS_LIMIT} steps")
 
 
-def _insert_limits(tree: nodes.Template) -> None:
-    """Every loop counts its rounds, every concatenation is measured: the sandbox itself does neither."""
-    for loop in list(tree.find_all(nodes.For)):
-        loop.iter = _filter(loop.iter, "rounds_within_limit")
-    for parent in list(tree.find_all(nodes.Node)):
-        for field, child in parent.iter_fields():
-            if isinstance(child, nodes.Concat):
-                setattr(parent, field, _filter(child, "text_within_limit"))
-            elif isinstance(child, list):
-                child[:] = [_filter(item, "text_within_limit") if isinstance(item, nodes.Concat) else item for item in child]
+class _Metered(NodeTransformer):
+    """Puts the filters `rounds` and `paid` into a parsed template."""
+
+    def visit_For(self, node: nodes.For) -> nodes.For:
+        self.generic_visit(node)
+        node.iter = _filtered(node.iter, "rounds")
+        return node
+
+    def visit_Output(self, node: nodes.Output) -> nodes.Output:
+        self.generic_visit(node)
+        node.nodes = [item if isinstance(item, nodes.TemplateData) else _filtered(item, "paid") for item in node.nodes]
+        return node
+
+    def _made(self, node: nodes.Expr) -> nodes.Expr:
+        self.generic_visit(node)
+        # A tuple may also be what a loop or an assignment unpacks into.
+        return node if getattr(node, "ctx", "load") == "store" else _filtered(node, "paid")
+
+    visit_Concat = visit_Filter = visit_List = visit_Tuple = visit_Dict = _made
 
 
-def _filter(node: nodes.Node, name: str) -> nodes.Filter:
+def _filtered(node: nodes.Node, name: str) -> nodes.Filter:
     made = nodes.Filter(node, name, [], [], None, None, lineno=node.lineno)
     made.environment = node.environment
     return made
 
 
-def _sized(value: Any) -> Any:
-    if isinstance(value, (str, list, tuple)) and len(value) > TEXT_LIMIT:
-        raise TemplateFailed(f"it makes a text of more than {TEXT_LIMIT} characters")
-    if isinstance(value, int) and value.bit_length() > 256:
-        raise TemplateFailed("it makes a number of more than 256 bits")
-    return value
+def _weight(value: Any) -> int:
+    """Characters and items of a value, shared parts counted each time, as they would be when written out."""
+    total, rest = 0, [value]
+    while rest:
+        part = rest.pop()
+        if isinstance(part, str):
+            total += len(part)
+        elif isinstance(part, (list, tuple)):
+            total += 1
+            rest.extend(part)
+        elif isinstance(part, dict):
+            total += 1
+            rest.extend(part.keys())
+            rest.extend(part.values())
+        elif isinstance(part, int):
+            total += 1 + part.bit_length() // 3
+        else:
+            total += 1
+        if total + len(rest) > WEIGHT_LIMIT:
+            raise TemplateFailed(f"it makes a value of more than {WEIGHT_LIMIT} characters and items")
+    return total
 
 
 def _replace(text: str, old: str, new: str, count: int = -1) -> str:
     text, old, new = str(text), str(old), str(new)
     found = text.count(old) if count < 0 else min(count, text.count(old))
-    if len(text) + found * len(new) > TEXT_LIMIT:
-        raise TemplateFailed(f"it makes a text of more than {TEXT_LIMIT} characters")
+    if len(text) + found * len(new) > WEIGHT_LIMIT:
+        raise TemplateFailed(f"it makes a text of more than {WEIGHT_LIMIT} characters")
     return text.replace(old, new, count)
+
+
+def _join(items: Iterable[Any], d: str = "") -> str:
+    pieces, length = [], 0
+    for item in items:
+        pieces.append(str(item))
+        length += len(pieces[-1]) + len(d)
+        if length > WEIGHT_LIMIT:
+            raise TemplateFailed(f"it makes a text of more than {WEIGHT_LIMIT} characters")
+    return d.join(pieces)
+
+
+def _mapped(original: Callable[..., Any]) -> Callable[..., Any]:
+    """`map` with an attribute or one of the filters that make nothing much longer."""
+
+    @jinja2.pass_context
+    def limited(context: Any, items: Iterable[Any], *args: Any, **kwargs: Any) -> Any:
+        if args and args[0] not in MAPPED:
+            raise TemplateFailed(f"map with {_line(args[0])} is not allowed")
+        return original(context, items, *args, **kwargs)
+
+    return limited
 
 
 def _to_json(value: Any, indent: int | None = None, **_: Any) -> str:

@@ -116,7 +116,7 @@ def test_a_filtered_answer_is_an_error_and_an_empty_one_is_not(server: ChatServe
 
 
 def test_a_server_with_several_models_wants_one_named() -> None:
-    listed = [{"id": "a", "meta": {"n_ctx": 77}}, {"id": "b"}]
+    listed: list[dict[str, Any]] = [{"id": "a", "meta": {"n_ctx": 77}}, {"id": "b"}]
     with ChatServer(scripted(), listed) as server:
         with pytest.raises(ModelError) as caught:
             OpenAIServer(server.url)
