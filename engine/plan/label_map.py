@@ -57,7 +57,7 @@ def map_values(profile: ColumnProfile, task: Task, *, names: Sequence[str] = (),
         if embedder is not None:
             matches = _by_meaning(matches, values, shown, labels, embedder)
         _complete(matches, values, labels, profile)
-        if len(set(match.label for match in matches.values())) < min(2, len(labels)):
+        if len({match.label for match in matches.values()}) < min(2, len(labels)):
             matches = _truth(profile, values, labels, task) or _asked_about(profile, shown, task) or _decision(profile, shown, labels)
     return _weigh(profile, shown, labels, matches)
 

@@ -9,6 +9,7 @@ import statistics
 import unicodedata
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
+from itertools import pairwise
 from typing import Any
 
 import msgspec
@@ -54,7 +55,7 @@ class ColumnProfile(Value):
     filled: float = 0.0
     """Share of rows with something in them."""
     distinct: int = 0
-    counts: dict[str, int] = {}
+    counts: dict[str, int] = msgspec.field(default_factory=dict)
     """The most frequent values as text."""
     class_names: tuple[str, ...] = ()
     description: str = ""
@@ -120,6 +121,12 @@ class Sample:
         self.values = values
         self.rows = rows
         self.by_name = {profile.name: profile for profile in profiles}
+
+    def unused(self, name: str) -> str:
+        """The name, lengthened where a column has it already."""
+        while name in self.by_name:
+            name += "_"
+        return name
 
     def texts(self, name: str) -> list[str]:
         """Values as text, lists of texts joined with blanks."""
@@ -241,9 +248,9 @@ def _first_item(profile: ColumnProfile, label: str, values: list[Any], nested: C
     vocabulary = {as_text(item) for value in values if isinstance(value, list | tuple) for item in value}
     if several and profile.rows >= 10 and len(vocabulary) <= max(6, profile.rows // 6):
         alone = [value[0] if isinstance(value, list | tuple) and len(value) == 1 else None for value in values]
-        size = f"{identifier(label)}_count"
 
         def only(name: str) -> tuple[AnyStep, ...]:
+            size = f"{name}_count"
             count = Template(into=size, template="{{ " + printed(label)[3:-3] + " | length }}", note="how many there are")
             return count, Keep(value=size, one_of=("1",), note="rows with exactly one"), Get(path=f"{label}[0]", into=name)
 
@@ -351,7 +358,7 @@ def _lists(present: list[Any]) -> dict[str, Any]:
     kind = _kind(items)
     facts: dict[str, Any] = {"fewest": min(map(len, lists)), "most": max(map(len, lists)), "item_kind": kind}
     if kind == "text":
-        tagged = {item for item in items}
+        tagged = set(items)
         facts["tags"] = any(tag.startswith(("B-", "B_")) for tag in tagged) and all(_BIO.match(tag) for tag in tagged)
     if kind == "dict":
         facts["keys"] = _keys(items)
@@ -428,5 +435,5 @@ def _id_like(name: str, kind: ColumnKind, texts: list[str], distinct: int, facts
 def _running(texts: list[str]) -> bool:
     numbers = [as_number(text) for text in texts]
     kept = [number for number in numbers if number is not None]
-    rises = sum(after > before for before, after in zip(kept, kept[1:], strict=False))
+    rises = sum(after > before for before, after in pairwise(kept))
     return rises >= 0.97 * (len(kept) - 1) or rises <= 0.03 * (len(kept) - 1) or (min(kept) >= 0 and max(kept) >= 1000)

@@ -44,7 +44,7 @@ class Trial(Value):
     reasons: tuple[str, ...] = ()
     """Lines a person can check."""
     samples: tuple[Example, ...] = ()
-    why_not: dict[str, int] = {}
+    why_not: dict[str, int] = msgspec.field(default_factory=dict)
     """Reasons of rows that gave no example, by count."""
 
 
@@ -109,7 +109,7 @@ def try_plan(
     trial = Trial(
         len(made), counts["skipped"], counts["rejected"], counts["failed"], 0.0, (), tuple(made[:_SHOWN]), dict(why_not.most_common(12))
     )
-    refused = _refused(made, units, task, draft)
+    refused = _refused(made, units, why_not, task, draft)
     if refused:
         return msgspec.structs.replace(trial, reasons=(refused,))
     fit, reasons = _fit(made, task, draft)
@@ -153,10 +153,11 @@ def run_on(plan: Plan, columns: Sequence[Column], rows: Sequence[Row], task: Tas
     return made, counts, why_not
 
 
-def _refused(made: Sequence[Example], units: int, task: Task, draft: Draft | None) -> str:
+def _refused(made: Sequence[Example], units: int, why_not: Counter[str], task: Task, draft: Draft | None) -> str:
     """Why what was made is no training data at all; "" when it may be."""
     if len(made) < max(1, min(8, units // 4)):
-        return f"only {len(made)} of {units} rows become examples"
+        usual = "".join(f" ({reason})" for reason, _ in why_not.most_common(1))
+        return f"only {len(made)} of {units} rows become examples{usual}"
     outputs = Counter(example.output for example in made)
     if len(made) >= 6 and outputs.most_common(1)[0][1] > 0.98 * len(made):
         return f"the output is “{outputs.most_common(1)[0][0][:60]}” in nearly every row"
@@ -166,9 +167,9 @@ def _refused(made: Sequence[Example], units: int, task: Task, draft: Draft | Non
 
 
 def _wrong_language(made: Sequence[Example], task: Task, draft: Draft | None) -> str:
-    inputs = [example.input for example in made[:40]]
+    inputs = list(dict.fromkeys(example.input for example in made[:120]))
     wanted = input_language(task)
-    told = Counter(told_language(text, wanted) for text in inputs if sum(letter.isalpha() for letter in text) >= 12)
+    told = Counter(told_language(text, wanted) for text in _long_enough(inputs))
     typical = form_of(contents_of(task)).script
     found = form_of(inputs).script
     if typical and found and typical != found and {typical, found} != {"CJK", "JAPANESE"} and task.examples:
@@ -185,6 +186,18 @@ def _wrong_language(made: Sequence[Example], task: Task, draft: Draft | None) ->
     if wanted and together and together[wanted] < 0.3 * together.total() and together[""] < 0.5 * together.total():
         return f"the outputs are in {together.most_common(1)[0][0]}, the task's are in {wanted}"
     return ""
+
+
+def _long_enough(texts: Sequence[str], least: int = 80, most: int = 40) -> list[str]:
+    """The texts, short ones put together, so that each has letters enough for its language to be told."""
+    found: list[str] = []
+    held = ""
+    for text in texts:
+        held = f"{held} {text}".strip()
+        if sum(letter.isalpha() for letter in held) >= least:
+            found.append(held)
+            held = ""
+    return found[:most]
 
 
 def _fit(made: Sequence[Example], task: Task, draft: Draft | None) -> tuple[float, list[str]]:
@@ -220,7 +233,8 @@ def _relation(inputs: Sequence[str], outputs: Sequence[str], shown_in: Sequence[
     taken, asked = _taken(inputs, outputs), _taken(shown_in, shown_out)
     return (
         0.5 * length + 0.5 * max(0.0, 1 - 1.3 * abs(taken - asked)),
-        f"output over input length {ratio:.2f} (examples {wanted:.2f}), {100 * taken:.0f} % of its words from the input (examples {100 * asked:.0f} %)",
+        f"output over input length {ratio:.2f} (examples {wanted:.2f}), "
+        f"{100 * taken:.0f} % of its words from the input (examples {100 * asked:.0f} %)",
     )
 
 
@@ -248,7 +262,7 @@ def _units(text: str) -> list[str]:
 def _known_outputs(outputs: Sequence[str], shown: Sequence[str]) -> float:
     """1, or less where outputs come from a small vocabulary that holds none of the examples' outputs."""
     counts = Counter(output.casefold().strip(" .") for output in outputs)
-    often = sum(count for _, count in counts.most_common(25)) / len(outputs)
+    often = sum(count for _, count in counts.most_common(25) if count >= max(3, 0.01 * len(outputs))) / len(outputs)
     held = any(output.casefold().strip(" .") in counts for output in shown)
     if held or often < 0.4 or len(outputs) < 30 or all(re.fullmatch(r"[\d.,\-]+", output) for output in shown):
         return 1.0
@@ -276,7 +290,8 @@ def _refusal(task: Task, sample: Sample, tried: Sequence[tuple[Draft, Trial]], u
     """Why nothing will do, as a person would say it."""
     if tried:
         draft, trial = max(tried, key=lambda entry: (entry[1].score, entry[0].prior))
-        best = f"the nearest plan reads {', '.join(draft.reads)}: {'; '.join(trial.reasons[:1] if trial.score == 0 else (*draft.reasons[:1], *trial.reasons[1:3]))}"
+        lines = trial.reasons[:1] if trial.score == 0 else (*draft.reasons[:1], *trial.reasons[1:3])
+        best = f"the nearest plan reads {', '.join(draft.reads)}: {'; '.join(lines)}"
     else:
         best = ""
     if task.output.kind == "label":

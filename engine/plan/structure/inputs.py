@@ -19,7 +19,8 @@ from engine.plan.template import printed
 from engine.records import Task, Value
 
 _ABOUT = frozenset(
-    "title headline heading url link source author date time name file path filename website publisher domain subject topic id speaker".split()
+    "title headline heading url link source author date time name file path "
+    "filename website publisher domain subject topic id speaker".split()
 )
 _TELLS = frozenset(
     "explanation rationale reason reasoning solution evidence hint equation formula gold label target answer "
@@ -324,7 +325,7 @@ def _piece(profile: ColumnProfile, sample: Sample, task: Task) -> Piece:
     if profile.kind != "list":
         return Piece(name=profile.name, expression=printed(profile.name), heading=heading, steps=profile.steps)
     if profile.item_kind == "dict":
-        into = f"{identifier(profile.name)}_lines"
+        into = sample.unused(f"{identifier(profile.name)}_lines")
         items = [item for value in sample.values[profile.name] if isinstance(value, list) for item in value if isinstance(item, dict)]
         return Piece(
             name=profile.name,
@@ -383,8 +384,7 @@ def _place(pieces: list[Piece], shape: Shape, sample: Sample, options: bool) -> 
     """(heading with colon, expression or "" for the options, what stands before) for each slot; None when the shape does not fit."""
     slots = [slot for slot in shape.slots if not slot.options]
     if any(slot.options for slot in shape.slots) != options:
-        if options or len(slots) != len(shape.slots):
-            return None
+        return None
     taken: dict[int, list[Piece]] = {}
     rest = list(pieces)
     for place, slot in enumerate(slots):
@@ -430,15 +430,15 @@ def _flows(pieces: list[Piece], sample: Sample) -> bool:
 def _options(draft: Draft, shape: Shape) -> str:
     """The options as the examples list them; lettered where the output is a letter, bullets where the examples show none."""
     if shape.style == "joined" and not draft.letters:
-        return "{{ options | join(" + json.dumps(shape.join, ensure_ascii=False) + ") }}"
+        return f"{{{{ {draft.options} | join(" + json.dumps(shape.join, ensure_ascii=False) + ") }}"
     if shape.style != "marked" or (draft.letters and not re.search(r"[Aa]", shape.mark)):
-        return "{{ options.lettered }}" if draft.letters else "{{ options }}"
+        return f"{{{{ {draft.options}.lettered }}}}" if draft.letters else f"{{{{ {draft.options} }}}}"
     if shape.mark == "A. " and shape.join == "\n":
-        return "{{ options.lettered }}"
+        return f"{{{{ {draft.options}.lettered }}}}"
     sign = re.search(r"[A-Za-z1]", shape.mark)
     if sign is None:
-        return "{{ options }}" if shape.join == "\n" else "{{ options | join(" + json.dumps(shape.join) + ") }}"
+        return f"{{{{ {draft.options} }}}}" if shape.join == "\n" else f"{{{{ {draft.options} | join(" + json.dumps(shape.join) + ") }}"
     by = {"A": "option.letter", "a": "option.letter | lower", "1": "loop.index"}.get(sign.group(), "option.letter")
     mark = shape.mark[: sign.start()] + "{{ " + by + " }}" + shape.mark[sign.end() :]
     join = json.dumps(shape.join, ensure_ascii=False)
-    return "{% for option in options %}" + mark + "{{ option }}{% if not loop.last %}{{ " + join + " }}{% endif %}{% endfor %}"
+    return f"{{% for option in {draft.options} %}}" + mark + "{{ option }}{% if not loop.last %}{{ " + join + " }}{% endif %}{% endfor %}"

@@ -106,13 +106,14 @@ def voted_names(profile: ColumnProfile, sample: Sample) -> tuple[str, ...]:
 
 def _mapped(profile: ColumnProfile, found: LabelMap, sample: Sample, task: Task) -> Draft:
     texts = [as_text(value) for value in sample.values[profile.name]]
+    word = sample.unused("label_word")
     identity = all(value == label for value, label in found.table.items())
     steps: tuple[AnyStep, ...]
     if identity:
         keep = Keep(value=profile.name, one_of=tuple(task.output.labels), note="other values are no label of the task")
         steps, output = (*profile.steps, *((keep,) if found.left_out else ())), printed(profile.name)
     else:
-        steps, output = (*profile.steps, Map(value=profile.name, into="label_word", table=found.table)), "{{ label_word }}"
+        steps, output = (*profile.steps, Map(value=profile.name, into=word, table=found.table)), printed(word)
     reasons = [f"{profile.name} holds the labels", *found.reasons]
     if found.left_out:
         reasons.append(f"left out, for no label fits: {', '.join(found.left_out[:12])}")
@@ -197,11 +198,22 @@ def _cut(profile: ColumnProfile, sample: Sample, task: Task) -> list[Draft]:
     labels = (pair[1], pair[0]) if above else pair
     numbers = [as_number(value) for value in sample.values[profile.name]]
     outputs = tuple("" if number is None else labels[number >= threshold] for number in numbers)
-    step = Bin(value=profile.name, into="label_word", thresholds=(threshold,), labels=labels)
+    word = sample.unused("label_word")
+    step = Bin(value=profile.name, into=word, thresholds=(threshold,), labels=labels)
     mentioned = any(word in folded(task.description) for word in folded(profile.name).split() if len(word) > 3)
     reason = f"{profile.name} lies between {profile.low:g} and {profile.high:g}; the description says “{words.strip()}”"
-    return [Draft(family="label", output="{{ label_word }}", reads=(profile.column,), outputs=outputs, prior=0.92 if mentioned else 0.5 if _LABEL_NAME.search(profile.name) else 0.25, reasons=(reason,),
-                  steps=(*profile.steps, step))]  # fmt: skip
+    prior = 0.92 if mentioned else 0.5 if _LABEL_NAME.search(profile.name) else 0.25
+    return [
+        Draft(
+            family="label",
+            output=printed(word),
+            reads=(profile.column,),
+            outputs=outputs,
+            prior=prior,
+            reasons=(reason,),
+            steps=(*profile.steps, step),
+        )
+    ]
 
 
 _NUMBER = r"(\d+(?:[.,]\d+)?)"
@@ -252,15 +264,25 @@ def _held(profile: ColumnProfile, sample: Sample, task: Task) -> list[Draft]:
     vocabulary = sorted({as_text(item) for value in lists for item in value})
     if not 2 <= len(vocabulary) <= 60 or len(vocabulary) * 3 > sum(map(len, lists)):
         return []
+    word = sample.unused("label_word")
     named = condition_words(task.description, pair, vocabulary)
     if not named:
         return []
-    test = " or ".join(f"{json.dumps(word, ensure_ascii=False)} in {printed(profile.name)[3:-3]}" for word in named)
+    test = " or ".join(f"{json.dumps(item, ensure_ascii=False)} in {printed(profile.name)[3:-3]}" for item in named)
     template = f"{{{{ {json.dumps(pair[0], ensure_ascii=False)} if {test} else {json.dumps(pair[1], ensure_ascii=False)} }}}}"
     outputs = tuple(pair[0] if set(named) & set(map(as_text, value)) else pair[1] for value in lists)
     reason = f"{profile.name} lists {', '.join(vocabulary[:8])}; the description asks for {', '.join(named)}"
-    return [Draft(family="label", output="{{ label_word }}", reads=(profile.column,), outputs=outputs, prior=0.85, reasons=(reason,),
-                  steps=(*profile.steps, Template(into="label_word", template=template)))]  # fmt: skip
+    return [
+        Draft(
+            family="label",
+            output=printed(word),
+            reads=(profile.column,),
+            outputs=outputs,
+            prior=0.85,
+            reasons=(reason,),
+            steps=(*profile.steps, Template(into=word, template=template)),
+        )
+    ]
 
 
 # ── labels named by the examples alone ────────────────────────────────────────────────────────────────────
@@ -304,13 +326,20 @@ def _named(
     if profile.class_names:
         from engine.plan.steps import Names
 
-        steps += (Names(value=name, into="label_name"),)
-        name = "label_name"
+        steps += (Names(value=name, into=sample.unused("label_name")),)
+        name = sample.unused("label_name")
     if "unjoin" in actions:
         steps += (
-            Match(value=name, into="label_words", pattern="([a-z0-9])([A-Z])", mode="replace", replacement=r"\1 \2", unmatched="empty"),
+            Match(
+                value=name,
+                into=sample.unused("label_words"),
+                pattern="([a-z0-9])([A-Z])",
+                mode="replace",
+                replacement=r"\1 \2",
+                unmatched="empty",
+            ),
         )
-        name = "label_words"
+        name = sample.unused("label_words")
     expression = printed(name)[3:-3]
     if set(actions) & {"spaces", "unjoin", "capital", "title"}:
         expression += ' | replace("_", " ") | replace("-", " ")'

@@ -11,19 +11,50 @@ from engine.plan.structure.shape import contents_of
 from engine.plan.text_language import language_of
 from engine.records import Task
 
-_BY_SCRIPT = {"HANGUL": "ko", "JAPANESE": "ja", "CJK": "zh", "GREEK": "el", "HEBREW": "he", "THAI": "th", "GEORGIAN": "ka", "ARMENIAN": "hy",
-              "TAMIL": "ta", "BENGALI": "bn", "TELUGU": "te", "GUJARATI": "gu"}  # fmt: skip
+_BY_SCRIPT = {
+    "HANGUL": "ko",
+    "JAPANESE": "ja",
+    "CJK": "zh",
+    "GREEK": "el",
+    "HEBREW": "he",
+    "THAI": "th",
+    "GEORGIAN": "ka",
+    "ARMENIAN": "hy",
+    "TAMIL": "ta",
+    "BENGALI": "bn",
+    "TELUGU": "te",
+    "GUJARATI": "gu",
+}
 _NAMES = {
-    "en": "english englisch anglais inglés английск 英语 英語 영어 अंग्रेज़ी", "de": "german deutsch allemand alemán немецк 德语 ドイツ語 독일어",
-    "fr": "french französisch français francés французск 法语 フランス語 프랑스어", "es": "spanish spanisch espagnol español испанск 西班牙语 スペイン語 스페인어",
-    "it": "italian italienisch italien italiano итальянск", "pt": "portuguese portugiesisch portugais portugués português португальск",
-    "nl": "dutch niederländisch néerlandais нидерландск", "ru": "russian russisch russe ruso русск 俄语 ロシア語", "pl": "polish polnisch polonais polaco польск",
-    "uk": "ukrainian ukrainisch украинск", "tr": "turkish türkisch turc turco турецк türkçe", "ar": "arabic arabisch arabe árabe арабск 阿拉伯语",
-    "hi": "hindi हिंदी हिन्दी", "zh": "chinese mandarin chinesisch chinois chino китайск 中文 中国語 중국어", "ja": "japanese japanisch japonais japonés японск 日语 日本語 일본어",
-    "ko": "korean koreanisch coréen coreano корейск 韩语 韓国語 한국어", "sw": "swahili kiswahili suaheli", "id": "indonesian indonesisch", "vi": "vietnamese vietnamesisch",
-    "fa": "persian farsi persisch", "cs": "czech tschechisch", "sv": "swedish schwedisch", "fi": "finnish finnisch", "hu": "hungarian ungarisch", "ro": "romanian rumänisch",
-    "el": "greek griechisch", "he": "hebrew hebräisch", "th": "thai",
-}  # fmt: skip
+    "en": "english englisch anglais inglés английск 英语 英語 영어 अंग्रेज़ी",
+    "de": "german deutsch allemand alemán немецк 德语 ドイツ語 독일어",
+    "fr": "french französisch français francés французск 法语 フランス語 프랑스어",
+    "es": "spanish spanisch espagnol español испанск 西班牙语 スペイン語 스페인어",
+    "it": "italian italienisch italien italiano итальянск",
+    "pt": "portuguese portugiesisch portugais portugués português португальск",
+    "nl": "dutch niederländisch néerlandais нидерландск",
+    "ru": "russian russisch russe ruso русск 俄语 ロシア語",
+    "pl": "polish polnisch polonais polaco польск",
+    "uk": "ukrainian ukrainisch украинск",
+    "tr": "turkish türkisch turc turco турецк türkçe",
+    "ar": "arabic arabisch arabe árabe арабск 阿拉伯语",
+    "hi": "hindi हिंदी हिन्दी",
+    "zh": "chinese mandarin chinesisch chinois chino китайск 中文 中国語 중국어",
+    "ja": "japanese japanisch japonais japonés японск 日语 日本語 일본어",
+    "ko": "korean koreanisch coréen coreano корейск 韩语 韓国語 한국어",
+    "sw": "swahili kiswahili suaheli",
+    "id": "indonesian indonesisch",
+    "vi": "vietnamese vietnamesisch",
+    "fa": "persian farsi persisch",
+    "cs": "czech tschechisch",
+    "sv": "swedish schwedisch",
+    "fi": "finnish finnisch",
+    "hu": "hungarian ungarisch",
+    "ro": "romanian rumänisch",
+    "el": "greek griechisch",
+    "he": "hebrew hebräisch",
+    "th": "thai",
+}
 _KNOWN_CODES = frozenset(
     (
         "af am ar az be bg bn bs ca cs cy da de el en eo es et eu fa fi fr ga gl gu ha he hi hr ht hu hy id ig is it "
@@ -32,9 +63,40 @@ _KNOWN_CODES = frozenset(
         "tr tt uk ur uz vi xh yo zh zu"
     ).split()
 )
-_LONG_CODES = {"eng": "en", "deu": "de", "ger": "de", "fra": "fr", "fre": "fr", "spa": "es", "ita": "it", "por": "pt", "nld": "nl", "rus": "ru", "pol": "pl",
-               "ukr": "uk", "tur": "tr", "ara": "ar", "hin": "hi", "zho": "zh", "cmn": "zh", "jpn": "ja", "kor": "ko", "swa": "sw", "swh": "sw", "ind": "id",
-               "vie": "vi", "pes": "fa", "ces": "cs", "swe": "sv", "fin": "fi", "hun": "hu", "ron": "ro", "ell": "el", "heb": "he", "tha": "th"}  # fmt: skip
+_LONG_CODES = {
+    "eng": "en",
+    "deu": "de",
+    "ger": "de",
+    "fra": "fr",
+    "fre": "fr",
+    "spa": "es",
+    "ita": "it",
+    "por": "pt",
+    "nld": "nl",
+    "rus": "ru",
+    "pol": "pl",
+    "ukr": "uk",
+    "tur": "tr",
+    "ara": "ar",
+    "hin": "hi",
+    "zho": "zh",
+    "cmn": "zh",
+    "jpn": "ja",
+    "kor": "ko",
+    "swa": "sw",
+    "swh": "sw",
+    "ind": "id",
+    "vie": "vi",
+    "pes": "fa",
+    "ces": "cs",
+    "swe": "sv",
+    "fin": "fi",
+    "hun": "hu",
+    "ron": "ro",
+    "ell": "el",
+    "heb": "he",
+    "tha": "th",
+}
 _LEAST = 40
 """Letters below which words say nothing sure about the language."""
 

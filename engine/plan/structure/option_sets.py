@@ -16,7 +16,8 @@ RIGHT = frozenset(
     "correct right good best true gold chosen preferred acceptable accepted grammatical positive pos answer valid winner better".split()
 )
 WRONG = frozenset(
-    "incorrect wrong bad worst false rejected unacceptable ungrammatical negative neg distractor distractors distractor invalid loser worse foil".split()
+    "incorrect wrong bad worst false rejected unacceptable ungrammatical negative neg distractor distractors "
+    "invalid loser worse foil".split()
 )
 RECORD_TEXTS = ("text", "para", "content", "option", "choice", "value", "answer")
 RECORD_KEYS = ("label", "key", "id", "letter")
@@ -128,8 +129,9 @@ def _dictionary(profile: ColumnProfile, sample: Sample) -> Iterator[OptionSet]:
             profile.steps,
         )
         return
-    arrays = [nested for nested in sample.profiles if nested.kind == "list" and nested.steps and nested.steps[:-1] == profile.steps
-              and nested.column == profile.column and any(nested.name == identifier(f"{profile.name}_{key}") for key in profile.keys)]  # fmt: skip
+    names = {identifier(f"{profile.name}_{key}") for key in profile.keys}
+    nested = [other for other in sample.profiles if other.column == profile.column and other.steps and other.steps[:-1] == profile.steps]
+    arrays = [other for other in nested if other.kind == "list" and other.name in names]
     texts = [array for array in arrays if array.item_kind == "text" and 2 <= array.most <= 12]
     for text in texts:
         for key in texts:

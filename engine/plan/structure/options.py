@@ -118,8 +118,13 @@ def _choices(options: OptionSet, sample: Sample) -> Iterator[_Choice]:
     for profile in sample.profiles:
         if profile.column in used and not (profile.steps and _is_nested_in(options, profile)):
             continue
-        for choice in (_by_index(options, profile, sample), _by_key(options, profile, sample), _by_letter(options, profile, sample),
-                       _by_text(options, profile, sample), _by_flag_list(options, profile, sample)):  # fmt: skip
+        for choice in (
+            _by_index(options, profile, sample),
+            _by_key(options, profile, sample),
+            _by_letter(options, profile, sample),
+            _by_text(options, profile, sample),
+            _by_flag_list(options, profile, sample),
+        ):
             if choice is not None:
                 yield choice
                 break
@@ -223,8 +228,8 @@ def _by_flag_list(options: OptionSet, profile: ColumnProfile, sample: Sample) ->
     if profile.kind != "list" or profile.item_kind not in ("boolean", "integer"):
         return None
     values = [items_of(value) for value in sample.values[profile.name]]
-    if not mostly(len(value) == len(row) and sum(item in (1, True) for item in value) == 1 and all(item in (0, 1, True, False) for item in value)
-                   for value, row in zip(values, options.texts, strict=True) if row):  # fmt: skip
+    pairs = [(value, row) for value, row in zip(values, options.texts, strict=True) if row]
+    if not mostly(len(value) == len(row) and set(value) <= {0, 1} and sum(map(bool, value)) == 1 for value, row in pairs):
         return None
     right = tuple(next((place for place, item in enumerate(value) if item in (1, True)), None) for value in values)
     return _Choice(
@@ -260,10 +265,11 @@ def _draft(options: OptionSet, choice: _Choice, sample: Sample, task: Task, shap
     unset = sum(place == -1 for place in choice.right)
     none = _none_word(task) if choice.by == "flags" and unset else None
     letters = task.output.kind == "option_letter" or _letter_labels(task.output.labels)
+    shown, right = sample.unused("options"), sample.unused("right")
     # With options and no place for "neither" in a letter task, unset rows are skipped.
     pick = Pick(
-        options="options",
-        into="right",
+        options=shown,
+        into=right,
         by=choice.by,
         value=choice.value,
         flags=choice.flags,
@@ -272,9 +278,13 @@ def _draft(options: OptionSet, choice: _Choice, sample: Sample, task: Task, shap
     )
     fixed = choice.by == "position" or max(places.values()) >= 0.9 * places.total()
     if choice.by == "position":
-        pick = Pick(options="options", into="right", by="position", base=0)
+        pick = Pick(options=shown, into=right, by="position", base=0)
     steps: tuple[AnyStep, ...] = (*options.steps, *(step for step in choice.steps if step not in options.steps))
-    steps += (options.step, pick, *((Shuffle(options="options", note="the right one always had the same place"),) if fixed else ()))
+    steps += (
+        msgspec.structs.replace(options.step, into=shown),
+        pick,
+        *((Shuffle(options=shown, note="the right one always had the same place"),) if fixed else ()),
+    )
     outputs = []
     for place, row in zip(choice.right, options.texts, strict=True):
         known = place is not None and 0 <= place < len(row)
@@ -292,13 +302,13 @@ def _draft(options: OptionSet, choice: _Choice, sample: Sample, task: Task, shap
     hidden = tuple(profile.name for profile in sample.profiles if not profile.steps and _answers(profile.name, options, choice))
     return Draft(
         family="options",
-        output="{{ right.letter }}" if letters else "{{ right }}",
+        output=f"{{{{ {right}.letter }}}}" if letters else f"{{{{ {right} }}}}",
         reads=tuple(dict.fromkeys((*choice.reads, *options.columns))),
         outputs=tuple(outputs),
         prior=prior,
         reasons=tuple(reasons),
         steps=steps,
-        options="options",
+        options=shown,
         option_columns=options.columns,
         hidden=hidden,
         letters=letters,

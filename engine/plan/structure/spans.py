@@ -9,6 +9,7 @@ from engine.plan.label_words import folded, meanings, words_for
 from engine.plan.profile import ColumnProfile, Sample
 from engine.plan.steps import Spans
 from engine.plan.structure.draft import Draft
+from engine.plan.template import printed
 from engine.records import Task
 
 
@@ -71,11 +72,12 @@ def _draft(tokens: ColumnProfile, tags: ColumnProfile, kind: str, why: str, prio
         separator.join(spans_of(a, b, kind, joiner)) or none if isinstance(a, list) and isinstance(b, list) else ""
         for a, b in zip(sample.values[tokens.name], sample.values[tags.name], strict=True)
     )
-    step = Spans(tokens=tokens.name, tags=tags.name, type=kind, into="spans", separator=separator, none=none, joiner=joiner)
+    into = sample.unused("spans")
+    step = Spans(tokens=tokens.name, tags=tags.name, type=kind, into=into, separator=separator, none=none, joiner=joiner)
     steps = (*tokens.steps, *(extra for extra in tags.steps if extra not in tokens.steps), step)
     return Draft(
         family="spans",
-        output="{{ spans }}",
+        output=printed(into),
         reads=(tags.column,),
         outputs=outputs,
         prior=prior,

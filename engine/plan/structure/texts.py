@@ -45,7 +45,8 @@ def _may_be_output(profile: ColumnProfile, wanted: Form) -> bool:
     if profile.constant or profile.filled < 0.3 or profile.kind not in ("text", "integer", "number"):
         return False
     if wanted.numeric >= 0.5:
-        return profile.numeric and not profile.id_like
+        said = any(word in _OUT for word in folded(profile.name).split()) or any(isinstance(step, Match) for step in profile.steps)
+        return profile.numeric and (said or not profile.id_like)
     if profile.numeric or profile.id_like:
         return False
     return (not profile.label_set or profile.distinct >= 25) and not profile.coded and (profile.letters >= 0.3 or wanted.script == "")

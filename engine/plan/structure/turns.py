@@ -12,6 +12,7 @@ from engine.plan.structure.draft import Draft
 from engine.plan.structure.inputs import turn_template
 from engine.plan.structure.shape import form_of
 from engine.plan.structure.texts import form_likeness
+from engine.plan.template import printed
 from engine.records import Task
 
 _DIALOGUE = re.compile(
@@ -45,29 +46,31 @@ def _draft(profile: ColumnProfile, sample: Sample, task: Task) -> Draft | None:
     text = json.loads(keys[-1])
     if statistics.median([len(as_text(item.get(text))) for item in items] or [0]) < 8:
         return None
-    steps: list[AnyStep] = [*profile.steps, Explode(value=profile.name, into="turn", window=_WINDOW, window_into="turns_before", first=1)]
+    turn, before, said = sample.unused("turn"), sample.unused("turns_before"), sample.unused("turn_text")
+    lines, who_speaks = sample.unused(f"{identifier(profile.name)}_lines"), sample.unused("turn_speaker")
+    steps: list[AnyStep] = [*profile.steps, Explode(value=profile.name, into=turn, window=_WINDOW, window_into=before, first=1)]
     reasons = [f"{profile.name} holds turns; each but the first is an output, up to {_WINDOW} turns before it are the input"]
     texts = [[as_text(item.get(text)) for item in turns[1:]] for turns in lists]
     if len(keys) > 1:
         speaker = json.loads(keys[0])
         who = sorted({as_text(item.get(speaker)) for item in items})
-        said = task.description
+        asked = task.description
         guesses = (
-            [name for name in who if name in said],
-            [name for name in who if name.casefold() in said.casefold()],
+            [name for name in who if name in asked],
+            [name for name in who if name.casefold() in asked.casefold()],
             list(filter(_SYSTEM.search, who)),
         )
         wanted = next((names for names in guesses if len(names) == 1), [])
         if 2 <= len(who) <= 4 and len(wanted) == 1:
             steps += [
-                Get(path=f"turn.{speaker}", into="turn_speaker"),
-                Keep(value="turn_speaker", one_of=(wanted[0],), note="whose turns are asked for"),
+                Get(path=f"{turn}.{speaker}", into=who_speaks),
+                Keep(value=who_speaks, one_of=(wanted[0],), note="whose turns are asked for"),
             ]
             reasons.append(f"only turns of {wanted[0]}")
             texts = [[as_text(item.get(text)) for item in turns[1:] if as_text(item.get(speaker)) == wanted[0]] for turns in lists]
     steps += [
-        Get(path=f"turn.{text}", into="turn_text"),
-        Each(value="turns_before", into=f"{identifier(profile.name)}_lines", template=template, separator="\n"),
+        Get(path=f"{turn}.{text}", into=said),
+        Each(value=before, into=lines, template=template, separator="\n"),
     ]
     likeness, why = form_likeness(
         form_of([line for turns in texts for line in turns]), form_of([example.output for example in task.examples])
@@ -76,8 +79,8 @@ def _draft(profile: ColumnProfile, sample: Sample, task: Task) -> Draft | None:
         return None
     return Draft(
         family="turns",
-        output="{{ turn_text }}",
-        made=(f"{identifier(profile.name)}_lines",),
+        output=printed(said),
+        made=(lines,),
         reads=(profile.column,),
         outputs=("",) * sample.rows,
         prior=0.55 + 0.3 * likeness,

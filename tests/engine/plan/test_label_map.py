@@ -1,0 +1,94 @@
+"""Values to labels: what maps, for which reason, and what is left out."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import pytest
+
+from engine.plan.label_map import LabelMap, affirming, class_names_in, leave_out, map_values
+from engine.plan.profile import profile_columns
+from engine.records import Column, Output, Row, Task
+
+
+def mapped(
+    values: Sequence[object], labels: tuple[str, ...], *, name: str = "label", description: str = "Say which.", column: Column | None = None
+) -> LabelMap:
+    rows = [Row(index, {name: value}) for index, value in enumerate(list(values) * 4)]
+    profile = profile_columns([column or Column(name, "mixed")], rows)[0]
+    return map_values(profile, Task("t", description, output=Output("label", labels)))
+
+
+@pytest.mark.parametrize(
+    ("values", "labels", "table"),
+    [
+        (["BookFlight", "CancelOrder"], ("book flight", "cancel order"), {"BookFlight": "book flight", "CancelOrder": "cancel order"}),
+        (["POS", "NEG"], ("positive", "negative"), {"POS": "positive", "NEG": "negative"}),
+        (["NGTV", "PSTV", "NEUT"], ("negativ", "neutral", "positiv"), {"NGTV": "negativ", "PSTV": "positiv", "NEUT": "neutral"}),
+        (["entailment", "contradiction"], ("следование", "противоречие"), {"entailment": "следование", "contradiction": "противоречие"}),
+        (["hateful_speech", "fine"], ("hate", "fine"), {"hateful_speech": "hate", "fine": "fine"}),
+        ([True, False], ("sí", "no"), {"true": "sí", "false": "no"}),
+        ([1, 0], ("да", "нет"), {"1": "да", "0": "нет"}),
+        (["SPAMMY", "OTHER"], ("ja", "nein"), {"SPAMMY": "ja", "OTHER": "nein"}),
+    ],
+)
+def test_values_meet_the_labels_they_stand_for(values: list[object], labels: tuple[str, ...], table: dict[str, str]) -> None:
+    found = mapped(values, labels)
+    assert found.table == table
+    assert found.score >= 0.5
+    assert len(found.reasons) == len(table)
+
+
+def test_stars_lie_on_the_scale_of_the_labels() -> None:
+    found = mapped([1, 2, 3, 4, 5], ("positive", "neutral", "negative"))
+    assert [found.table[str(star)] for star in range(1, 6)] == ["negative", "negative", "neutral", "positive", "positive"]
+
+
+def test_class_names_stand_for_their_numbers() -> None:
+    column = Column("label", "integer", class_names=("sports_news", "weather_report"))
+    assert mapped([0, 1], ("weather", "sports"), column=column).table == {"0": "sports", "1": "weather"}
+
+
+def test_a_value_no_label_fits_is_left_out_and_never_guessed() -> None:
+    found = mapped(["positive", "negative", "conflicting"], ("positiv", "negativ"))
+    assert "conflicting" in found.left_out
+    assert "conflicting" not in found.table
+
+
+def test_the_value_the_description_names_is_the_case_for_yes() -> None:
+    found = mapped(["rain", "snow", "sun"], ("yes", "no"), name="weather", description="Answer yes when the weather is snow, otherwise no.")
+    assert found.table == {"rain": "no", "snow": "yes", "sun": "no"}
+
+
+def test_a_question_about_one_meaning_maps_the_others_to_no() -> None:
+    found = mapped(["PSTV", "NGTV", "NEUT"], ("да", "нет"), description="Слово положительное?")
+    assert found.table == {"PSTV": "да", "NGTV": "нет", "NEUT": "нет"}
+
+
+def test_unrelated_values_map_to_nothing() -> None:
+    found = mapped(["Addition", "Division", "Subtraction"], ("toxic", "fine"))
+    assert found.table == {}
+    assert found.score == 0
+
+
+def test_numbers_without_names_do_not_become_classes() -> None:
+    assert mapped([0, 1, 2], ("entailment", "neutral", "contradiction")).table == {}
+
+
+def test_class_names_are_read_from_a_description() -> None:
+    assert class_names_in("0 calm weather, 1 storm, 2 neither", ["0", "1", "2"]) == ("calm weather", "storm", "neither")
+    assert class_names_in("0 = no, 1 = yes", ["0", "1", "2"]) == ()
+    assert class_names_in("from 0 to 5", ["0", "1"]) == ()
+
+
+def test_what_the_description_leaves_out_is_found_by_name_and_by_initials() -> None:
+    assert set(leave_out(["oos", "travel"], "Name the area. Leave out what is out of scope.")) == {"oos"}
+    assert set(leave_out(["mixed", "good"], "Mixed reviews are fine. Skip the mixed ones.")) == {"mixed"}
+    assert leave_out(["travel"], "Such as travel.") == {}
+
+
+@pytest.mark.parametrize(
+    ("labels", "pair"), [(("nein", "ja"), ("ja", "nein")), (("fine", "toxic"), ("toxic", "fine")), (("cat", "dog"), None)]
+)
+def test_the_affirming_label_is_known_where_there_is_one(labels: tuple[str, ...], pair: tuple[str, str] | None) -> None:
+    assert affirming(labels) == pair
