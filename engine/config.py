@@ -162,7 +162,7 @@ def _plainly(message: str, where: str, table: str, into: type) -> str:
 
 
 def _fields_at(into: Any, path: str) -> tuple[str, ...]:
-    names = [part for part in re.findall(r"[A-Za-z_]+", path)]
+    names = list(re.findall(r"[A-Za-z_]+", path))
     if names and names[-1] == "output":
         return Output.__struct_fields__
     if "examples" in names:

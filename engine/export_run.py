@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sqlite3
 from pathlib import Path
 
 import msgspec
@@ -14,11 +13,12 @@ from engine.records import Exported, Made, Part, PlanChoice
 from engine.roles import Roles
 from engine.runner import Session
 from engine.store import items, steps
+from engine.store.database import Connection
 from engine.store.lease import this_process
 from engine.store.runs import Run
 
 
-def export_run(connection: sqlite3.Connection, run: Run, locations: Locations, folder: Path) -> Exported:
+def export_run(connection: Connection, run: Run, locations: Locations, folder: Path) -> Exported:
     """Write the run's examples to `folder`. Raises BadInput when it has none."""
     parts = parts_of(connection, run)
     if not parts:
@@ -31,7 +31,7 @@ def export_run(connection: sqlite3.Connection, run: Run, locations: Locations, f
         roles.close()
 
 
-def parts_of(connection: sqlite3.Connection, run: Run) -> list[Part]:
+def parts_of(connection: Connection, run: Run) -> list[Part]:
     """What each of the run's execute steps contributes, in the order the data sets were taken."""
     wanted = int(str(run.settings.options.get("execute", {}).get("examples", 3000)))
     choices: dict[str, PlanChoice] = {}
@@ -47,7 +47,7 @@ def parts_of(connection: sqlite3.Connection, run: Run) -> list[Part]:
     return parts
 
 
-def _made(connection: sqlite3.Connection, step: steps.Step, choice: PlanChoice) -> Made:
+def _made(connection: Connection, step: steps.Step, choice: PlanChoice) -> Made:
     if step.record:
         return msgspec.json.decode(step.record, type=Made)
     counts = items.item_counts(connection, step.fingerprint)
@@ -62,5 +62,3 @@ def _made(connection: sqlite3.Connection, step: steps.Step, choice: PlanChoice) 
         skipped=counts.get("skipped", 0),
         reasons=items.reason_counts(connection, step.fingerprint),
     )
-
-

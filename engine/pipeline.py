@@ -18,6 +18,7 @@ from engine.stages import STAGE_NAMES, stage
 from engine.stages.execute import Options as ExecuteOptions
 from engine.store import items, steps
 from engine.store.runs import RunSettings
+from models.language import Identity
 
 MOST_DATASETS = 4
 MOST_TRIED = 8
@@ -52,12 +53,16 @@ def run_pipeline(session: Session, task: Task, settings: RunSettings) -> Ending:
             line.examples(expanded, candidates, ending)
     except BudgetSpent:
         if not ending.parts:
-            raise Cancelled("the time budget was spent before any example was made", "give it more: --budget 60m; or go on: datatune resume") from None
+            raise Cancelled(
+                "the time budget was spent before any example was made", "give it more: --budget 60m; or go on: datatune resume"
+            ) from None
     if last < STAGE_NAMES.index("execute"):
         return ending
     if not ending.parts:
         if session.spent:
-            raise Cancelled("the time budget was spent before any example was made", "give it more: --budget 60m; or go on: datatune resume")
+            raise Cancelled(
+                "the time budget was spent before any example was made", "give it more: --budget 60m; or go on: datatune resume"
+            )
         raise NothingSuitable("no data set serves this task" + (f": {_few(ending.refusals)}" if ending.refusals else ""), _advice(settings))
     if last >= STAGE_NAMES.index("export"):
         session.spent = True  # what is left is quick and must not be cut short
@@ -70,14 +75,13 @@ def export(session: Session, task: Task, settings: RunSettings, parts: list[Part
     from engine.stages.export import Given as ExportGiven
 
     target = folder or session.locations.exports / f"{_slug(task.name)}-{session.run}"
-    executed = [part.step for part in parts]
     prompts = items.prompts_digest(session.connection, [step.fingerprint for step in steps.steps_of_run(session.connection, session.run)])
     used = {name: settings.options[name] for name in STAGE_NAMES if name in settings.options and name != "export"}
     given = ExportGiven(
         task=task,
         parts=tuple(parts),
         folder=str(target),
-        models=_models_used(session, executed),
+        models=_models_used(session),
         options_used=used,
         seed=settings.seed,
         prompts_digest=prompts,
@@ -156,25 +160,26 @@ class _Line:
         from engine.stages.schema import Given as SchemaGiven
 
         name = candidate.dataset
-        revision = self._session.catalog.revision(name)
+        revision, label = self._session.data.revision(name), self._session.data.name(name)
         schema: SchemaSelection
-        _, schema = self._step("schema", SchemaGiven(self._task, name, revision), name)
+        _, schema = self._step("schema", SchemaGiven(self._task, name, revision, self._settings.plan), label)
         if self._last < STAGE_NAMES.index("plan"):
             return None
         choice: PlanChoice
-        _, choice = self._step("plan", PlanGiven(self._task, expanded, schema, revision, self._settings.plan), name)
+        _, choice = self._step("plan", PlanGiven(self._task, expanded, schema, revision, self._settings.plan), label)
         first = ending.parts[0].choice if ending.parts else None
         if first and choice.score < first.score - SCORE_MARGIN:
             raise NothingSuitable(f"{name}: its plan scores {choice.score:.2f}, the first data set's {first.score:.2f}; left out")
         if self._last < STAGE_NAMES.index("execute"):
             return None
         made: Made
-        step, made = self._step("execute", ExecuteGiven(self._task, expanded, choice, revision, wanted), name)
+        step, made = self._step("execute", ExecuteGiven(self._task, expanded, choice, revision, wanted), label)
         return Part(step, choice, made, made.examples)
 
     def _fall_through(self, candidate: Candidate, error: EngineError, ending: Ending) -> None:
-        ending.refusals.append(error.title if candidate.dataset in error.title else f"{candidate.dataset}: {error.title}")
-        self._session.event("fell-through", ending.refusals[-1], candidate=candidate.dataset)
+        name = Path(candidate.dataset).name if Path(candidate.dataset).is_absolute() else candidate.dataset
+        ending.refusals.append(error.title if name in error.title else f"{name}: {error.title}")
+        self._session.event("fell-through", ending.refusals[-1], candidate=name)
 
     def _step(self, name: str, given: Any, candidate: str = "") -> tuple[str, Any]:
         options = stage_options(name, self._settings.options.get(name, {}))
@@ -182,16 +187,12 @@ class _Line:
         return run_step(self._session, stage(name), given, options, candidate, self._settings.seed)
 
 
-def _models_used(session: Session, executed: list[str]) -> dict[str, dict[str, str]]:
+def _models_used(session: Session) -> dict[str, Identity]:
     """Role → model for every role whose model answered a call of this run."""
-    used: dict[str, dict[str, str]] = {}
+    used: dict[str, Identity] = {}
     for step in steps.steps_of_run(session.connection, session.run):
-        if items.calls_of_step(session.connection, step.fingerprint).calls == 0 and step.fingerprint not in executed:
-            continue
-        for role in stage(step.stage).roles:
-            if items.calls_of_step(session.connection, step.fingerprint).calls:
-                identity = session.roles.identity(role)
-                used[role] = {"name": identity.name, "digest": identity.digest, "runtime": identity.runtime}
+        if items.calls_of_step(session.connection, step.fingerprint).calls:
+            used |= {role: session.roles.identity(role) for role in stage(step.stage).roles}
     return used
 
 

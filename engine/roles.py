@@ -59,7 +59,7 @@ class Roles:
         self._open.clear()
 
 
-class translated:  # noqa: N801 - reads as a verb in `with translated(...)`
+class translated:
     """Turn a ModelError into the engine's error of the same meaning."""
 
     def __init__(self, where: str) -> None:

@@ -6,9 +6,7 @@ cancel and budget take effect between units, and units in flight are marked so t
 
 from __future__ import annotations
 
-import itertools
 import os
-import sqlite3
 import threading
 import time
 from collections import deque
@@ -23,15 +21,16 @@ from engine.fingerprint import call_hash, step_fingerprint
 from engine.locations import Locations
 from engine.records import RowSource, Value
 from engine.roles import Roles, translated
+from engine.rows_here import RowsHere
 from engine.stage import Counts, Outcome, Stage
 from engine.store import events, items, runs, steps
-from engine.store.database import unusable
+from engine.store.database import Connection, DatabaseError, unusable
 from engine.store.lease import Owner
 from models.embedding import Embedder
 from models.language import Completion, LanguageModel, Request
 
 if TYPE_CHECKING:
-    from engine.catalog.index import Catalog
+    from engine.catalog.catalog import Catalog
 
 T = TypeVar("T")
 
@@ -49,7 +48,7 @@ class BudgetSpent(EngineError):
 class Session:
     """What all steps of one engine process share: database, models, catalog, time limit."""
 
-    def __init__(self, connection: sqlite3.Connection, run: str, owner: Owner, locations: Locations, roles: Roles, budget_seconds: float) -> None:
+    def __init__(self, connection: Connection, run: str, owner: Owner, locations: Locations, roles: Roles, budget_seconds: float) -> None:
         self.connection = connection
         self.run = run
         self.owner = owner
@@ -64,15 +63,23 @@ class Session:
         self.parent = 0
         """The watcher; when it is gone, so are we."""
         self._catalog: Catalog | None = None
+        self._data: RowsHere | None = None
 
     @property
     def catalog(self) -> Catalog:
         """The catalog, opened on first use."""
         if self._catalog is None:
-            from engine.catalog.index import Catalog
+            from engine.catalog.catalog import Catalog
 
             self._catalog = Catalog(self.locations.catalog, self.roles.embedder)
         return self._catalog
+
+    @property
+    def data(self) -> RowsHere:
+        """The data sets on this machine."""
+        if self._data is None:
+            self._data = RowsHere(self.catalog, self.locations.cache)
+        return self._data
 
     def event(self, kind: str, text: str, stage: str = "", candidate: str = "", **data: Any) -> None:
         """Append to the run's story."""
@@ -104,7 +111,7 @@ class Pulse(threading.Thread):
         while not self._over.wait(BEAT_SECONDS):
             try:
                 steps.beat(connection, self._session.run, self._session.step)
-            except sqlite3.Error:
+            except DatabaseError:
                 continue  # the main thread meets the same trouble and reports it
         connection.close()
 
@@ -156,7 +163,7 @@ def run_step(session: Session, stage: Stage, given: Value, options: Value, candi
     except Cancelled as cancelled:
         finish("interrupted", cancelled.title)
         raise
-    except sqlite3.Error as error:
+    except DatabaseError as error:
         raise unusable(session.locations.database, error) from error
     except StoreUnusable:
         raise
@@ -200,10 +207,10 @@ class StepContext:
         return self._session.roles.embedder()
 
     def splits(self, dataset: str) -> dict[str, tuple[str, ...]]:
-        return self.catalog.splits(dataset)
+        return self._session.data.splits(dataset)
 
     def rows(self, dataset: str, config: str, split: str) -> RowSource:
-        return self.catalog.rows(dataset, config, split)
+        return self._session.data.rows(dataset, config, split)
 
     def event(self, kind: str, text: str, **data: Any) -> None:
         self._session.event(kind, text, self._stage.name, self._candidate, **data)
@@ -216,9 +223,7 @@ class StepContext:
             self._last_progress = now
             rate = (done - self._done_before) / max(now - self._begun, 1e-6)
             connection = self._session.connection
-            events.set_progress(
-                connection, self._session.run, self.step, self._stage.name, self._candidate, done, total, rate, unit
-            )
+            events.set_progress(connection, self._session.run, self.step, self._stage.name, self._candidate, done, total, rate, unit)
         self._session.check()
 
     def items(self, state: items.ItemState, limit: int = -1, step: str = "") -> Iterator[items.Item]:
@@ -256,9 +261,7 @@ class StepContext:
             with translated(f"role {role}"):
                 yield from self._ask(model, role, first, queue)
 
-    def _ask(
-        self, model: LanguageModel, role: str, first: tuple[Request, str, str], queue: Iterator[Request]
-    ) -> Iterator[Completion]:
+    def _ask(self, model: LanguageModel, role: str, first: tuple[Request, str, str], queue: Iterator[Request]) -> Iterator[Completion]:
         """One stream through the model; answers known before are slipped in between, never more than a few at a time."""
         ready: deque[Completion] = deque()
         request, call, prompt = first
@@ -306,7 +309,9 @@ class StepContext:
 
     def _must_have(self, role: str) -> None:
         if role not in self._stage.roles:
-            raise StageFailed(f"{self._stage.name} asks for role {role}, which it does not declare", "this is a mistake in DataTune; report it")
+            raise StageFailed(
+                f"{self._stage.name} asks for role {role}, which it does not declare", "this is a mistake in DataTune; report it"
+            )
 
     # ── looping ───────────────────────────────────────────────────────────────────────────────────────────
 
@@ -346,7 +351,7 @@ class _Loop:
     so that the first N accepted in order are the same however often the pass was interrupted.
     """
 
-    def __init__(self, connection: sqlite3.Connection, step: str, ahead: int) -> None:
+    def __init__(self, connection: Connection, step: str, ahead: int) -> None:
         self._connection = connection
         self._step = step
         self._ahead = ahead

@@ -17,7 +17,7 @@ from models.embedding import Embedder
 from models.language import Completion, LanguageModel, Request
 
 if TYPE_CHECKING:
-    from engine.catalog.index import Catalog
+    from engine.catalog.catalog import Catalog
 
 T = TypeVar("T")
 

@@ -7,14 +7,13 @@ runs them singly; any other death blames none and leaves the run to be resumed.
 from __future__ import annotations
 
 import signal
-import sqlite3
 import subprocess
 import sys
 
 from engine.errors import ExitCode
 from engine.locations import locate
 from engine.store import events, items, runs
-from engine.store.database import open_writer
+from engine.store.database import Connection, open_writer
 from engine.store.lease import this_process
 
 NATIVE = {signal.SIGSEGV, signal.SIGABRT, signal.SIGBUS, signal.SIGILL, signal.SIGFPE}
@@ -30,7 +29,7 @@ def main(arguments: list[str]) -> int:
     connection = open_writer(locations.database)
     holder = runs.claim_run(connection, run_id, this_process())
     if holder:
-        print(f"run {run_id} belongs to process {holder.pid}", file=sys.stderr)
+        sys.stderr.write(f"run {run_id} belongs to process {holder.pid}\n")
         return ExitCode.BUSY
     runs.drop_commands(connection, run_id)
     connection.execute("DELETE FROM in_flight WHERE step IN (SELECT step FROM run_steps WHERE run = ?)", (run_id,))
@@ -67,7 +66,7 @@ def _engine(run_id: str, log: int) -> int:
     return child.wait()
 
 
-def _ended(connection: sqlite3.Connection, run_id: str, code: int) -> int:
+def _ended(connection: Connection, run_id: str, code: int) -> int:
     run = runs.read_run(connection, run_id)
     if run and run.state in ("running", "interrupted", "new"):
         runs.finish_run(connection, run_id, "failed", "the engine ended without a word; see its log", ExitCode(code or ExitCode.CRASHED))

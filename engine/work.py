@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import os
 import signal
-import sqlite3
 import sys
 import traceback
 from collections.abc import Callable
@@ -20,7 +19,7 @@ from engine.pipeline import Ending, run_pipeline
 from engine.roles import Roles
 from engine.runner import Pulse, Session
 from engine.store import runs
-from engine.store.database import open_writer, unusable
+from engine.store.database import DatabaseError, open_writer, unusable
 from engine.store.lease import this_process
 
 
@@ -29,11 +28,13 @@ def main(arguments: list[str]) -> int:
     (run_id,) = arguments
     locations = locate().ensure()
     # Nothing here may reach out: libraries are told before they are imported.
-    os.environ.update(HF_HUB_OFFLINE="1", HF_DATASETS_OFFLINE="1", TRANSFORMERS_OFFLINE="1", HF_HUB_DISABLE_TELEMETRY="1", TOKENIZERS_PARALLELISM="false")
+    os.environ.update(
+        HF_HUB_OFFLINE="1", HF_DATASETS_OFFLINE="1", TRANSFORMERS_OFFLINE="1", HF_HUB_DISABLE_TELEMETRY="1", TOKENIZERS_PARALLELISM="false"
+    )
     connection = open_writer(locations.database)
     run = runs.read_run(connection, run_id)
     if run is None:
-        print(f"no run {run_id}", file=sys.stderr)
+        sys.stderr.write(f"no run {run_id}\n")
         return ExitCode.BAD_INPUT
     roles = Roles(run.settings.models, locations)
     session = Session(connection, run.id, this_process(), locations, roles, run.settings.budget_seconds)
@@ -59,13 +60,15 @@ def _outcome(session: Session, run: runs.Run, locations: Locations) -> int:
         return _finish(session, "failed", f"{error.title}; {error.hint}", error.exit_code)
     except EngineError as error:
         return _finish(session, "failed", error.title, error.exit_code, hint=error.hint)
-    except sqlite3.Error as error:
+    except DatabaseError as error:
         broken = unusable(locations.database, error)
-        print(broken.title, file=sys.stderr)
+        sys.stderr.write(f"{broken.title}\n")
         return _finish(session, "failed", broken.title, broken.exit_code)
     except Exception as error:
         traceback.print_exc()
-        return _finish(session, "failed", f"unexpected {type(error).__name__}: {error}", ExitCode.CRASHED, hint=f"details: {_log(locations, run.id)}")
+        return _finish(
+            session, "failed", f"unexpected {type(error).__name__}: {error}", ExitCode.CRASHED, hint=f"details: {_log(locations, run.id)}"
+        )
     reason = _told(ending, session)
     session.event("finished", reason, examples=ending.examples)
     runs.finish_run(connection, run.id, "done", reason, ExitCode.DONE, ending.examples)
@@ -82,9 +85,9 @@ def _finish(session: Session, state: runs.RunState, reason: str, code: ExitCode,
     try:
         session.event(state, reason, hint=hint)
         runs.finish_run(session.connection, session.run, state, reason, code)
-    except sqlite3.Error as error:
+    except DatabaseError as error:
         # The disk is full or gone: the log is the only place left, the watcher reads the exit code.
-        print(f"{reason} (not recorded: {error})", file=sys.stderr)
+        sys.stderr.write(f"{reason} (not recorded: {error})\n")
     return code
 
 

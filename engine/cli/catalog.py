@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from engine.cli.output import bar, json_option, note, put, table, to_json
+from engine.cli.output import json_option, note, put, table, to_json
+from engine.cli.progress import Meter
 from engine.errors import BadInput, ExitCode
 
 if TYPE_CHECKING:
-    from engine.catalog.index import Catalog
+    from engine.catalog.catalog import Catalog, Progress
 
 SHOWN_REFUSALS = 5
+NOTHING_FOUND = "nothing found; see: datatune catalog info"
 
 
 @click.group()
@@ -27,7 +30,7 @@ def catalog() -> None:
 @json_option
 def add(folders: tuple[Path, ...], starter: bool, as_json: bool) -> int:
     """Add folders of data (Parquet, CSV, TSV, JSONL, JSON, xlsx, save_to_disk), with or without a card, or folders of such folders."""
-    from engine.catalog import starter_folders
+    from engine.catalog import STARTER_PREFIX, starter_folders
 
     if not folders and not starter:
         raise BadInput("no folder given", "datatune catalog add FOLDER…, or --starter")
@@ -35,7 +38,9 @@ def add(folders: tuple[Path, ...], starter: bool, as_json: bool) -> int:
         if not folder.is_dir():
             raise BadInput(f"{folder}: no such folder", "give a folder that holds data files")
     found = open_catalog()
-    reports = [found.add_folder(folder.resolve(), progress=bar("adding")) for folder in [*folders, *(starter_folders() if starter else ())]]
+    reports = [found.add_folder(folder.resolve(), progress=_progress()) for folder in folders]
+    if starter:
+        reports += [found.add_folder(folder, prefix=STARTER_PREFIX) for folder in starter_folders()]
     return _report(reports, as_json, bool([r for r in reports if r.added or r.updated or r.unchanged]))
 
 
@@ -46,13 +51,15 @@ def import_(file: Path, as_json: bool) -> int:
     """Add cards from CARDS.jsonl or .jsonl.gz, lines {id, card_markdown, downloads?}; the rows stay where they are."""
     if not file.is_file():
         raise BadInput(f"{file}: no such file", "give a JSONL file of cards")
-    report = open_catalog().import_cards(file, progress=bar("cards"))
+    report = open_catalog().import_cards(file, progress=_progress())
     return _report([report], as_json, bool(report.added or report.updated or report.unchanged))
 
 
 @catalog.command()
 @click.argument("text", required=False)
-@click.option("--queries", type=click.Path(path_type=Path), help='JSONL with a "query" a line; out comes {query, results} a line, in order.')
+@click.option(
+    "--queries", type=click.Path(path_type=Path), help='JSONL with a "query" a line; out comes {query, results} a line, in order.'
+)
 @click.option("-k", default=10, show_default=True, type=click.IntRange(1, 10_000), help="How many results.")
 @click.option("--here", is_flag=True, help="Only data sets whose rows are on this machine.")
 @json_option
@@ -73,7 +80,9 @@ def search(text: str | None, queries: Path | None, k: int, here: bool, as_json: 
     put(
         {"query": text, "results": hits},
         as_json,
-        lambda: table(("RANK", "SCORE", "ROWS", "DATA SET", "WHY"), rows, widest=70) if rows else "nothing found; see: datatune catalog info",
+        lambda: (
+            table(("RANK", "SCORE", "ROWS", "DATA SET", "WHY"), rows, widest=70) if rows else "nothing found; see: datatune catalog info"
+        ),
     )
     return ExitCode.DONE
 
@@ -87,7 +96,8 @@ def info(as_json: bool) -> int:
     def text() -> str:
         import msgspec
 
-        return "\n".join(f"{key.replace('_', ' ')}: {value:,}" if isinstance(value, int) else f"{key.replace('_', ' ')}: {value}" for key, value in msgspec.to_builtins(found).items())
+        facts: dict[str, object] = msgspec.to_builtins(found)
+        return "\n".join(f"{key.replace('_', ' ')}: {f'{value:,}' if isinstance(value, int) else value}" for key, value in facts.items())
 
     put(found, as_json, text)
     return ExitCode.DONE
@@ -100,14 +110,18 @@ def show(dataset: str, as_json: bool) -> int:
     """Show one data set: its card's facts, configs, splits and columns."""
     found = open_catalog()
     entry = found.get(dataset)
-    splits = found.splits(dataset) if entry.available else {}
+    splits = _splits(found, dataset)
 
     def text() -> str:
         card = entry.card
-        lines = [f"{card.id}: {card.title}", card.summary, f"licence: {card.licence or 'not stated'}; languages: {', '.join(card.languages) or 'not stated'}"]
-        lines.append("rows: on this machine" if entry.available else f"rows: not on this machine; datatune catalog fetch {dataset}")
+        lines = [
+            f"{card.dataset}: {card.title}",
+            card.summary,
+            f"licence: {card.licence or 'not stated'}; languages: {', '.join(card.languages) or 'not stated'}",
+        ]
+        lines.append("rows: on this machine" if splits else f"rows: not on this machine; datatune catalog fetch {dataset}")
         lines.extend(f"config {config}: {', '.join(names)}" for config, names in splits.items())
-        lines.extend(f"column {column.name} ({column.kind}) {column.description}" for column in card.columns[:40])
+        lines.extend(f"column {name} {card.columns.get(name, '')}".rstrip() for name in entry.columns[:40])
         return "\n".join(line for line in lines if line)
 
     put({"entry": entry, "splits": splits}, as_json, text)
@@ -120,16 +134,18 @@ def show(dataset: str, as_json: bool) -> int:
 @json_option
 def fetch(dataset: str, yes: bool, as_json: bool) -> int:
     """Download a data set's files from the Hub, after showing their size. The only command that uses the network."""
-    from engine.catalog.hub import fetch as fetch_files
-    from engine.catalog.hub import measure
+    from engine.catalog import hub
 
-    size = measure(dataset)
-    note(f"{dataset}: {size.files} files, {size.bytes / 1e6:,.1f} MB, licence {size.licence or 'not stated'}")
+    quoted = hub.quote(dataset)
+    left_out = f", {quoted.left_out} files left out" if quoted.left_out else ""
+    note(f"{dataset}: {len(quoted.files)} files, {quoted.bytes / 1e6:,.1f} MB{left_out}")
     if not yes and not click.confirm("Download?", err=True):
         return ExitCode.CANCELLED
-    folder = fetch_files(dataset, progress=bar("fetching"))
-    report = open_catalog().add_fetched(dataset, folder)
-    put({"dataset": dataset, "folder": str(folder), "report": report}, as_json, lambda: f"{dataset} is here: {folder}")
+    meter = Meter("fetching", click.get_text_stream("stderr").isatty())
+    snapshot = hub.fetch(quoted, progress=lambda done, total: meter.show(done, total, "bytes"))
+    meter.end()
+    report = open_catalog().add_fetched(dataset)
+    put({"snapshot": snapshot, "report": report}, as_json, lambda: f"{dataset} is here, revision {snapshot.revision}")
     return ExitCode.DONE
 
 
@@ -147,7 +163,7 @@ def remove(datasets: tuple[str, ...], as_json: bool) -> int:
 
 def open_catalog() -> Catalog:
     """The catalog of this home."""
-    from engine.catalog.index import Catalog
+    from engine.catalog.catalog import Catalog
     from engine.locations import locate
     from engine.roles import Roles
 
@@ -155,22 +171,47 @@ def open_catalog() -> Catalog:
     return Catalog(locations.catalog, Roles({}, locations).embedder)
 
 
+def _splits(found: Catalog, dataset: str) -> dict[str, tuple[str, ...]]:
+    from engine.errors import Unavailable
+
+    try:
+        data = found.data(dataset)
+    except Unavailable:
+        return {}
+    return {config.name: tuple(split.name for split in config.splits) for config in data.configs}
+
+
+def _progress() -> Callable[[Progress], None]:
+    """Shows a catalog's own progress reports."""
+    meters: dict[str, Meter] = {}
+
+    def show(report: Progress) -> None:
+        meter = meters.setdefault(report.activity, Meter(report.activity, click.get_text_stream("stderr").isatty()))
+        meter.show(report.done, report.total or None, "")
+
+    return show
+
+
 def _queries(file: Path) -> list[str]:
     import json
 
-    asked = []
     try:
-        with file.open(encoding="utf-8") as lines:
-            for number, line in enumerate(lines, 1):
-                if line.strip():
-                    query = json.loads(line)["query"]
-                    if not isinstance(query, str):
-                        raise TypeError("query is not text")
-                    asked.append(query)
-    except OSError as error:
-        raise BadInput(f"{file}: cannot be read: {error.strerror}", "give a JSONL file") from error
-    except (ValueError, KeyError, TypeError) as error:
-        raise BadInput(f"{file}, line {number}: not an object with a text \"query\" ({error})", "") from error
+        lines = file.read_text(encoding="utf-8").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise BadInput(f"{file}: cannot be read: {error}", "give a JSONL file") from error
+    asked = []
+    for number, line in enumerate(lines, 1):
+        if not line.strip():
+            continue
+        try:
+            query = json.loads(line)["query"]
+        except (ValueError, KeyError, TypeError):
+            query = None
+        if not isinstance(query, str):
+            raise BadInput(
+                f'{file}, line {number}: not an object with a text "query"', 'write lines such as {"query": "tweets with their tone"}'
+            )
+        asked.append(query)
     return asked
 
 
@@ -180,7 +221,7 @@ def _report(reports: list[Any], as_json: bool, something: bool) -> int:
 
     def text() -> str:
         lines = [", ".join(f"{count:,} {name}" for name, count in total.items() if count) or "nothing added"]
-        lines.extend(f"left out {refusal.id}: {refusal.reason}" for refusal in refused[:SHOWN_REFUSALS])
+        lines.extend(f"left out {refusal.what}: {refusal.reason}" for refusal in refused[:SHOWN_REFUSALS])
         if len(refused) > SHOWN_REFUSALS:
             lines.append(f"and {len(refused) - SHOWN_REFUSALS} more left out; --json lists all")
         return "\n".join(lines)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import signal
-import sqlite3
 import subprocess
 import sys
 import time
@@ -13,17 +12,19 @@ from engine.cli.output import clean, note
 from engine.cli.progress import Meter
 from engine.locations import Locations
 from engine.store import events, runs
-from engine.store.database import open_reader, open_small_writer
+from engine.store.database import Connection, open_reader, open_small_writer
 
 POLL_SECONDS = 0.1
-QUIET = {"candidate", "roles", "step-finished", "started", "finished", "exported", "failed", "made", "cancelled"}
+QUIET = {"step-reused", "candidate", "roles", "step-finished", "started", "finished", "exported", "failed", "made", "cancelled"}
 """Told elsewhere, or too much for a screen; `datatune show RUN --events` has everything."""
 
 
 def follow(run: str, locations: Locations, engine: subprocess.Popen[bytes]) -> runs.Run:
     """Show a run until it ends. Ctrl-C asks the engine to stop; a second one leaves it to itself."""
     connection = open_reader(locations.database)
+    meters: dict[tuple[str, str], Meter] = {}
     meter = Meter("", sys.stderr.isatty())
+    shown = 0.0
     last = _last_event(connection, run)
     asked = False
 
@@ -49,9 +50,9 @@ def follow(run: str, locations: Locations, engine: subprocess.Popen[bytes]) -> r
             if over:
                 break
             progress = events.read_progress(connection, run)
-            if progress and sys.stderr.isatty():
-                meter_of(progress).draw(progress.done, progress.total, progress.rate, progress.unit)
-            elif progress:
+            if progress and progress.at != shown:
+                shown = progress.at
+                meter = meters.setdefault((progress.stage, progress.candidate), meter_of(progress))
                 meter.show(progress.done, progress.total, progress.unit)
             time.sleep(POLL_SECONDS)
     finally:
@@ -64,7 +65,7 @@ def follow(run: str, locations: Locations, engine: subprocess.Popen[bytes]) -> r
 
 def meter_of(progress: events.Progress) -> Meter:
     """A meter that names the stage."""
-    return Meter(f"{progress.stage}{' ' + progress.candidate if progress.candidate else ''}", True)
+    return Meter(f"{progress.stage}{' ' + progress.candidate if progress.candidate else ''}", sys.stderr.isatty())
 
 
 def _told(event: events.Event) -> str:
@@ -73,6 +74,6 @@ def _told(event: events.Event) -> str:
     return clean(f"{stage}{event.text}")
 
 
-def _last_event(connection: sqlite3.Connection, run: str) -> int:
+def _last_event(connection: Connection, run: str) -> int:
     (last,) = connection.execute("SELECT coalesce(max(id), 0) FROM events WHERE run = ?", (run,)).fetchone()
     return int(last)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -28,12 +29,29 @@ def list_(as_json: bool) -> int:
     rows = []
     for one in found:
         if one.weights is None:
-            rows.append((one.spec, "-", "-", "-", "-", f"unusable: {one.problem}"))
+            rows.append((Path(one.path).stem, "-", "-", "-", "-", f"unusable: {one.problem}"))
         else:
             w = one.weights
             need = w.needs_bytes(min(w.context_length, 4096))
-            rows.append((one.spec, f"{w.size / 1e9:.2f} GB", w.quantisation, f"{w.context_length:,}", f"{need / 1e9:.1f} GB", w.name or w.architecture))
-    put(found, as_json, lambda: table(("SPEC", "SIZE", "QUANTISATION", "CONTEXT", "MEMORY AT 4K", "NAME"), rows, widest=70) if rows else "none found; add one: datatune models add FILE.gguf")
+            rows.append(
+                (
+                    Path(one.path).stem,
+                    f"{w.size / 1e9:.2f} GB",
+                    w.quantisation,
+                    f"{w.context_length:,}",
+                    f"{need / 1e9:.1f} GB",
+                    w.name or w.architecture,
+                )
+            )
+    put(
+        found,
+        as_json,
+        lambda: (
+            table(("SPEC", "SIZE", "QUANTISATION", "CONTEXT", "MEMORY AT 4K", "NAME"), rows, widest=70)
+            if rows
+            else "none found; add one: datatune models add FILE.gguf"
+        ),
+    )
     return ExitCode.DONE
 
 
@@ -57,7 +75,11 @@ def add(file: Path, copy: bool, as_json: bool) -> int:
         partial.replace(target)
     else:
         target.symlink_to(file.expanduser().resolve())
-    put({"spec": target.stem, "path": str(target), "weights": described}, as_json, lambda: f"{target.stem} is known; use it: --model {target.stem}")
+    put(
+        {"spec": target.stem, "path": str(target), "weights": described},
+        as_json,
+        lambda: f"{target.stem} is known; use it: --model {target.stem}",
+    )
     return ExitCode.DONE
 
 
@@ -78,9 +100,19 @@ def verify(spec: str, sha256: str, as_json: bool) -> int:
     described = describe(Path(resolved.target))
     actual = digest(Path(resolved.target), locations.cache)
     same = not sha256 or actual == sha256.lower()
-    value: dict[str, Any] = {"spec": spec, "path": resolved.target, "sha256": actual, "as_expected": same if sha256 else None, "weights": described}
+    value: dict[str, Any] = {
+        "spec": spec,
+        "path": resolved.target,
+        "sha256": actual,
+        "as_expected": same if sha256 else None,
+        "weights": described,
+    }
     verdict = "" if not sha256 else " as expected" if same else f", which differs from {sha256}"
-    put(value, as_json, lambda: f"{resolved.target}\nwhole GGUF file: {described.architecture}, {described.quantisation}\nSHA-256 {actual}{verdict}")
+    put(
+        value,
+        as_json,
+        lambda: f"{resolved.target}\nwhole GGUF file: {described.architecture}, {described.quantisation}\nSHA-256 {actual}{verdict}",
+    )
     return ExitCode.DONE if same else ExitCode.UNAVAILABLE
 
 
@@ -91,10 +123,8 @@ def _found() -> list[FoundWeights]:
     from models.weights import find_weights
 
     files: list[Path] = []
-    try:
+    with contextlib.suppress(ModelError):  # the starter weights are an extra
         files.append(Path(resolve("smollm2").target))
-    except ModelError:
-        pass  # the starter weights are an extra
     found = find_weights([*locate().weight_folders])
     starter = find_weights([file.parent for file in files])
     return [*starter, *found]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sys
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, TypeVar
 
@@ -69,13 +68,6 @@ def table(head: Sequence[str], rows: Iterable[Sequence[Any]], widest: int = 60) 
     for row in [list(head), *cells]:
         lines.append("  ".join(cell + " " * (width - cell_len(cell)) for cell, width in zip(row, widths, strict=True)).rstrip())
     return "\n".join(lines)
-
-
-def bar(label: str) -> Callable[[int, int | None, str], None]:
-    """A function that shows progress on stderr: a bar with rate and time left on a terminal, a line now and then when piped."""
-    from engine.cli.progress import Meter
-
-    return Meter(label, sys.stderr.isatty()).show
 
 
 def _cut(text: str, limit: int) -> str:

@@ -53,7 +53,11 @@ def save(run_id: str, file: Path, dataset: str | None, runner_up: int, force: bo
         file.write_text(write_plan(chosen), encoding="utf-8")
     except OSError as error:
         raise BadInput(f"{file}: cannot be written: {error.strerror}", "choose another place") from error
-    put({"file": str(file), "plan": chosen}, as_json, lambda: f"saved; apply it: datatune plan apply {file} TASK.toml --dataset {choice.dataset}")
+    put(
+        {"file": str(file), "plan": chosen},
+        as_json,
+        lambda: f"saved; apply it: datatune plan apply {file} TASK.toml --dataset {choice.dataset}",
+    )
     return ExitCode.DONE
 
 
@@ -68,28 +72,30 @@ def check(file: Path, dataset: str, task_file: Path, config: str, as_json: bool)
     from engine.cli.catalog import open_catalog
     from engine.cli.run import _dataset
     from engine.config import read_task
+    from engine.locations import locate
     from engine.plan.check import check_plan
     from engine.plan.sampling import sample_rows
     from engine.plan.trial import try_plan
+    from engine.rows_here import RowsHere
 
     chosen = _read(file)
     task = read_task(task_file).task
-    catalog = open_catalog()
+    data = RowsHere(open_catalog(), locate().cache)
     name = _dataset(dataset)
-    configs = catalog.splits(name)
+    configs = data.splits(name)
     if config and config not in configs:
         raise BadInput(f"{dataset} has no config {config!r}", f"it has: {', '.join(configs)}")
     splits = configs[config or next(iter(configs))]
     split = next((s for s in splits if s.startswith("train")), splits[0])
-    source = catalog.rows(name, config or next(iter(configs)), split)
+    source = data.rows(name, config or next(iter(configs)), split)
     problems = check_plan(chosen, source.columns, task)
     errors = [problem for problem in problems if problem.severity == "error"]
-    trial = None if errors or chosen.prose else try_plan(chosen, source.columns, sample_rows(source, 300, 0), task, seed=0)
+    trial = None if errors or chosen.prose else try_plan(chosen, source.columns, sample_rows(source, 300, 0), task)
 
     def text() -> str:
-        lines = [f"{p.severity}: {p.step or 'plan'}: {p.title}" + (f" ({p.hint})" if p.hint else "") for p in problems]
+        lines = [f"{p.severity}: {p.place(chosen)}: {p.title}" + (f" ({p.hint})" if p.hint else "") for p in problems]
         if trial:
-            lines.append(f"{trial.made} examples of {trial.rows} sample rows, score {trial.score:.2f}")
+            lines.append(f"score {trial.score:.2f}")
             lines.extend(f"  {reason}" for reason in trial.reasons)
             lines.extend(f"  {sample.input!r} → {sample.output!r}" for sample in trial.samples[:5])
         return "\n".join(lines) or "no problems"
@@ -108,7 +114,7 @@ def check(file: Path, dataset: str, task_file: Path, config: str, as_json: bool)
 @click.option("--detach", is_flag=True, help="Start it and return at once.")
 @json_option
 @click.pass_context
-def apply(ctx: click.Context, file: Path, task: Path, **given: Any) -> int:
+def apply(ctx: click.Context, /, file: Path, task: Path, **given: Any) -> int:
     """Apply a plan to all rows of a data set: `datatune run TASK --dataset … --plan FILE`."""
     from engine.cli.run import run
 
@@ -136,7 +142,10 @@ def _choices(run_id: str, dataset: str | None) -> list[PlanChoice]:
 
     connection = open_reader(locate().database)
     found = find_run(connection, run_id)
-    steps = [step for step in steps_of_run(connection, found.id) if step.stage == "plan" and step.record and dataset in (None, step.candidate)]
+    steps = [
+        step for step in steps_of_run(connection, found.id) if step.stage == "plan" and step.record and dataset in (None, step.candidate)
+    ]
     if not steps:
-        raise BadInput(f"run {found.id} has no plan" + (f" for {dataset}" if dataset else ""), f"see why: datatune show {found.id}")
+        of = f" for {dataset}" if dataset else ""
+        raise BadInput(f"run {found.id} has no plan{of}", f"see why: datatune show {found.id}")
     return [msgspec.json.decode(step.record, type=PlanChoice) for step in steps]

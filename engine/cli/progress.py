@@ -22,6 +22,7 @@ class Meter:
         self._begun = time.monotonic()
         self._first: int | None = None
         self._last = 0.0
+        self._over = False
 
     def show(self, done: int, total: int | None, unit: str) -> None:
         """Report; the rate is this meter's own, from its first report on."""
@@ -29,6 +30,9 @@ class Meter:
         if self._first is None:
             self._first, self._begun = done, now
         finished = total is not None and done >= total
+        if self._over and finished:
+            return
+        self._over = finished
         if now - self._last < (DRAWN_SECONDS if self._terminal else PIPED_SECONDS) and not (finished and self._last):
             return
         self._last = now

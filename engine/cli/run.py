@@ -27,11 +27,17 @@ def run_options(command: Any) -> Any:
 
 @click.command()
 @click.argument("task", type=click.Path(path_type=Path))
-@click.option("--dataset", default="", metavar="ID_OR_FOLDER", help="Use this data set instead of finding one; a folder need not be catalogued.")
-@click.option("--plan", "plan_file", type=click.Path(path_type=Path), help="Apply this plan file instead of searching for one; needs --dataset.")
+@click.option(
+    "--dataset", default="", metavar="ID_OR_FOLDER", help="Use this data set instead of finding one; a folder need not be catalogued."
+)
+@click.option(
+    "--plan", "plan_file", type=click.Path(path_type=Path), help="Apply this plan file instead of searching for one; needs --dataset."
+)
 @click.option("--until", default="", metavar="STAGE", help="Stop after this stage: expand retrieve rerank schema plan execute export.")
 @click.option("--set", "settings", multiple=True, metavar="STAGE.OPTION=VALUE", help="Set a stage's option; see `datatune options`.")
-@click.option("--model", "models", multiple=True, metavar="[ROLE=]SPEC", help="Model for a role, or for all: a .gguf path, smollm2, openai:URL.")
+@click.option(
+    "--model", "models", multiple=True, metavar="[ROLE=]SPEC", help="Model for a role, or for all: a .gguf path, smollm2, openai:URL."
+)
 @click.option("--seed", default=0, show_default=True, help="Decides which rows are drawn and how ties fall.")
 @click.option("--budget", default="", metavar="TIME", help="End in this time with what there is: 90s, 30m, 2h.")
 @click.option("--to", "to", type=click.Path(path_type=Path), help="Folder for the export instead of one under DATATUNE_HOME.")
@@ -66,7 +72,7 @@ def run(
 @run_options
 def demo(show_task: bool, detach: bool, as_json: bool) -> int:
     """Try the whole path on the data and the small model that come with DataTune."""
-    from engine.catalog import starter_folders, starter_tasks
+    from engine.catalog import starter_tasks
     from engine.config import read_task
     from engine.locations import locate
 
@@ -75,7 +81,7 @@ def demo(show_task: bool, detach: bool, as_json: bool) -> int:
         click.echo(task.read_text(encoding="utf-8"), nl=False)
         return ExitCode.DONE
     locations = locate().ensure()
-    _add_starter(locations, starter_folders())
+    _add_starter(locations)
     file = read_task(task)
     settings = _settings(file, task.parent, "", None, "", (f"execute.examples={DEMO_EXAMPLES}",), (), 0, "", None)
     return _start(file, settings, detach, as_json, examples_shown=5)
@@ -183,13 +189,15 @@ def _settings(
 
     if until and until not in STAGE_NAMES:
         near = difflib.get_close_matches(until, STAGE_NAMES, n=1)
-        raise BadInput(f"--until {until}: no such stage" + (f"; did you mean {near[0]!r}?" if near else ""), f"stages: {', '.join(STAGE_NAMES)}")
+        raise BadInput(
+            f"--until {until}: no such stage" + (f"; did you mean {near[0]!r}?" if near else ""), f"stages: {', '.join(STAGE_NAMES)}"
+        )
     if plan_file and not dataset:
         raise BadInput("--plan needs --dataset", "a plan names the columns of one data set; say which")
     specs = {role: absolute_spec(spec, base) for role, spec in file.models.items()}
     for text in models:
         role, equals, spec = text.partition("=")
-        if not equals or role not in ROLES and ("/" in role or ":" in role):
+        if not equals or (role not in ROLES and ("/" in role or ":" in role)):
             role, spec = "default", text
         check_role(role, "--model")
         specs[role] = absolute_spec(spec, Path.cwd())
@@ -234,14 +242,17 @@ def _plan_text(file: Path) -> str:
     return text
 
 
-def _add_starter(locations: Locations, folders: list[Path]) -> None:
-    from engine.catalog.index import Catalog
+def _add_starter(locations: Locations) -> None:
+    from engine.catalog import STARTER_PREFIX, starter_folders
+    from engine.catalog.catalog import Catalog
     from engine.roles import Roles
 
     roles = Roles({}, locations)
     note("cataloguing the starter data")
-    for folder in folders:
-        Catalog(locations.catalog, roles.embedder).add_folder(folder)
+    catalog = Catalog(locations.catalog, roles.embedder)
+    folders = starter_folders()
+    for number, folder in enumerate(folders, 1):
+        catalog.add_folder(folder, prefix=STARTER_PREFIX, embed=number == len(folders))
 
 
 def _start(file: TaskFile, settings: RunSettings, detach: bool, as_json: bool, examples_shown: int = 0) -> int:
@@ -267,7 +278,11 @@ def _drive(run_id: str, locations: Locations, detach: bool, as_json: bool, examp
     assert found is not None
     engine = start_engine(found, locations)
     if detach:
-        put(_line(found, "started", "follow it with: datatune show"), as_json, lambda: f"run {run_id} started; follow it: datatune show {run_id}")
+        put(
+            _line(found, "started", "follow it with: datatune show"),
+            as_json,
+            lambda: f"run {run_id} started; follow it: datatune show {run_id}",
+        )
         return ExitCode.DONE
     note(f"run {run_id}")
     ended = follow(run_id, locations, engine)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sqlite3
 import time
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +12,7 @@ from engine.errors import BadInput, ExitCode
 
 if TYPE_CHECKING:
     from engine.records import Example, PlanChoice
+    from engine.store.database import Connection
     from engine.store.runs import Run
     from engine.store.steps import Step
 
@@ -30,7 +30,10 @@ def runs(as_json: bool) -> int:
         from engine.store.database import open_reader
 
         found = list_runs(open_reader(path))
-    value = [{"run": r.id, "task": r.task.name, "state": r.state, "examples": r.examples, "reason": r.reason, "created": r.created} for r in found]
+    value = [
+        {"run": r.id, "task": r.task.name, "state": r.state, "examples": r.examples, "reason": r.reason, "created": r.created}
+        for r in found
+    ]
 
     def text() -> str:
         if not found:
@@ -60,7 +63,7 @@ def show(run_id: str, stage: str | None, with_events: bool, following: bool, fai
 
     connection = open_reader(locate().database)
     found = find_run(connection, run_id)
-    if following and found.state == "running":
+    if following:
         _wait(connection, found.id)
         found = find_run(connection, run_id)
     taken = steps_of_run(connection, found.id)
@@ -75,7 +78,9 @@ def show(run_id: str, stage: str | None, with_events: bool, following: bool, fai
         raise BadInput(f"no stage {stage!r}", f"stages: {', '.join(STAGE_NAMES)}")
     chosen = [step for step in taken if step.stage == stage]
     if not chosen:
-        raise BadInput(f"run {found.id} has not reached {stage}", f"it has: {', '.join(dict.fromkeys(step.stage for step in taken)) or 'nothing yet'}")
+        raise BadInput(
+            f"run {found.id} has not reached {stage}", f"it has: {', '.join(dict.fromkeys(step.stage for step in taken)) or 'nothing yet'}"
+        )
     put([_step_value(step) for step in chosen], as_json, lambda: "\n\n".join(_step_text(step) for step in chosen))
     return ExitCode.DONE
 
@@ -103,10 +108,13 @@ def option_list(name: str) -> list[dict[str, Any]]:
 
     schema = msgspec.json.schema(options_type(name), ref_template="#/$defs/{name}")
     properties = next(iter(schema["$defs"].values()))["properties"]
-    return [{"stage": name, "option": key, "default": value.get("default"), "help": value.get("description", "")} for key, value in properties.items()]
+    return [
+        {"stage": name, "option": key, "default": value.get("default"), "help": value.get("description", "")}
+        for key, value in properties.items()
+    ]
 
 
-def show_result(connection: sqlite3.Connection, found: Run, examples_shown: int) -> str:
+def show_result(connection: Connection, found: Run, examples_shown: int) -> str:
     """What a finished run came to, for people."""
     from engine.store.steps import steps_of_run
 
@@ -115,12 +123,13 @@ def show_result(connection: sqlite3.Connection, found: Run, examples_shown: int)
     parts.extend(_plan_text(choice) for choice in _choices(taken))
     examples = _first_examples(connection, taken, examples_shown)
     for number, example in enumerate(examples, 1):
-        parts.append(f"example {number} ({example.source.dataset}, row {example.source.row}, output {example.output_origin})\n{_block(example.input)}\n  → {example.output}")
+        head = f"example {number} ({example.source.dataset}, row {example.source.row}, output {example.output_origin})"
+        parts.append(f"{head}\n{_block(example.input)}\n  → {example.output}")
     parts.append(f"run {found.id}: {found.reason}")
     return "\n\n".join(part for part in parts if part)
 
 
-def _run_value(connection: sqlite3.Connection, found: Run, taken: list[Step]) -> dict[str, Any]:
+def _run_value(connection: Connection, found: Run, taken: list[Step]) -> dict[str, Any]:
     from engine.store.events import read_progress
 
     return {
@@ -136,7 +145,7 @@ def _run_value(connection: sqlite3.Connection, found: Run, taken: list[Step]) ->
     }
 
 
-def _run_text(connection: sqlite3.Connection, found: Run, taken: list[Step]) -> str:
+def _run_text(connection: Connection, found: Run, taken: list[Step]) -> str:
     from engine.cli.progress import line
     from engine.store.events import read_progress
 
@@ -154,7 +163,14 @@ def _step_value(step: Step) -> dict[str, Any]:
     import json
 
     record = json.loads(step.record) if step.record else None
-    return {"stage": step.stage, "candidate": step.candidate, "state": step.state, "reason": step.reason, "seconds": step.seconds, "record": record}
+    return {
+        "stage": step.stage,
+        "candidate": step.candidate,
+        "state": step.state,
+        "reason": step.reason,
+        "seconds": step.seconds,
+        "record": record,
+    }
 
 
 def _step_text(step: Step) -> str:
@@ -169,8 +185,8 @@ def _step_text(step: Step) -> str:
         reason = f"\n{record['reason']}" if record.get("reason") else ""
         return f"{head}{reason}\n{table(('RANK', 'SCORE', 'DATA SET', 'WHY'), rows, widest=100)}"
     if step.stage == "schema":
-        rows = [(name, role) for name, role in record["roles"].items()]
-        return f"{head}\nconfig {record['config']}, splits {', '.join(record['splits'])}: {record.get('reason', '')}\n{table(('COLUMN', 'ROLE'), rows)}"
+        place = f"config {record['config']}, splits {', '.join(record['splits'])}: {record.get('reason', '')}"
+        return f"{head}\n{place}\n{table(('COLUMN', 'ROLE'), list(record['roles'].items()))}"
     if step.stage == "plan":
         return f"{head}\n" + "\n\n".join(_plan_text(choice, runners_up=True) for choice in _choices([step]))
     if step.stage == "execute":
@@ -212,7 +228,7 @@ def _plan_text(choice: PlanChoice, runners_up: bool = False) -> str:
     return "\n".join(lines)
 
 
-def _first_examples(connection: sqlite3.Connection, taken: list[Step], count: int) -> list[Example]:
+def _first_examples(connection: Connection, taken: list[Step], count: int) -> list[Example]:
     import msgspec
 
     from engine.records import Example
@@ -226,7 +242,7 @@ def _first_examples(connection: sqlite3.Connection, taken: list[Step], count: in
     return found[:count]
 
 
-def _events(connection: sqlite3.Connection, found: Run, as_json: bool) -> int:
+def _events(connection: Connection, found: Run, as_json: bool) -> int:
     from engine.store.events import events_after
 
     story = events_after(connection, found.id, 0)
@@ -235,25 +251,31 @@ def _events(connection: sqlite3.Connection, found: Run, as_json: bool) -> int:
     return ExitCode.DONE
 
 
-def _failures(connection: sqlite3.Connection, taken: list[Step], count: int, as_json: bool) -> int:
+def _failures(connection: Connection, taken: list[Step], count: int, as_json: bool) -> int:
     from engine.store.items import items_in_order
 
     listed: list[dict[str, Any]] = []
     for step in taken:
         for state in ("failed", "rejected", "skipped"):
-            for item in items_in_order(connection, step.fingerprint, state, max(0, count - len(listed))):  # type: ignore[arg-type]
-                listed.append({"data_set": step.candidate, "unit": item.key, "state": item.state, "reason": item.reason, "trace": item.result})
-    put(listed, as_json, lambda: "\n".join(f"{f['data_set']} {f['unit']}  {f['state']}: {f['reason']}  {f['trace'][:200]}" for f in listed) or "none")
+            for item in items_in_order(connection, step.fingerprint, state, max(0, count - len(listed))):
+                listed.append(
+                    {"data_set": step.candidate, "unit": item.key, "state": item.state, "reason": item.reason, "trace": item.result}
+                )
+    put(
+        listed,
+        as_json,
+        lambda: "\n".join(f"{f['data_set']} {f['unit']}  {f['state']}: {f['reason']}  {f['trace'][:200]}" for f in listed) or "none",
+    )
     return ExitCode.DONE
 
 
-def _wait(connection: sqlite3.Connection, run_id: str) -> None:
+def _wait(connection: Connection, run_id: str) -> None:
     from engine.cli.progress import Meter
     from engine.store.events import read_progress
     from engine.store.runs import read_run
 
     meter: Meter | None = None
-    while (found := read_run(connection, run_id)) and found.state == "running":
+    while (found := read_run(connection, run_id)) and (found.state == "running" or _starting(found)):
         progress = read_progress(connection, run_id)
         if progress:
             meter = meter or Meter(progress.stage, click.get_text_stream("stderr").isatty())
@@ -261,6 +283,14 @@ def _wait(connection: sqlite3.Connection, run_id: str) -> None:
         time.sleep(0.2)
     if meter:
         meter.end()
+
+
+def _starting(found: Run) -> bool:
+    """Made just now, so that its engine may not have claimed it yet."""
+    return found.state == "new" and time.time() - found.created < STARTING_SECONDS
+
+
+STARTING_SECONDS = 20
 
 
 def _block(text: str) -> str:

@@ -7,13 +7,18 @@ few ways to reach the output. What it chose is checked and tried like any other 
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Sequence
 from typing import Any, Literal
 
 import msgspec
 
 from engine.plan.steps import AnyStep, Bin, Emit, Map, Match, Options, Pick, Plan, Shuffle, Template, Write
-from engine.records import Column, Task
+from engine.plan.values import as_text
+from engine.records import Column, Row, Task
+
+MOST_VALUES = 30
+MOST_VALUE_CHARS = 60
 
 Way = Literal["copy", "pick", "map", "after", "threshold", "write"]
 
@@ -37,6 +42,17 @@ class Draft(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     threshold: float = 0.5
     instruction: str = ""
     """For "write"."""
+
+
+def few_values(columns: Sequence[Column], rows: Sequence[Row]) -> dict[str, tuple[str, ...]]:
+    """The distinct values, as text, of columns that have few of them, most frequent first."""
+    found: dict[str, tuple[str, ...]] = {}
+    for column in columns:
+        counts = Counter(as_text(row.values.get(column.name)) for row in rows)
+        counts.pop("", None)
+        if 2 <= len(counts) <= MOST_VALUES and all(len(value) <= MOST_VALUE_CHARS for value in counts):
+            found[column.name] = tuple(value for value, _ in counts.most_common())
+    return found
 
 
 def draft_schema(task: Task, columns: Sequence[Column], values: dict[str, tuple[str, ...]], allow_write: bool) -> dict[str, Any]:

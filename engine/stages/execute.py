@@ -8,16 +8,19 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Generator, Iterator
+from itertools import chain
 from typing import Annotated
 
 import msgspec
 from msgspec import Meta
 
-from engine.plan.compile import ModelCall, Program, Unit, compile_plan
-from engine.plan.compile import Outcome as Ending
-from engine.prompts import execute as prompt
+from engine.plan.compile import Program, compile_plan
+from engine.plan.steps import Check, Write
+from engine.plan.units import Accepted, ModelCall, Unit
+from engine.plan.units import Outcome as Ending
 from engine.records import ExpandedTask, Made, PlanChoice, Task, Value
 from engine.stage import Context, Counts, Outcome, Stage
+from engine.store.items import ItemState
 from models.language import Completion, Request, Sampling
 
 
@@ -51,7 +54,7 @@ def run(given: Given, options: Options, ctx: Context) -> Made:
             source.columns,
             seed=ctx.seed,
             task=given.task,
-            expanded=given.expanded.description,
+            description=given.expanded.description,
             tables=lambda config, split: ctx.rows(choice.dataset, config or choice.config, split or choice.splits[0]),
         )
         for source in sources
@@ -81,72 +84,88 @@ def _key(unit: Unit) -> str:
     return f"{unit.source.split}:{unit.key}"
 
 
+class _Process:
+    """One unit on its way through the plan, waiting for an answer now and then."""
+
+    def __init__(self, unit: Unit, program: Program) -> None:
+        self.key = _key(unit)
+        self.answers: list[str] = []
+        self._steps: Generator[ModelCall, str, Ending] = program.run(unit)
+
+    def advance(self) -> ModelCall | Ending:
+        """On to the next call or to the end; the latest answer has been added to `answers` before."""
+        try:
+            return self._steps.send(self.answers[-1]) if self.answers else next(self._steps)
+        except StopIteration as stop:
+            ending: Ending = stop.value
+            return ending
+
+    def outcome(self, ending: Ending) -> Outcome:
+        """What is stored of the unit."""
+        if isinstance(ending, Accepted):
+            return Outcome("accepted", "", msgspec.json.encode(ending.example).decode())
+        state: ItemState = ending.__struct_config__.tag  # type: ignore[assignment]
+        return Outcome(state, ending.reason, self._trace())
+
+    def cut_off(self, completion: Completion) -> Outcome:
+        """The outcome when an answer is not whole."""
+        self.answers.append(completion.text)
+        reason = "the answer was cut off by length" if completion.finish == "length" else f"no answer: {completion.error}"
+        return Outcome("failed", reason, self._trace())
+
+    def _trace(self) -> str:
+        return msgspec.json.encode({"completions": self.answers}).decode() if self.answers else ""
+
+
 def _drive(pending: Iterator[tuple[Program, Unit]], options: Options, ctx: Context) -> Iterator[tuple[str, Outcome]]:
     """Advance units until each has ended; those that wait for an answer are resumed when it comes."""
-    waiting: dict[str, tuple[Unit, Generator[ModelCall, str, Ending], str]] = {}
+    waiting: dict[str, _Process] = {}
     asked: deque[Request] = deque()
     ended: deque[tuple[str, Outcome]] = deque()
 
-    def advance(unit: Unit, process: Generator[ModelCall, str, Ending], answer: str | None, number: int) -> None:
-        try:
-            call = next(process) if answer is None else process.send(answer)
-        except StopIteration as stop:
-            ended.append((_key(unit), _outcome(stop.value)))
+    def advance(process: _Process) -> None:
+        step = process.advance()
+        if not isinstance(step, ModelCall):
+            ended.append((process.key, process.outcome(step)))
             return
+        name = f"{process.key}#{len(process.answers)}"
+        waiting[name] = process
         sampling = Sampling(temperature=options.temperature, seed=ctx.seed, max_tokens=options.max_tokens)
-        name = f"{_key(unit)}#{number}"
-        asked.append(Request(name, prompt.messages(call), call.schema, sampling))
-        waiting[name] = (unit, process, name)
+        asked.append(Request(name, step.messages(), step.schema, sampling))
 
     def requests() -> Iterator[Request]:
-        while True:
+        """Calls that are waiting, then units until one asks; ends so that ended units are handed on, at once where no call waits."""
+        while len(ended) < (ENDED_AT_ONCE if waiting else 1):
             while asked:
                 yield asked.popleft()
-            if len(ended) >= 64:
-                return
             pair = next(pending, None)
             if pair is None:
                 return
             program, unit = pair
-            advance(unit, program.run(unit), None, 0)
+            advance(_Process(unit, program))
 
-    stream = requests()
     while True:
+        stream = requests()
         first = next(stream, None)
+        worked = bool(ended)
         while ended:
             yield ended.popleft()
+        if first is None and not worked:
+            return
         if first is None:
-            stream = requests()
-            first = next(stream, None)
-            while ended:
-                yield ended.popleft()
-            if first is None:
-                return
-        for completion in ctx.complete("execute", _chain(first, stream)):
-            unit, process, name = waiting.pop(completion.key)
+            continue
+        for completion in ctx.complete("execute", chain([first], stream)):
+            process = waiting.pop(completion.key)
             if completion.finish == "stop":
-                advance(unit, process, completion.text, int(name.rpartition("#")[2]) + 1)
+                process.answers.append(completion.text)
+                advance(process)
             else:
-                process.close()
-                ended.append((_key(unit), _failure(completion)))
+                ended.append((process.key, process.cut_off(completion)))
             while ended:
                 yield ended.popleft()
-        stream = requests()
 
 
-def _chain(first: Request, rest: Iterator[Request]) -> Iterator[Request]:
-    yield first
-    yield from rest
-
-
-def _outcome(ending: Ending) -> Outcome:
-    result = msgspec.json.encode(ending.example).decode() if ending.example else ending.trace
-    return Outcome(ending.state, ending.reason, result)
-
-
-def _failure(completion: Completion) -> Outcome:
-    reason = "the answer was cut off by length" if completion.finish == "length" else f"no answer: {completion.error}"
-    return Outcome("failed", reason, msgspec.json.encode({"completion": completion.text}).decode())
+ENDED_AT_ONCE = 64
 
 
 def _tell_cost(given: Given, options: Options, ctx: Context, program: Program, rows: int) -> None:
@@ -154,14 +173,15 @@ def _tell_cost(given: Given, options: Options, ctx: Context, program: Program, r
     shown = given.choice.samples[0].input if given.choice.samples else given.task.description
     overhead = model.count_tokens(given.expanded.description) + 120
     units = min(rows, given.wanted)
-    calls = units * program.model_calls
+    calls = units * max(1, sum(isinstance(step, Write | Check) for step in program.plan.steps))
     ctx.expect_calls("execute", calls, calls * (overhead + model.count_tokens(shown)), calls * min(options.max_tokens, 80))
 
 
 def _made(given: Given, counts: Counts, ctx: Context) -> Made:
     reasons: dict[str, int] = {}
-    for state in ("rejected", "failed", "skipped"):
-        for item in ctx.items(state):  # type: ignore[arg-type]
+    states: tuple[ItemState, ...] = ("rejected", "failed", "skipped")
+    for state in states:
+        for item in ctx.items(state):
             reason = f"{state}: {item.reason}"
             reasons[reason] = reasons.get(reason, 0) + 1
     examples = min(counts.accepted, given.wanted)
@@ -186,4 +206,3 @@ def _made(given: Given, counts: Counts, ctx: Context) -> Made:
 
 
 STAGE = Stage("execute", "turning rows into examples", 1, Given, Options, Made, run, roles=("execute",), per_candidate=True)
-

@@ -35,9 +35,7 @@ def run(given: Given, options: Options, ctx: Context) -> ExpandedTask:
     task = given.task
     if not options.use_model:
         return ExpandedTask(task.description, "user", "expansion is off")
-    request = Request(
-        "expand", prompt.messages(task), prompt.schema(), Sampling(seed=ctx.seed, max_tokens=options.max_tokens)
-    )
+    request = Request("expand", prompt.messages(task), prompt.schema(), Sampling(seed=ctx.seed, max_tokens=options.max_tokens))
     completion = next(iter(ctx.complete("expand", [request])))
     addition, reason = _addition(task, completion)
     if not addition:
@@ -61,7 +59,7 @@ def _addition(task: Task, completion: Completion) -> tuple[str, str]:
 
 
 def _words(text: str) -> set[str]:
-    return {word for word in re.findall(r"\w{4,}", text.lower())} or set(text.lower())
+    return set(re.findall(r"\w{4,}", text.lower())) or set(text.lower())
 
 
 STAGE = Stage("expand", "writing a fuller description of the task", 1, Given, Options, ExpandedTask, run, roles=("expand",))

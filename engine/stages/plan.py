@@ -12,12 +12,14 @@ from typing import Annotated, Literal
 from msgspec import Meta
 
 from engine.errors import BadInput, NothingSuitable
-from engine.plan.check import check_plan, inputs_and_outputs, origin_of_output
-from engine.plan.draft import draft_schema, plan_of, read_draft
+from engine.plan.check import check_plan
+from engine.plan.column_roles import inputs_and_outputs
+from engine.plan.draft import draft_schema, few_values, plan_of, read_draft
 from engine.plan.file import plan_digest, read_plan
+from engine.plan.flow import origin_of_output
 from engine.plan.sampling import sample_rows
-from engine.plan.steps import Plan
-from engine.plan.trial import Trial, few_values, propose, try_plan
+from engine.plan.steps import Check, Plan, Write
+from engine.plan.trial import BAR, Trial, propose, try_plan
 from engine.prompts import plan as prompt
 from engine.records import Column, ExpandedTask, PlanChoice, Row, RunnerUp, SamplePair, SchemaSelection, Task, Value
 from engine.stage import Context, Stage
@@ -50,10 +52,6 @@ class Options(Value):
     runners_up: Annotated[int, Meta(description="How many other plans to keep beside the chosen one.", ge=0, le=20)] = 4
 
 
-BAR = 0.5
-"""What a plan's trial must score; see engine.plan.trial."""
-
-
 def run(given: Given, options: Options, ctx: Context) -> PlanChoice:
     """The best plan with its runners-up. Raises NothingSuitable."""
     schema = given.schema
@@ -67,7 +65,7 @@ def run(given: Given, options: Options, ctx: Context) -> PlanChoice:
     tried: list[tuple[Plan, Trial]] = []
     refusal = ""
     if options.mode != "model":
-        proposal = propose(given.task, columns, rows, seed=ctx.seed, embedder=ctx.embedder())
+        proposal = propose(given.task, columns, rows, embedder=ctx.embedder())
         tried = [(plan, trial) for plan, trial in proposal.plans if _obeys(plan, schema, columns)]
         refusal = proposal.refusal or "every plan goes against the roles you set"
     if not tried and options.mode != "structure":
@@ -112,7 +110,7 @@ def _drafted(
             failures.append(f"{plan.reasons[0]}: {problems[0]}")
             ctx.event("draft-refused", failures[-1])
             continue
-        trial = try_plan(plan, columns, rows, given.task, seed=ctx.seed, embedder=ctx.embedder())
+        trial = try_plan(plan, columns, rows, given.task, embedder=ctx.embedder())
         if trial.score >= BAR:
             return [(plan, trial)], ""
         failures.append(f"{plan.reasons[0]}: {trial.reasons[-1] if trial.reasons else 'scored too low'}")
@@ -127,9 +125,13 @@ def _of_user(given: Given, columns: tuple[Column, ...], rows: list[Row], ctx: Co
         if problem.severity == "error":
             raise BadInput(f"plan {plan.name!r}: {problem.title}", problem.hint)
         ctx.event("plan-warning", problem.title)
-    trial = try_plan(plan, columns, rows, given.task, seed=ctx.seed, embedder=ctx.embedder())
-    if not plan.prose and trial.made == 0:
-        reasons = "; ".join(trial.reasons[:3])
+    if plan.prose or any(isinstance(step, Write | Check) for step in plan.steps):
+        # What a model will write cannot be tried without asking it; execute checks every example it makes.
+        trial = Trial(made=0, skipped=0, rejected=0, failed=0, score=1.0, reasons=("your plan; a model takes part, so it is not tried first",))
+        return _choice(given, [(plan, trial)], columns, Options(), ctx)
+    trial = try_plan(plan, columns, rows, given.task)
+    if trial.made == 0:
+        reasons = "; ".join([*trial.reasons[:1], *list(trial.why_not)[:2]])
         raise NothingSuitable(f"plan {plan.name!r} makes no example of {len(rows)} sample rows: {reasons}")
     return _choice(given, [(plan, trial)], columns, Options(), ctx)
 
@@ -142,16 +144,16 @@ def _prose(given: Given, columns: tuple[Column, ...], rows: list[Row], ctx: Cont
     if not steps:
         raise NothingSuitable(f"{given.schema.dataset}: the model wrote no usable steps ({completion.error or completion.finish})")
     shown = tuple(name for name, role in given.schema.roles.items() if role != "irrelevant") if given.schema.origin == "user" else ()
-    plan = Plan(name=f"{given.schema.dataset}, prose", prose=steps, columns=shown, origin="prose", reasons=("written by the planner model",))
+    plan = Plan(
+        name=f"{given.schema.dataset}, prose", prose=steps, columns=shown, origin="prose", reasons=("written by the planner model",)
+    )
     ctx.event("plan", f"prose, {len(steps)} steps; a model follows them on every row")
     return PlanChoice(
         given.schema.dataset, given.schema.config, given.schema.splits, plan, plan_digest(plan), 0.0, plan.reasons, output_origin="written"
     )
 
 
-def _choice(
-    given: Given, tried: list[tuple[Plan, Trial]], columns: tuple[Column, ...], options: Options, ctx: Context
-) -> PlanChoice:
+def _choice(given: Given, tried: list[tuple[Plan, Trial]], columns: tuple[Column, ...], options: Options, ctx: Context) -> PlanChoice:
     plan, trial = tried[0]
     ctx.event("plan", f"{plan.name} ({plan.origin}, score {trial.score:.2f}): {'; '.join(plan.reasons[:2])}", score=trial.score)
     others = tuple(RunnerUp(p, t.score, t.reasons, _samples(t)) for p, t in tried[1 : options.runners_up + 1])
@@ -174,4 +176,6 @@ def _samples(trial: Trial) -> tuple[SamplePair, ...]:
     return tuple(SamplePair(sample.source.row, sample.input, sample.output) for sample in trial.samples[:3])
 
 
-STAGE = Stage("plan", "finding a plan and trying it on sample rows", 1, Given, Options, PlanChoice, run, roles=("plan",), per_candidate=True)
+STAGE = Stage(
+    "plan", "finding a plan and trying it on sample rows", 1, Given, Options, PlanChoice, run, roles=("plan",), per_candidate=True
+)

@@ -16,7 +16,7 @@ from msgspec import Meta
 from engine.prompts import rerank as prompt
 from engine.records import Candidate, Candidates, Ranking, Task, Value
 from engine.stage import Context, Stage
-from models.language import Completion, LanguageModel, Request, Sampling
+from models.language import Completion, LanguageModel, Message, Request, Sampling
 
 
 class Given(Value):
@@ -94,7 +94,7 @@ def _ballots(task: Task, ids: list[str], cards: dict[str, str], options: Options
     return ballots
 
 
-def _fitting(task: Task, texts: list[str], chars: int, model: LanguageModel) -> tuple[prompt.Message, ...]:
+def _fitting(task: Task, texts: list[str], chars: int, model: LanguageModel) -> tuple[Message, ...]:
     """The prompt with cards cut until it leaves room for an answer."""
     while True:
         messages = prompt.messages(task, [text[:chars] for text in texts])
@@ -104,8 +104,8 @@ def _fitting(task: Task, texts: list[str], chars: int, model: LanguageModel) -> 
 
 
 def _card(ctx: Context, candidate: Candidate) -> str:
-    card = ctx.catalog.get(candidate.dataset).card
-    columns = ", ".join(column.name for column in card.columns[:12])
+    entry = ctx.catalog.get(candidate.dataset)
+    card, columns = entry.card, ", ".join(entry.columns[:12])
     return f"{candidate.dataset}: {card.title}. {card.summary[:400]}" + (f" Columns: {columns}." if columns else "")
 
 
@@ -132,6 +132,7 @@ def _decide(candidates: tuple[Candidate, ...], votes: list[tuple[str | None, str
     for named, reason in votes:
         if named is not None:
             reasons_of.setdefault(named, []).append(reason)
+
     # One vote alone may be chance: it moves a candidate only past neighbours that got none, two agreeing votes decide.
     def standing(candidate: Candidate) -> tuple[float, int]:
         got = tally[candidate.dataset]
@@ -143,7 +144,7 @@ def _decide(candidates: tuple[Candidate, ...], votes: list[tuple[str | None, str
             c.dataset,
             rank,
             c.score,
-            (f"{tally[c.dataset]} of {len(votes)} votes: {reasons_of[c.dataset][0]}",) + c.reasons if tally[c.dataset] else c.reasons,
+            (f"{tally[c.dataset]} of {len(votes)} votes: {reasons_of[c.dataset][0]}", *c.reasons) if tally[c.dataset] else c.reasons,
             c.available,
         )
         for rank, c in enumerate(ranked, 1)
@@ -157,7 +158,7 @@ def _text(request: Request) -> str:
     return _messages_text(request.messages)
 
 
-def _messages_text(messages: tuple[prompt.Message, ...]) -> str:
+def _messages_text(messages: tuple[Message, ...]) -> str:
     return "\n".join(message.content for message in messages)
 
 

@@ -44,13 +44,13 @@ def run(given: Given, options: Options, ctx: Context) -> Candidates:
     hits = ctx.catalog.search(query_text(given.task), options.depth)
     usable = [hit for hit in hits if hit.available and hit.id not in options.exclude]
     usable.sort(key=lambda hit: hit.id not in options.prefer)
-    chosen = tuple(
-        Candidate(hit.id, rank, hit.score, hit.reasons) for rank, hit in enumerate(usable[: options.candidates], 1)
-    )
+    chosen = tuple(Candidate(hit.id, rank, hit.score, hit.reasons) for rank, hit in enumerate(usable[: options.candidates], 1))
     last = chosen[-1].score if chosen else 0.0
     missing = [hit for hit in hits if not hit.available and hit.score > last][:MISSING_SHOWN]
     for hit in missing:
-        ctx.event("not-here", f"{hit.id} ranks higher but its rows are not on this machine: datatune catalog fetch {hit.id}", dataset=hit.id)
+        ctx.event(
+            "not-here", f"{hit.id} ranks higher but its rows are not on this machine: datatune catalog fetch {hit.id}", dataset=hit.id
+        )
     if not chosen:
         raise NothingSuitable(
             f"none of the {info.cards:,} catalogued data sets that match has its rows on this machine",

@@ -13,9 +13,12 @@ from typing import Annotated, Literal
 from msgspec import Meta
 
 from engine.errors import BadInput, NothingSuitable
-from engine.plan.check import inputs_and_outputs
+from engine.plan.column_roles import inputs_and_outputs
+from engine.plan.file import read_plan
+from engine.plan.names import gives, reads
 from engine.plan.sampling import sample_rows
-from engine.plan.trial import Proposal, propose
+from engine.plan.steps import Plan
+from engine.plan.trial import Trial, propose
 from engine.prompts import schema as prompt
 from engine.records import Column, Row, SchemaSelection, Task, Value
 from engine.stage import Context, Stage
@@ -30,6 +33,8 @@ class Given(Value):
     task: Task
     dataset: str
     revision: str
+    plan: str = ""
+    """A plan in TOML that decides the roles itself."""
 
 
 class Options(Value):
@@ -55,31 +60,48 @@ class Look(Value):
 def run(given: Given, options: Options, ctx: Context) -> SchemaSelection:
     """Look at each config, keep the one whose best plan scores highest."""
     looks = [_look(ctx, given.dataset, config, splits, options) for config, splits in _configs(ctx, given.dataset, options)]
-    best: tuple[float, Look, Proposal] | None = None
+    for look in looks:
+        _check_roles(options.roles, look, given.dataset)
+    if given.plan:
+        plan = read_plan(given.plan)
+        return _read_off(given, options, _first_that_fits(plan, looks), plan, "your plan says so", ctx)
+    best: tuple[Plan, Trial, Look] | None = None
     refusals = []
     for done, look in enumerate(looks, 1):
         ctx.progress(done - 1, len(looks), "configs")
-        _check_roles(options.roles, look, given.dataset)
-        proposal = propose(given.task, look.columns, look.rows, seed=ctx.seed, embedder=ctx.embedder())
+        proposal = propose(given.task, look.columns, look.rows, embedder=ctx.embedder())
         if not proposal.plans:
             refusals.append(f"{look.config}: {proposal.refusal}" if len(looks) > 1 else proposal.refusal)
-        elif best is None or proposal.plans[0][1].score > best[0]:
-            best = (proposal.plans[0][1].score, look, proposal)
+        elif best is None or proposal.plans[0][1].score > best[1].score:
+            best = (*proposal.plans[0], look)
     if best is None:
         return _asked(given, options, looks[0], "; ".join(dict.fromkeys(refusals)), ctx)
-    _, look, proposal = best
-    plan = proposal.plans[0][0]
+    plan, trial, look = best
+    return _read_off(given, options, look, plan, (*plan.reasons, *trial.reasons, "read off the columns")[0], ctx)
+
+
+def _first_that_fits(plan: Plan, looks: list[Look]) -> Look:
+    """The config that has the plan's columns, or the first one, whose errors the plan stage then reports."""
+    for look in looks:
+        known = frozenset(column.name for column in look.columns) | _given_by(plan)
+        if all(set(reads(step, known)) <= known for step in plan.steps):
+            return look
+    return looks[0]
+
+
+def _given_by(plan: Plan) -> frozenset[str]:
+    return frozenset(name for step in plan.steps for name in gives(step))
+
+
+def _read_off(given: Given, options: Options, look: Look, plan: Plan, reason: str, ctx: Context) -> SchemaSelection:
+    """Roles as the plan uses the columns; those the user set win."""
     inputs, outputs = inputs_and_outputs(plan, look.columns)
-    roles: dict[str, Role] = {
-        column.name: "output" if column.name in outputs else "input" if column.name in inputs else "irrelevant" for column in look.columns
-    }
-    pair = tuple(column.name for column in look.columns if column.name in inputs & outputs or (column.name in outputs and len(outputs) > 1))
-    for name in inputs & outputs:
-        roles[name] = "input"
+    names = [column.name for column in look.columns]
+    roles: dict[str, Role] = {name: "input" if name in inputs else "output" if name in outputs else "irrelevant" for name in names}
+    pair = tuple(name for name in names if name in outputs) if len(outputs) > 1 else ()
+    origin: Literal["structure", "user"] = "user" if options.roles or given.plan else "structure"
     roles |= options.roles
-    origin: Literal["structure", "user"] = "user" if options.roles else "structure"
     ctx.event("roles", "; ".join(f"{name}: {role}" for name, role in roles.items() if role != "irrelevant"), roles=roles)
-    reason = proposal.plans[0][1].reasons[0] if proposal.plans[0][1].reasons else "read off the columns"
     return SchemaSelection(given.dataset, look.config, look.splits, roles, pair, origin, reason)
 
 
@@ -160,6 +182,4 @@ def _asked(given: Given, options: Options, look: Look, refusal: str, ctx: Contex
     return SchemaSelection(given.dataset, look.config, look.splits, roles, (), origin, reason)
 
 
-STAGE = Stage(
-    "schema", "deciding what each column is for", 1, Given, Options, SchemaSelection, run, roles=("schema",), per_candidate=True
-)
+STAGE = Stage("schema", "deciding what each column is for", 1, Given, Options, SchemaSelection, run, roles=("schema",), per_candidate=True)

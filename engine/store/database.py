@@ -14,6 +14,10 @@ from pathlib import Path
 from engine.errors import StoreUnusable
 from engine.store.migrations import migrations
 
+Connection = sqlite3.Connection
+DatabaseError = sqlite3.Error
+"""Names for those outside this package, which import no sqlite."""
+
 BUSY_SECONDS = 30.0
 
 

@@ -62,7 +62,8 @@ def item_counts(connection: sqlite3.Connection, step: str) -> dict[ItemState, in
 def reason_counts(connection: sqlite3.Connection, step: str) -> dict[str, int]:
     """Why units did not become examples, most frequent first."""
     rows = connection.execute(
-        "SELECT state || ': ' || reason, count(*) AS n FROM items WHERE step = ? AND state != 'accepted' GROUP BY 1 ORDER BY n DESC, 1", (step,)
+        "SELECT state || ': ' || reason, count(*) AS n FROM items WHERE step = ? AND state != 'accepted' GROUP BY 1 ORDER BY n DESC, 1",
+        (step,),
     )
     return dict(rows.fetchall())
 

@@ -52,7 +52,8 @@ def link_step(connection: sqlite3.Connection, run: str, step: str, stage: str, c
         (position,) = connection.execute("SELECT coalesce(max(position), 0) + 1 FROM run_steps WHERE run = ?", (run,)).fetchone()
         connection.execute(
             "INSERT INTO run_steps (run, step, stage, candidate, position, reused) VALUES (?, ?, ?, ?, ?, ?) "
-            "ON CONFLICT (run, stage, candidate) DO UPDATE SET step = excluded.step, reused = excluded.reused, position = excluded.position",
+            "ON CONFLICT (run, stage, candidate) DO UPDATE SET step = excluded.step, reused = excluded.reused, "
+            "position = excluded.position",
             (run, step, stage, candidate, position, reused),
         )
 
@@ -73,7 +74,8 @@ def claim_step(
             return holder
         now = time.time()
         connection.execute(
-            "INSERT INTO steps (fingerprint, stage, candidate, version, options, seed, state, owner_pid, owner_started, heartbeat, started) "
+            "INSERT INTO steps (fingerprint, stage, candidate, version, options, seed, state, owner_pid, owner_started, heartbeat, "
+            "started) "
             "VALUES (?, ?, ?, ?, ?, ?, 'running', ?, ?, ?, ?) ON CONFLICT (fingerprint) DO UPDATE SET state = 'running', reason = '', "
             "owner_pid = excluded.owner_pid, owner_started = excluded.owner_started, heartbeat = excluded.heartbeat",
             (fingerprint, stage, candidate, version, options, seed, owner.pid, owner.started, now, now),

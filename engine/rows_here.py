@@ -1,0 +1,51 @@
+"""Data sets on this machine by the name a run gives them: an id of the catalog, or a folder."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from engine.records import RowSource
+
+if TYPE_CHECKING:
+    from engine.catalog.catalog import Catalog
+    from engine.catalog.layout import DataFolder
+
+
+class RowsHere:
+    """Opens data sets; each is scanned once."""
+
+    def __init__(self, catalog: Catalog, cache: Path) -> None:
+        self._catalog = catalog
+        self._cache = cache
+        self._scanned: dict[str, DataFolder] = {}
+
+    def name(self, dataset: str) -> str:
+        """What to call it: its id, or for a folder the folder's name. Raises Unavailable or BadInput."""
+        return self._scan(dataset).dataset
+
+    def splits(self, dataset: str) -> dict[str, tuple[str, ...]]:
+        """Configs with their splits, in the data set's own order. Raises Unavailable or BadInput."""
+        return {config.name: tuple(split.name for split in config.splits) for config in self._scan(dataset).configs}
+
+    def rows(self, dataset: str, config: str, split: str) -> RowSource:
+        """One split. Raises Unavailable or BadInput."""
+        from engine.catalog.rows import open_rows
+
+        return open_rows(self._scan(dataset), config, split, cache=self._cache)
+
+    def revision(self, dataset: str) -> str:
+        """What tells this state of the data from another: the Hub's commit, or a digest over all its files."""
+        from engine.catalog.arrow_copy import files_digest
+
+        data = self._scan(dataset)
+        files = (file for config in data.configs for split in config.splits for file in split.files)
+        return data.revision or files_digest(Path(data.folder), files)
+
+    def _scan(self, dataset: str) -> DataFolder:
+        from engine.catalog.scan import scan_folder
+
+        if dataset not in self._scanned:
+            path = Path(dataset)
+            self._scanned[dataset] = scan_folder(path) if path.is_absolute() else self._catalog.data(dataset)
+        return self._scanned[dataset]
