@@ -1,13 +1,13 @@
 """Errors the engine raises, and the exit codes they end with.
 
-    EngineError
-    ├── BadInput        a task file, option, data set or plan that cannot be used as it is   2
-    ├── NothingSuitable no data set or plan serves the task                                  3
-    ├── Busy            another engine owns the run or the step                              4
-    ├── StoreUnusable   the database cannot be read or written: disk full, read-only, locked 5
-    ├── Unavailable     a model, data set or file this needs is not on this machine          6
-    ├── StageFailed     a stage ended without its result                                     7
-    └── Cancelled       the user stopped it, or its budget ran out before any example        8
+EngineError
+├── BadInput        a task file, option, data set or plan that cannot be used as it is   2
+├── NothingSuitable no data set or plan serves the task                                  3
+├── Busy            another engine owns the run or the step                              4
+├── StoreUnusable   the database cannot be read or written: disk full, read-only, locked 5
+├── Unavailable     a model, data set or file this needs is not on this machine          6
+├── StageFailed     a stage ended without its result                                     7
+└── Cancelled       the user stopped it, or its budget ran out before any example        8
 """
 
 from __future__ import annotations

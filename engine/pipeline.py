@@ -22,6 +22,8 @@ from models.language import Identity
 
 MOST_DATASETS = 4
 MOST_TRIED = 8
+AKIN = 0.85
+"""How near a further data set must be to the task, as a share of the nearest one used."""
 SCORE_MARGIN = 0.1
 """How much less than the first data set's plan a further one's may score."""
 
@@ -48,7 +50,7 @@ def run_pipeline(session: Session, task: Task, settings: RunSettings) -> Ending:
     steps.unlink_steps(session.connection, session.run)
     try:
         expanded = line.expand()
-        candidates = line.candidates(expanded)
+        candidates = line.candidates()
         if candidates is not None and last >= STAGE_NAMES.index("schema"):
             line.examples(expanded, candidates, ending)
     except BudgetSpent:
@@ -114,7 +116,7 @@ class _Line:
         made: ExpandedTask = expanded
         return made
 
-    def candidates(self, expanded: ExpandedTask) -> tuple[Candidate, ...] | None:
+    def candidates(self) -> tuple[Candidate, ...] | None:
         """Data sets to try in order; None when the run ends before they are known."""
         from engine.stages.rerank import Given as RerankGiven
         from engine.stages.retrieve import Given as RetrieveGiven
@@ -124,7 +126,7 @@ class _Line:
         if self._last < STAGE_NAMES.index("retrieve"):
             return None
         found: Candidates
-        _, found = self._step("retrieve", RetrieveGiven(self._task, expanded, self._session.catalog.state_digest()))
+        _, found = self._step("retrieve", RetrieveGiven(self._task, self._session.catalog.state_digest()))
         if self._last < STAGE_NAMES.index("rerank"):
             return None
         ranking: Ranking
@@ -138,6 +140,11 @@ class _Line:
         options: ExecuteOptions = stage_options("execute", self._settings.options.get("execute", {}))
         for candidate in candidates[:MOST_TRIED]:
             wanted = options.examples - ending.examples
+            if ending.parts and not _akin(candidate, candidates, ending):
+                self._session.event(
+                    "left-out", f"{candidate.dataset} is much less like the task than what was used; fewer right examples beat more"
+                )
+                continue
             if wanted <= 0 or len(ending.parts) >= MOST_DATASETS or self._session.spent:
                 return
             try:
@@ -185,6 +192,13 @@ class _Line:
         options = stage_options(name, self._settings.options.get(name, {}))
         self._session.check()
         return run_step(self._session, stage(name), given, options, candidate, self._settings.seed)
+
+
+def _akin(candidate: Candidate, candidates: tuple[Candidate, ...], ending: Ending) -> bool:
+    """Whether a further data set is about as near to the task as those that gave examples."""
+    used = {part.choice.dataset for part in ending.parts}
+    nearest = max((c.likeness or 0.0 for c in candidates if c.dataset in used), default=0.0)
+    return candidate.likeness is None or candidate.likeness >= AKIN * nearest
 
 
 def _models_used(session: Session) -> dict[str, Identity]:

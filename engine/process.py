@@ -16,7 +16,10 @@ def start_engine(run: Run, locations: Locations) -> subprocess.Popen[bytes]:
     `-I` keeps the user's folder and PYTHON* variables out: `engine` and `models` are names another folder may have too.
     """
     if run.owner and run.owner.alive():
-        raise Busy(f"run {run.id} is already at work in process {run.owner.pid}", f"follow it: datatune show {run.id}; or stop it: datatune cancel {run.id}")
+        raise Busy(
+            f"run {run.id} is already at work in process {run.owner.pid}",
+            f"follow it: datatune show {run.id}; or stop it: datatune cancel {run.id}",
+        )
     return subprocess.Popen(
         [sys.executable, "-I", "-m", "engine.watch", run.id],
         stdin=subprocess.DEVNULL,

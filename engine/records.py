@@ -150,8 +150,8 @@ class Candidate(Value):
     score: float
     reasons: tuple[str, ...] = ()
     """Lines a person can check."""
-    available: bool = True
-    """Its rows are on this machine."""
+    likeness: float | None = None
+    """Cosine of the task's and the card's meaning; None where it was not looked at."""
 
 
 class Candidates(Value):

@@ -235,8 +235,7 @@ class StepContext:
         text = f"about {calls:,} calls of {identity.name}, {prompt_tokens + completion_tokens:,} tokens"
         data: dict[str, Any] = {"role": role, "calls": calls, "prompt_tokens": prompt_tokens, "completion_tokens": completion_tokens}
         if rates.calls >= 3:
-            per_token = rates.seconds / max(1, rates.prompt_tokens / 4 + rates.completion_tokens)
-            seconds = (prompt_tokens / 4 + completion_tokens) * per_token
+            seconds = prompt_tokens * rates.per_prompt_token + completion_tokens * rates.per_completion_token
             text += f", about {_duration(seconds)} at the rate measured on this machine"
             data["seconds"] = round(seconds, 1)
         else:

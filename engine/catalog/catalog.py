@@ -150,6 +150,17 @@ class Catalog:
                 self._embed_missing(progress)
         return _report(outcomes, refused, [])
 
+    def add_fetched(self, dataset: str, *, progress: Callable[[Progress], None] | None = None) -> Report:
+        """Make a data set in the Hub's cache known, with its own card unless the catalog has one. Raises Unavailable or BadInput."""
+        snapshot = hub.cached_snapshot(dataset)
+        data = scan_folder(Path(snapshot.path), dataset, within=Path(snapshot.within), revision=snapshot.revision)
+        with self._writing():
+            known = self._table.get(dataset)
+            entry = Entry(card=known.card if known else data.card, columns=_columns(data))
+            outcomes = self._table.put([(entry, words_of(entry))])
+            self._embed_missing(progress)
+        return _report(outcomes, [], [dataset])
+
     def remove(self, dataset: str) -> bool:
         """Forget an entry, never its data; whether there was one."""
         with self._writing():
@@ -185,6 +196,7 @@ class Catalog:
                         title=one.title,
                         reasons=reasons_for(query, one, likeness.get(one.number), language),
                         available=_available(one.dataset, one.folder),
+                        likeness=likeness.get(one.number),
                     )
                     for score, one in ranked[: max(0, k)]
                 ]

@@ -45,6 +45,8 @@ class Hit(Value, frozen=True):
     """Lines a person can check."""
     available: bool = False
     """Its rows are on this machine."""
+    likeness: float | None = None
+    """Cosine of the query's and the card's meaning, comparable between searches; None where meaning was not looked at."""
 
 
 def words_of(entry: Entry) -> Words:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -141,7 +142,7 @@ def fetch(dataset: str, yes: bool, as_json: bool) -> int:
     note(f"{dataset}: {len(quoted.files)} files, {quoted.bytes / 1e6:,.1f} MB{left_out}")
     if not yes and not click.confirm("Download?", err=True):
         return ExitCode.CANCELLED
-    meter = Meter("fetching", click.get_text_stream("stderr").isatty())
+    meter = Meter("fetching", sys.stderr.isatty())
     snapshot = hub.fetch(quoted, progress=lambda done, total: meter.show(done, total, "bytes"))
     meter.end()
     report = open_catalog().add_fetched(dataset)
@@ -156,7 +157,8 @@ def remove(datasets: tuple[str, ...], as_json: bool) -> int:
     """Forget data sets; their files stay."""
     found = open_catalog()
     for dataset in datasets:
-        found.remove(dataset)
+        if not found.remove(dataset):
+            raise BadInput(f"the catalog has no data set {dataset!r}", "see: datatune catalog search TEXT")
     put({"removed": datasets}, as_json, lambda: f"forgot {', '.join(datasets)}")
     return ExitCode.DONE
 
@@ -186,7 +188,7 @@ def _progress() -> Callable[[Progress], None]:
     meters: dict[str, Meter] = {}
 
     def show(report: Progress) -> None:
-        meter = meters.setdefault(report.activity, Meter(report.activity, click.get_text_stream("stderr").isatty()))
+        meter = meters.setdefault(report.activity, Meter(report.activity, sys.stderr.isatty()))
         meter.show(report.done, report.total or None, "")
 
     return show

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import time
 from typing import TYPE_CHECKING, Any
 
@@ -278,7 +279,7 @@ def _wait(connection: Connection, run_id: str) -> None:
     while (found := read_run(connection, run_id)) and (found.state == "running" or _starting(found)):
         progress = read_progress(connection, run_id)
         if progress:
-            meter = meter or Meter(progress.stage, click.get_text_stream("stderr").isatty())
+            meter = meter or Meter(progress.stage, sys.stderr.isatty())
             meter.show(progress.done, progress.total, progress.unit)
         time.sleep(0.2)
     if meter:

@@ -57,7 +57,7 @@ def input_messages(task: Task, column: str, columns: Sequence[Column], rows: Seq
     return chat(
         SYSTEM,
         f"Task:\n{quoted(task.description, 1500)}{_example(task)}\n\nColumns with three rows:\n{table(columns, rows)}\n\n"
-        f"Must a person see the column {column!r} to do the task? Answer {{\"needed\": true}} or {{\"needed\": false}}.",
+        f'Must a person see the column {column!r} to do the task? Answer {{"needed": true}} or {{"needed": false}}.',
     )
 
 

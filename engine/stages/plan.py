@@ -127,7 +127,8 @@ def _of_user(given: Given, columns: tuple[Column, ...], rows: list[Row], ctx: Co
         ctx.event("plan-warning", problem.title)
     if plan.prose or any(isinstance(step, Write | Check) for step in plan.steps):
         # What a model will write cannot be tried without asking it; execute checks every example it makes.
-        trial = Trial(made=0, skipped=0, rejected=0, failed=0, score=1.0, reasons=("your plan; a model takes part, so it is not tried first",))
+        reasons = ("your plan; a model takes part, so it is not tried first",)
+        trial = Trial(made=0, skipped=0, rejected=0, failed=0, score=1.0, reasons=reasons)
         return _choice(given, [(plan, trial)], columns, Options(), ctx)
     trial = try_plan(plan, columns, rows, given.task)
     if trial.made == 0:

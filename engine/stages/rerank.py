@@ -145,7 +145,7 @@ def _decide(candidates: tuple[Candidate, ...], votes: list[tuple[str | None, str
             rank,
             c.score,
             (f"{tally[c.dataset]} of {len(votes)} votes: {reasons_of[c.dataset][0]}", *c.reasons) if tally[c.dataset] else c.reasons,
-            c.available,
+            c.likeness,
         )
         for rank, c in enumerate(ranked, 1)
     )

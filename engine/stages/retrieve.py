@@ -10,8 +10,9 @@ from typing import Annotated
 
 from msgspec import Meta
 
+from engine.catalog.search import Hit
 from engine.errors import NothingSuitable
-from engine.records import Candidate, Candidates, ExpandedTask, Task, Value
+from engine.records import Candidate, Candidates, Task, Value
 from engine.stage import Context, Stage
 
 
@@ -19,7 +20,6 @@ class Given(Value):
     """What it starts from."""
 
     task: Task
-    expanded: ExpandedTask
     catalog: str
     """State of the catalog: another state is another step."""
 
@@ -29,6 +29,9 @@ class Options(Value):
 
     depth: Annotated[int, Meta(description="How many cards to look at before choosing.", ge=1, le=100_000)] = 1000
     candidates: Annotated[int, Meta(description="How many data sets go on to reranking.", ge=1, le=100)] = 25
+    least_likeness: Annotated[
+        float, Meta(description="Cosine of task and card below which a data set is not considered; 0 considers all.", ge=0.0, le=1.0)
+    ] = 0.2
     exclude: Annotated[tuple[str, ...], Meta(description="Data sets never to use.")] = ()
     prefer: Annotated[tuple[str, ...], Meta(description="Data sets to put first.")] = ()
 
@@ -42,14 +45,24 @@ def run(given: Given, options: Options, ctx: Context) -> Candidates:
     if not info.cards:
         raise NothingSuitable("the catalog is empty", "add data: datatune catalog add FOLDER, or datatune catalog add --starter")
     hits = ctx.catalog.search(query_text(given.task), options.depth)
-    usable = [hit for hit in hits if hit.available and hit.id not in options.exclude]
+    near = [hit for hit in hits if hit.id not in options.exclude and _near(hit, options)]
+    usable = [hit for hit in near if hit.available]
     usable.sort(key=lambda hit: hit.id not in options.prefer)
-    chosen = tuple(Candidate(hit.id, rank, hit.score, hit.reasons) for rank, hit in enumerate(usable[: options.candidates], 1))
+    chosen = tuple(
+        Candidate(hit.id, rank, hit.score, hit.reasons, hit.likeness) for rank, hit in enumerate(usable[: options.candidates], 1)
+    )
     last = chosen[-1].score if chosen else 0.0
-    missing = [hit for hit in hits if not hit.available and hit.score > last][:MISSING_SHOWN]
+    missing = [hit for hit in near if not hit.available and hit.score > last][:MISSING_SHOWN]
     for hit in missing:
         ctx.event(
             "not-here", f"{hit.id} ranks higher but its rows are not on this machine: datatune catalog fetch {hit.id}", dataset=hit.id
+        )
+    if not near:
+        best = max((hit.likeness or 0.0 for hit in hits), default=0.0)
+        raise NothingSuitable(
+            f"none of the {info.cards:,} catalogued data sets is about this task: the nearest is {best:.2f} like it, "
+            f"{options.least_likeness:g} is asked for",
+            "add data that is (datatune catalog add FOLDER), or look further: --set retrieve.least_likeness=0",
         )
     if not chosen:
         raise NothingSuitable(
@@ -59,6 +72,10 @@ def run(given: Given, options: Options, ctx: Context) -> Candidates:
     for candidate in chosen[:5]:
         ctx.event("candidate", f"{candidate.rank}. {candidate.dataset} ({candidate.score:.3f}): {'; '.join(candidate.reasons)}")
     return Candidates(chosen, info.cards)
+
+
+def _near(hit: Hit, options: Options) -> bool:
+    return hit.id in options.prefer or hit.likeness is None or hit.likeness >= options.least_likeness
 
 
 def query_text(task: Task) -> str:

@@ -13,6 +13,8 @@ from engine.records import Value
 from engine.store.database import transaction
 from models.language import Completion
 
+PAGE = 1000
+
 ItemState = Literal["accepted", "rejected", "failed", "skipped"]
 
 
@@ -47,11 +49,20 @@ def store_items(connection: sqlite3.Connection, step: str, items: Iterable[Item]
 
 def items_in_order(connection: sqlite3.Connection, step: str, state: ItemState, limit: int = -1) -> Iterator[Item]:
     """Units of one state in the order they entered."""
-    rows = connection.execute(
-        "SELECT key, seq, state, reason, result FROM items WHERE step = ? AND state = ? ORDER BY seq LIMIT ?", (step, state, limit)
-    )
-    for row in rows:
-        yield Item(row["key"], row["seq"], row["state"], row["reason"], row["result"])
+    # Page by page: a statement left open while this connection writes would hold an old snapshot, and the write would be refused.
+    last: tuple[int, str] = (-1, "")
+    while limit:
+        page = connection.execute(
+            "SELECT key, seq, state, reason, result FROM items WHERE step = ? AND state = ? AND (seq, key) > (?, ?) "
+            "ORDER BY seq, key LIMIT ?",
+            (step, state, *last, min(PAGE, limit) if limit > 0 else PAGE),
+        ).fetchall()
+        for row in page:
+            yield Item(row["key"], row["seq"], row["state"], row["reason"], row["result"])
+        if not page:
+            return
+        last = (page[-1]["seq"], page[-1]["key"])
+        limit -= len(page) if limit > 0 else 0
 
 
 def item_counts(connection: sqlite3.Connection, step: str) -> dict[ItemState, int]:
@@ -145,8 +156,8 @@ def link_call(connection: sqlite3.Connection, step: str, call: str) -> None:
     connection.execute("INSERT OR IGNORE INTO step_calls (step, hash) VALUES (?, ?)", (step, call))
 
 
-class Rates(Value):
-    """How fast a model was on this machine, over its calls so far."""
+class Cost(Value):
+    """What calls cost when they were made."""
 
     calls: int
     prompt_tokens: int
@@ -154,24 +165,42 @@ class Rates(Value):
     seconds: float
 
 
+class Rates(Value):
+    """How long a model takes on this machine, fitted to its calls so far."""
+
+    calls: int
+    per_prompt_token: float
+    """Seconds; what a shared prefix saved is in it."""
+    per_completion_token: float
+
+
 def measured_rates(connection: sqlite3.Connection, model: str) -> Rates:
-    """Sums over the stored calls of a model; all zero when it made none."""
+    """Least squares over the stored calls of a model: seconds = a · prompt tokens + b · completion tokens."""
     row = connection.execute(
-        "SELECT count(*), coalesce(sum(prompt_tokens), 0), coalesce(sum(completion_tokens), 0), coalesce(sum(seconds), 0.0) "
-        "FROM calls WHERE model = ? AND finish != 'error'",
+        "SELECT count(*), total(prompt_tokens * prompt_tokens), total(prompt_tokens * completion_tokens), "
+        "total(completion_tokens * completion_tokens), total(prompt_tokens * seconds), total(completion_tokens * seconds), "
+        "total(seconds), total(prompt_tokens), total(completion_tokens) FROM calls WHERE model = ?",
         (model,),
     ).fetchone()
-    return Rates(*row)
+    count, pp, pc, cc, ps, cs, seconds, prompt, completion = row
+    determinant = pp * cc - pc * pc
+    per_prompt = (ps * cc - cs * pc) / determinant if determinant > 1e-6 * pp * cc else -1.0
+    per_completion = (cs * pp - ps * pc) / determinant if determinant > 1e-6 * pp * cc else -1.0
+    if per_prompt < 0 or per_completion < 0:
+        # Calls too alike to tell the two apart: a prompt token costs about a quarter of a written one.
+        share = seconds / max(1.0, prompt / 4 + completion)
+        per_prompt, per_completion = share / 4, share
+    return Rates(count, per_prompt, per_completion)
 
 
-def calls_of_step(connection: sqlite3.Connection, step: str) -> Rates:
-    """What a step's calls cost when they were made."""
+def calls_of_step(connection: sqlite3.Connection, step: str) -> Cost:
+    """What the calls a step used cost when they were made."""
     row = connection.execute(
         "SELECT count(*), coalesce(sum(prompt_tokens), 0), coalesce(sum(completion_tokens), 0), coalesce(sum(seconds), 0.0) "
         "FROM step_calls JOIN calls USING (hash) WHERE step = ?",
         (step,),
     ).fetchone()
-    return Rates(*row)
+    return Cost(*row)
 
 
 def prompts_digest(connection: sqlite3.Connection, steps: Iterable[str]) -> str:

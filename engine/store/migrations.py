@@ -15,7 +15,7 @@ def migrations() -> Migrations:
 
     datatune = Migrations("datatune")
 
-    @datatune()
+    @datatune()  # type: ignore[untyped-decorator]
     def first_tables(db: Database) -> None:
         for statement in _FIRST_TABLES:
             db.execute(statement)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sqlite3
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -16,7 +17,7 @@ def bench(tmp_path: Path) -> Workbench:
     return Workbench(tmp_path)
 
 
-def examples_of(folder: Path) -> list[dict]:
+def examples_of(folder: Path) -> list[dict[str, Any]]:
     return [json.loads(line) for line in (folder / "examples.jsonl").read_text(encoding="utf-8").splitlines()]
 
 
@@ -70,7 +71,8 @@ def test_an_edited_plan_repeats_only_calls_whose_prompts_changed(bench: Workbenc
 
 
 def test_a_cut_off_answer_is_a_failure_with_its_reason(bench: Workbench) -> None:
-    model = bench.script(rules=[{"match": "number 7\\b", "text": '{"title": "No', "finish": "length"}, {"match": "number (\\d+)", "text": '{"title": "T \\1"}'}])
+    cut = {"match": "number 7\\b", "text": '{"title": "No', "finish": "length"}
+    model = bench.script(rules=[cut, {"match": "number (\\d+)", "text": '{"title": "T \\1"}'}])
     ended = bench.run(bench.writing_task, bench.writing_plan, "--model", model)
     assert ended.code == 0, ended.err
     assert ended.last["examples"] == 59

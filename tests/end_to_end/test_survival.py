@@ -8,7 +8,9 @@ import random
 import signal
 import sqlite3
 import subprocess
+import sys
 from collections import Counter
+from functools import partial
 from pathlib import Path
 
 import psutil
@@ -24,7 +26,8 @@ def bench(tmp_path: Path) -> Workbench:
 
 def settings(bench: Workbench, writing: bool, model: str) -> list[str]:
     task, plan = (bench.writing_task, bench.writing_plan) if writing else (bench.task, bench.mapping_plan)
-    return [str(task), "--dataset", str(bench.data), "--plan", str(plan), "--set", "expand.use_model=false", "--set", "execute.examples=20000", "--model", model]
+    options = ["--set", "expand.use_model=false", "--set", "execute.examples=20000", "--model", model]
+    return [str(task), "--dataset", str(bench.data), "--plan", str(plan), *options]
 
 
 def processes(bench: Workbench, module: str) -> list[psutil.Process]:
@@ -42,7 +45,7 @@ def processes(bench: Workbench, module: str) -> list[psutil.Process]:
 def stored(bench: Workbench) -> int:
     try:
         connection = sqlite3.connect(f"file:{bench.home / 'datatune.db'}?mode=ro", uri=True)
-        return connection.execute("SELECT count(*) FROM items").fetchone()[0]
+        return int(connection.execute("SELECT count(*) FROM items").fetchone()[0])
     except sqlite3.Error:
         return 0
 
@@ -56,7 +59,15 @@ def kill(bench: Workbench) -> None:
 
 
 def latest_run(bench: Workbench) -> str:
-    return json.loads(bench.datatune("runs", "--json").out)[0]["run"]
+    return str(json.loads(bench.datatune("runs", "--json").out)[0]["run"])
+
+
+def _reached(bench: Workbench, moment: int) -> bool:
+    return stored(bench) >= moment
+
+
+def _at_work(bench: Workbench, child: subprocess.Popen[str]) -> bool:
+    return bool(processes(bench, "engine.work")) or child.poll() is not None
 
 
 @pytest.mark.timeout(600)
@@ -72,14 +83,14 @@ def test_killed_twenty_times_the_export_is_the_same_to_the_byte(tmp_path: Path, 
     last_before_kill: list[str] = []
     child = torn.start("run", *settings(torn, writing, model), "--json")
     for moment in moments:
-        wait_until(lambda moment=moment: stored(torn) >= moment or not processes(torn, "engine.work") and stored(torn) == rows)
+        wait_until(partial(_reached, torn, moment))
         kill(torn)
         child.communicate(timeout=60)
         log = torn.folder / "calls.jsonl"
         last_before_kill.append(log.read_text().splitlines()[-1] if log.exists() else "")
         child = torn.start("resume", latest_run(torn), "--json")
-        wait_until(lambda: processes(torn, "engine.work") or child.poll() is not None)
-    out, err = child.communicate(timeout=300)
+        wait_until(partial(_at_work, torn, child))
+    _, err = child.communicate(timeout=300)
     assert child.returncode == 0, err
     assert torn.exported(latest_run(torn)) == whole.exported(latest_run(whole))
     if writing:
@@ -107,7 +118,7 @@ def test_a_second_engine_is_refused_with_the_owner_named(bench: Workbench) -> No
     second = bench.datatune("resume", run)
     assert second.code == 4 and str(owner) in second.err
     direct = subprocess.run(
-        [os.sys.executable, "-I", "-m", "engine.watch", run], env=bench.environment(), capture_output=True, text=True, timeout=60
+        [sys.executable, "-I", "-m", "engine.watch", run], env=bench.environment(), capture_output=True, text=True, timeout=60
     )
     assert direct.returncode == 4 and str(owner) in direct.stderr
     assert bench.datatune("cancel", run).code == 0
