@@ -132,8 +132,8 @@ def _of_user(given: Given, columns: tuple[Column, ...], rows: list[Row], ctx: Co
         return _choice(given, [(plan, trial)], columns, Options(), ctx)
     trial = try_plan(plan, columns, rows, given.task)
     if trial.made == 0:
-        reasons = "; ".join([*trial.reasons[:1], *list(trial.why_not)[:2]])
-        raise NothingSuitable(f"plan {plan.name!r} makes no example of {len(rows)} sample rows: {reasons}")
+        why = "; ".join([*trial.reasons[:1], *list(trial.why_not)[:2]])
+        raise NothingSuitable(f"plan {plan.name!r} makes no example of {len(rows)} sample rows: {why}")
     return _choice(given, [(plan, trial)], columns, Options(), ctx)
 
 
