@@ -145,6 +145,7 @@ def run_step(session: Session, stage: Stage, given: Value, options: Value, candi
     )
     if holder:
         raise Busy(f"{stage.name}: another engine (process {holder.pid}) is at it", "wait for it, or cancel its run: datatune runs")
+    items.clear_in_flight(session.connection, fingerprint)  # what a killed engine of another run left marked is not to blame for ours
     steps.link_step(session.connection, session.run, fingerprint, stage.name, candidate, reused=False)
     session.step = fingerprint
     session.event("step-started", stage.title, stage.name, candidate)

@@ -45,8 +45,8 @@ def main(arguments: list[str]) -> int:
                 events.add_event(connection, run_id, "interrupted", reason)
                 runs.finish_run(connection, run_id, "interrupted", reason, ExitCode.CANCELLED)
                 return ExitCode.CANCELLED
-            (in_flight,) = connection.execute("SELECT count(*) FROM in_flight").fetchone()
-            failed = items.blame(connection, died.name)
+            in_flight = sum(len(keys) for keys in items.in_flight_of_run(connection, run_id).values())
+            failed = items.blame(connection, run_id, died.name)
             crashes, idle = crashes + 1, 0 if in_flight else idle + 1
             text = f"the engine died of {died.name} in native code; " + (
                 f"unit {failed[0]} crashed it alone and is left out" if failed else f"{in_flight} units in flight will be run singly"

@@ -6,6 +6,7 @@ one StoreUnusable; what was committed before stays.
 
 from __future__ import annotations
 
+import errno
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -91,10 +92,11 @@ def translated(path: Path) -> Iterator[None]:
 
 def unusable(path: Path, error: Exception) -> StoreUnusable:
     """What a person can do about an error of the database at `path`."""
-    text = str(error)
-    if "full" in text or "No space left" in text:
+    number = error.errno if isinstance(error, OSError) else None
+    text = error.strerror or str(error) if isinstance(error, OSError) else str(error)
+    if number in (errno.ENOSPC, errno.EDQUOT) or text == "database or disk is full":
         return StoreUnusable(f"{path}: the disk is full", "free some space, then: datatune resume RUN; what was done is kept")
-    if "readonly" in text or "read-only" in text or "Permission denied" in text or "unable to open" in text:
+    if number in (errno.EROFS, errno.EACCES, errno.EPERM) or "readonly" in text or "unable to open" in text:
         return StoreUnusable(f"{path}: cannot be written", "check its permissions, or set DATATUNE_HOME to a folder you may write")
     if "locked" in text:
         return StoreUnusable(f"{path}: another program holds it locked", "close that program, then try again")

@@ -93,14 +93,25 @@ def clear_in_flight(connection: sqlite3.Connection, step: str) -> None:
     connection.execute("DELETE FROM in_flight WHERE step = ?", (step,))
 
 
-def blame(connection: sqlite3.Connection, signal_name: str) -> list[str]:
-    """After a native crash: a unit that crashed alone is failed, several become suspects to be run singly. Returns the failed keys."""
+def in_flight_of_run(connection: sqlite3.Connection, run: str) -> dict[str, list[str]]:
+    """Units being worked on in a run's steps: step → keys. Other runs' units are none of its business."""
+    found: dict[str, list[str]] = {}
+    for step, key in connection.execute(
+        "SELECT step, key FROM in_flight WHERE step IN (SELECT step FROM run_steps WHERE run = ?) ORDER BY step, key", (run,)
+    ):
+        found.setdefault(step, []).append(key)
+    return found
+
+
+def blame(connection: sqlite3.Connection, run: str, signal_name: str) -> list[str]:
+    """After a native crash of a run's engine: a unit that crashed alone is failed, several become suspects to be run singly.
+
+    Returns the failed keys.
+    """
     failed: list[str] = []
     with transaction(connection):
-        steps = connection.execute("SELECT step, count(*) AS n FROM in_flight GROUP BY step").fetchall()
-        for step, count in steps:
-            keys = [row[0] for row in connection.execute("SELECT key FROM in_flight WHERE step = ?", (step,))]
-            if count == 1:
+        for step, keys in in_flight_of_run(connection, run).items():
+            if len(keys) == 1:
                 (seq,) = connection.execute("SELECT coalesce(max(seq), 0) + 1 FROM items WHERE step = ?", (step,)).fetchone()
                 connection.execute(
                     "INSERT OR IGNORE INTO items (step, key, seq, state, reason) VALUES (?, ?, ?, 'failed', ?)",
@@ -110,7 +121,7 @@ def blame(connection: sqlite3.Connection, signal_name: str) -> list[str]:
                 failed.append(keys[0])
             else:
                 connection.executemany("INSERT OR IGNORE INTO suspects (step, key) VALUES (?, ?)", [(step, key) for key in keys])
-        connection.execute("DELETE FROM in_flight")
+            connection.execute("DELETE FROM in_flight WHERE step = ?", (step,))
     return failed
 
 
