@@ -44,8 +44,11 @@ def run(given: Given, options: Options, ctx: Context) -> Candidates:
     info = ctx.catalog.info()
     if not info.cards:
         raise NothingSuitable("the catalog is empty", "add data: datatune catalog add FOLDER, or datatune catalog add --starter")
-    hits = ctx.catalog.search(query_text(given.task), options.depth)
-    near = [hit for hit in hits if hit.id not in options.exclude and _near(hit, options)]
+    found = ctx.catalog.search(query_text(given.task), options.depth)
+    hits = [hit for hit in found if hit.id not in options.exclude]
+    if found and not hits:
+        raise NothingSuitable("every data set that matches is excluded", "allow one: remove it from retrieve.exclude")
+    near = [hit for hit in hits if _near(hit, options)]
     usable = [hit for hit in near if hit.available]
     usable.sort(key=lambda hit: hit.id not in options.prefer)
     chosen = tuple(

@@ -1,0 +1,123 @@
+"""Retrieve takes data sets that are near and here, names better ones that are not here, and says plainly when there are none."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from engine.errors import NothingSuitable
+from engine.stages.retrieve import Given, query_text
+from tests.engine.stages.house import WEATHER, House, notes
+
+NEAR = "# Notes\n\nNotes with the weather they speak of."
+NEARER = "# Weather notes\n\nSay what kind of weather a note speaks of: sun, rain or snow, in one word."
+FAR = "# Prices\n\nTurnover by quarter of automobile dealerships."
+
+
+@pytest.fixture
+def house(tmp_path: Path) -> House:
+    made = House(tmp_path)
+    made.add("notes", notes(12), NEAR)
+    made.add("prices", [{"quarter": n, "turnover": 10 * n} for n in range(12)], FAR)
+    return made
+
+
+def given(house: House) -> Given:
+    return Given(WEATHER, house.catalog.state_digest())
+
+
+def ids(record: object) -> list[str]:
+    return [candidate.dataset for candidate in record.candidates]  # type: ignore[attr-defined]
+
+
+def test_what_is_near_goes_on_with_rank_likeness_and_reasons(house: House) -> None:
+    record = house.run("retrieve", given(house))
+    assert ids(record) == ["local/notes"]
+    first = record.candidates[0]
+    assert first.rank == 1 and first.likeness is not None and first.likeness >= 0.2
+    assert any(reason.startswith("matches: weather") for reason in first.reasons)
+    assert record.searched == 2
+
+
+def test_no_likeness_asked_for_lets_all_in_nearest_first(house: House) -> None:
+    record = house.run("retrieve", given(house), least_likeness=0.0)
+    assert ids(record) == ["local/notes", "local/prices"]
+    assert [candidate.rank for candidate in record.candidates] == [1, 2]
+
+
+def test_nothing_near_enough_is_an_answer_with_the_nearest_named(house: House) -> None:
+    with pytest.raises(NothingSuitable, match=r"none of the 2 .* nearest is 0\.\d\d like it, 0\.95 is asked for") as refused:
+        house.run("retrieve", given(house), least_likeness=0.95)
+    assert "least_likeness=0" in refused.value.hint
+
+
+def test_a_better_one_that_is_not_here_is_named_with_how_to_fetch_it(house: House) -> None:
+    house.cards({"someone/weather-notes": NEARER, "someone/turnover": FAR})
+    record = house.run("retrieve", given(house))
+    assert ids(record) == ["local/notes"]
+    (event,) = house.story("not-here")
+    assert "datatune catalog fetch someone/weather-notes" in event.text
+    assert event.data == {"dataset": "someone/weather-notes"}
+
+
+def test_a_worse_one_that_is_not_here_is_passed_over_in_silence(tmp_path: Path) -> None:
+    house = House(tmp_path)
+    house.add("notes", notes(12), NEARER)
+    house.cards({"someone/notes": NEAR})
+    assert ids(house.run("retrieve", given(house))) == ["local/notes"]
+    assert not house.story("not-here")
+
+
+def test_nothing_here_says_what_to_fetch(tmp_path: Path) -> None:
+    house = House(tmp_path)
+    house.cards({"someone/weather-notes": NEARER})
+    with pytest.raises(NothingSuitable, match="rows on this machine") as refused:
+        house.run("retrieve", given(house))
+    assert "datatune catalog fetch someone/weather-notes" in refused.value.hint
+
+
+def test_an_empty_catalog_says_how_to_fill_it(tmp_path: Path) -> None:
+    house = House(tmp_path)
+    with pytest.raises(NothingSuitable, match="empty") as refused:
+        house.run("retrieve", given(house))
+    assert "catalog add" in refused.value.hint
+
+
+def test_an_excluded_data_set_is_never_used(house: House) -> None:
+    house.add("more", notes(12, start=100), NEARER)
+    assert ids(house.run("retrieve", given(house))) == ["local/more", "local/notes"]
+    assert ids(house.run("retrieve", given(house), exclude=["local/more"])) == ["local/notes"]
+    assert ids(house.run("retrieve", given(house), exclude=["local/more"], prefer=["local/more"])) == ["local/notes"]
+
+
+def test_when_all_that_is_near_is_excluded_that_is_said(house: House) -> None:
+    with pytest.raises(NothingSuitable, match="excluded") as refused:
+        house.run("retrieve", given(house), exclude=["local/notes", "local/prices"])
+    assert "exclude" in refused.value.hint
+
+
+def test_a_preferred_data_set_comes_first_however_unlike(house: House) -> None:
+    record = house.run("retrieve", given(house), prefer=["local/prices"])
+    assert ids(record) == ["local/prices", "local/notes"]
+    assert [candidate.rank for candidate in record.candidates] == [1, 2]
+
+
+def test_at_most_as_many_go_on_as_asked_for(house: House) -> None:
+    for number in range(5):
+        house.add(f"more-{number}", notes(3, start=number), NEAR)
+    assert len(house.run("retrieve", given(house), candidates=3).candidates) == 3
+
+
+def test_another_state_of_the_catalog_is_another_search(house: House) -> None:
+    before, _ = house.step("retrieve", given(house))
+    house.add("more", notes(12, start=100), NEARER)
+    after, record = house.step("retrieve", given(house))
+    assert before != after and ids(record)[0] == "local/more"
+
+
+def test_the_query_is_the_users_own_words_without_examples() -> None:
+    text = query_text(WEATHER)
+    assert text.startswith("weather notes. Say in one word")
+    assert text.endswith("Labels: sun, rain, snow.")
+    assert "ice cream" not in text
