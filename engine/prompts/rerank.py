@@ -57,4 +57,4 @@ def read(text: str, count: int) -> Choice | None:
         return None
     if best == NONE:
         return Choice(None, reason)
-    return Choice(int(best) - 1, reason) if best.isdigit() and 1 <= int(best) <= count else None
+    return Choice(int(best) - 1, reason) if best in {str(number) for number in range(1, count + 1)} else None
