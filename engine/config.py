@@ -82,6 +82,8 @@ def parse_task(text: str, where: str) -> TaskFile:
         test=table.test,
     )
     check_task(task, where)
+    if task.test and not (Path(where).parent / Path(task.test).expanduser()).is_file():
+        raise BadInput(f"{where}: task.test: no file {task.test}", "give its path from the task file's folder, or remove the line")
     models = convert(document.get("models", {}), dict[str, str], where, "models")
     for role in models:
         check_role(role, where)

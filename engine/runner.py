@@ -358,6 +358,7 @@ class _Loop:
         self._stored = items.stored_keys(connection, step)
         self._suspects = items.suspects(connection, step)
         self._place: dict[str, tuple[int, int]] = {}
+        self._seen: set[str] = set()
         self._buffer: list[items.Item] = []
         self._last_commit = time.monotonic()
         self._accepted_now = 0
@@ -383,6 +384,8 @@ class _Loop:
                 self.commit()
                 items.clear_in_flight(self._connection, self._step)
                 alone = queue.batch.popleft()
+                if enough(self.accepted_before(key(alone))):
+                    return
                 self.mark([key(alone)])
                 yield from self._take(through(iter([alone])))
                 self.commit()
@@ -407,11 +410,12 @@ class _Loop:
         before = 0
         for seq, item in enumerate(source):
             name = key(item)
+            if name in self._seen:
+                raise StageFailed(f"two units have the key {name!r}", "this is a mistake in DataTune; report it")
+            self._seen.add(name)
             if name in self._stored:
                 before += self._stored[name] == "accepted"
                 continue
-            if name in self._place:
-                raise StageFailed(f"two units have the key {name!r}", "this is a mistake in DataTune; report it")
             self._place[name] = (seq, before)
             yield item
 

@@ -103,18 +103,20 @@ def read_draft(text: str) -> Draft:
         raise ValueError(f"not a draft: {error}") from None
 
 
-def plan_of(draft: Draft, task: Task, name: str) -> Plan:
-    """The plan a draft stands for."""
+def plan_of(draft: Draft, task: Task, name: str, columns: Sequence[Column]) -> Plan:
+    """The plan a draft stands for; its own names avoid those of the columns."""
     steps: list[AnyStep] = []
-    output = "answer"
-    parts = [column for column in draft.input if column not in draft.options]
+    taken = {column.name for column in columns}
+    output, choices = _free("answer", taken), _free("choices", taken)
+    chosen = tuple(dict.fromkeys(draft.options))
+    parts = [column for column in dict.fromkeys(draft.input) if column not in chosen]
     if draft.way == "copy":
         steps.append(Template(into=output, template=_show(draft.column)))
     elif draft.way == "pick":
-        columns = draft.options if len(draft.options) > 1 else ()
-        steps.append(Options(into="choices", columns=columns, list="" if columns else draft.options[0]))
-        steps.append(Pick(options="choices", into=output, by=draft.by, value=draft.column, base=draft.base))
-        steps.append(Shuffle(options="choices"))
+        several = chosen if len(chosen) > 1 else ()
+        steps.append(Options(into=choices, columns=several, list="" if several else chosen[0]))
+        steps.append(Pick(options=choices, into=output, by=draft.by, value=draft.column, base=draft.base))
+        steps.append(Shuffle(options=choices))
     elif draft.way == "map":
         steps.append(Map(value=draft.column, into=output, table={value: label for value, label in draft.table.items() if label}))
     elif draft.way == "after":
@@ -127,8 +129,8 @@ def plan_of(draft: Draft, task: Task, name: str) -> Plan:
         steps.append(Write(instruction=draft.instruction, given=draft.input, into=(output,)))
     text = "\n".join(_show(part) if len(parts) == 1 else f"{_heading(part)}: {_show(part)}" for part in parts)
     if draft.way == "pick":
-        text += "\nOptions:\n" + ("{{ choices.lettered }}" if task.output.kind == "option_letter" else "{{ choices }}")
-    answer = "{{ answer.letter }}" if draft.way == "pick" and task.output.kind == "option_letter" else "{{ answer }}"
+        text += f"\nOptions:\n{{{{ {choices}{'.lettered' if task.output.kind == 'option_letter' else ''} }}}}"
+    answer = f"{{{{ {output}{'.letter' if draft.way == 'pick' and task.output.kind == 'option_letter' else ''} }}}}"
     return Plan(
         name=name,
         steps=tuple(steps),
@@ -136,6 +138,12 @@ def plan_of(draft: Draft, task: Task, name: str) -> Plan:
         origin="model",
         reasons=(f"the model chose: {_told(draft)}",),
     )
+
+
+def _free(name: str, taken: set[str]) -> str:
+    while name in taken:
+        name += "_"
+    return name
 
 
 def _told(draft: Draft) -> str:

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 BAR = 0.55
 """A plan below this score is no proposal. Reached by half-sure names and half-fitting form together, or one of them clear."""
 SEED = 0
+_FOREIGN = "the inputs are in"
 _SHOWN = 5
 _MOST_TRIED = 14
 
@@ -54,6 +55,8 @@ class Proposal(Value):
     plans: tuple[tuple[Plan, Trial], ...]
     refusal: str = ""
     """Why the data set cannot serve the task; "" when there are plans."""
+    hopeless: bool = False
+    """No other plan over these rows could serve either: they are in another language than the task."""
 
 
 class SampleSource:
@@ -91,7 +94,10 @@ def propose(task: Task, columns: Sequence[Column], rows: Sequence[Row], *, embed
     tried = [(plan, draft, try_plan(plan, columns, rows, task, draft=draft, embedder=embedder)) for plan, draft in found[:_MOST_TRIED]]
     tried.sort(key=lambda entry: -entry[2].score)
     good = tuple((plan, trial) for plan, _, trial in tried if trial.score >= BAR)
-    return Proposal(good) if good else Proposal((), _refusal(task, sample, [(draft, trial) for _, draft, trial in tried], unmapped))
+    if good:
+        return Proposal(good)
+    foreign = bool(tried) and all(any(reason.startswith(_FOREIGN) for reason in trial.reasons) for _, _, trial in tried)
+    return Proposal((), _refusal(task, sample, [(draft, trial) for _, draft, trial in tried], unmapped), foreign)
 
 
 def try_plan(
@@ -175,7 +181,7 @@ def _wrong_language(made: Sequence[Example], task: Task, draft: Draft | None) ->
     if typical and found and typical != found and {typical, found} != {"CJK", "JAPANESE"} and task.examples:
         return f"the inputs are written in {found.lower()} letters, the examples' in {typical.lower()}"
     if wanted and told and told[wanted] < 0.1 * told.total() and told[""] < 0.5 * told.total() and told.total() >= 5:
-        return f"the inputs are in {told.most_common(1)[0][0]}, the task's are in {wanted}"
+        return f"{_FOREIGN} {told.most_common(1)[0][0]}, the task's are in {wanted}"
     if task.output.kind != "text" or (draft is not None and draft.family not in ("text", "turns")):
         return ""
     wanted = output_language(task)

@@ -63,12 +63,12 @@ def run(given: Given, options: Options, ctx: Context) -> PlanChoice:
     if options.mode == "prose":
         return _prose(given, columns, rows, ctx)
     tried: list[tuple[Plan, Trial]] = []
-    refusal = ""
+    refusal, hopeless = "", False
     if options.mode != "model":
         proposal = propose(given.task, columns, rows, embedder=ctx.embedder())
         tried = [(plan, trial) for plan, trial in proposal.plans if _obeys(plan, schema, columns)]
-        refusal = proposal.refusal or "every plan goes against the roles you set"
-    if not tried and options.mode != "structure":
+        refusal, hopeless = proposal.refusal or "every plan goes against the roles you set", proposal.hopeless
+    if not tried and not hopeless and options.mode != "structure":
         tried, failures = _drafted(given, columns, rows, options, ctx)
         refusal = "; ".join(part for part in (refusal, failures) if part)
     if not tried:
@@ -101,7 +101,7 @@ def _drafted(
             failures.append(completion.error or "the plan was cut off by length")
             continue
         try:
-            plan = plan_of(read_draft(completion.text), given.task, f"{given.schema.dataset}, drafted")
+            plan = plan_of(read_draft(completion.text), given.task, f"{given.schema.dataset}, drafted", columns)
         except ValueError as error:
             failures.append(str(error))
             continue

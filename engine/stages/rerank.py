@@ -106,7 +106,9 @@ def _fitting(task: Task, texts: list[str], chars: int, model: LanguageModel) -> 
 def _card(ctx: Context, candidate: Candidate) -> str:
     entry = ctx.catalog.get(candidate.dataset)
     card, columns = entry.card, ", ".join(entry.columns[:12])
-    return f"{candidate.dataset}: {card.title}. {card.summary[:400]}" + (f" Columns: {columns}." if columns else "")
+    languages = f" Languages: {', '.join(card.languages[:8])}." if card.languages else ""
+    shown = f" Columns: {columns}." if columns else ""
+    return f"{candidate.dataset}: {card.title}.{languages}{shown} {card.summary[:400]}"
 
 
 def _planted(task: Task) -> str:
@@ -133,10 +135,10 @@ def _decide(candidates: tuple[Candidate, ...], votes: list[tuple[str | None, str
         if named is not None:
             reasons_of.setdefault(named, []).append(reason)
 
-    # One vote alone may be chance: it moves a candidate only past neighbours that got none, two agreeing votes decide.
-    def standing(candidate: Candidate) -> tuple[float, int]:
+    # Retrieval's order is good evidence too: a vote moves a candidate up one place, only one-voiced votes put it first.
+    def standing(candidate: Candidate) -> tuple[int, int]:
         got = tally[candidate.dataset]
-        return (-got if got > 1 or len(votes) == 1 else 0.0, candidate.rank - 2 * got)
+        return (-1 if got == len(votes) else 0, candidate.rank - got)
 
     ranked = sorted(candidates, key=standing)
     out = tuple(

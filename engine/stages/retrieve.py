@@ -44,7 +44,7 @@ def run(given: Given, options: Options, ctx: Context) -> Candidates:
     info = ctx.catalog.info()
     if not info.cards:
         raise NothingSuitable("the catalog is empty", "add data: datatune catalog add FOLDER, or datatune catalog add --starter")
-    found = ctx.catalog.search(query_text(given.task), options.depth)
+    found = ctx.catalog.search(query_text(given.task), options.depth, given.task.language)
     hits = [hit for hit in found if hit.id not in options.exclude]
     if found and not hits:
         raise NothingSuitable("every data set that matches is excluded", "allow one: remove it from retrieve.exclude")

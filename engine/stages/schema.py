@@ -60,20 +60,23 @@ class Look(Value):
 def run(given: Given, options: Options, ctx: Context) -> SchemaSelection:
     """Look at each config, keep the one whose best plan scores highest."""
     looks = [_look(ctx, given.dataset, config, splits, options) for config, splits in _configs(ctx, given.dataset, options)]
-    for look in looks:
-        _check_roles(options.roles, look, given.dataset)
+    looks = _with_columns(options.roles, looks, given.dataset)
     if given.plan:
         plan = read_plan(given.plan)
         return _read_off(given, options, _first_that_fits(plan, looks), plan, "your plan says so", ctx)
     best: tuple[Plan, Trial, Look] | None = None
-    refusals = []
+    refusals: list[str] = []
+    hopeless = True
     for done, look in enumerate(looks, 1):
         ctx.progress(done - 1, len(looks), "configs")
         proposal = propose(given.task, look.columns, look.rows, embedder=ctx.embedder())
         if not proposal.plans:
             refusals.append(f"{look.config}: {proposal.refusal}" if len(looks) > 1 else proposal.refusal)
+            hopeless &= proposal.hopeless
         elif best is None or proposal.plans[0][1].score > best[1].score:
             best = (*proposal.plans[0], look)
+    if best is None and hopeless:
+        raise NothingSuitable(f"{given.dataset}: {'; '.join(dict.fromkeys(refusals))}")
     if best is None:
         return _asked(given, options, looks[0], "; ".join(dict.fromkeys(refusals)), ctx)
     plan, trial, look = best
@@ -112,6 +115,11 @@ def _configs(ctx: Context, dataset: str, options: Options) -> list[tuple[str, tu
             near = difflib.get_close_matches(options.config, configs, n=1)
             raise BadInput(f"{dataset} has no config {options.config!r}", f"it has: {', '.join(near or list(configs)[:10])}")
         configs = {options.config: configs[options.config]}
+    known = list(dict.fromkeys(split for splits in configs.values() for split in splits))
+    for split in options.splits:
+        if split not in known:
+            near = difflib.get_close_matches(split, known, n=1)
+            raise BadInput(f"schema.splits: {dataset} has no split {split!r}", f"it has: {', '.join(near or known[:10])}")
     chosen = []
     for config, splits in configs.items():
         kept = _splits(splits, options)
@@ -136,13 +144,18 @@ def _look(ctx: Context, dataset: str, config: str, splits: tuple[str, ...], opti
     return Look(config, splits, tuple(source.columns), tuple(sample_rows(source, options.sample_rows, ctx.seed)))
 
 
-def _check_roles(roles: dict[str, Role], look: Look, dataset: str) -> None:
-    names = [column.name for column in look.columns]
+def _with_columns(roles: dict[str, Role], looks: list[Look], dataset: str) -> list[Look]:
+    """The configs that have every column the user named."""
+    names = [column.name for look in looks for column in look.columns]
     for name in roles:
         if name not in names:
             near = difflib.get_close_matches(name, names, n=1)
             hint = f"did you mean {near[0]!r}?" if near else f"columns: {', '.join(names[:12])}"
             raise BadInput(f"schema.roles: {dataset} has no column {name!r}", hint)
+    kept = [look for look in looks if roles.keys() <= {column.name for column in look.columns}]
+    if not kept:
+        raise BadInput(f"schema.roles: no config of {dataset} has all of {', '.join(roles)}", "choose a config: --set schema.config=NAME")
+    return kept
 
 
 def _asked(given: Given, options: Options, look: Look, refusal: str, ctx: Context) -> SchemaSelection:
