@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +25,8 @@ from models.scripted import Script, ScriptedModel
 
 Answer = Callable[[str, str, Request], str | None]
 """Gets the role, the rendered prompt and the request; None leaves the answer to the schema."""
+
+Rows = Sequence[dict[str, Any]] | Mapping[str, Iterable[dict[str, Any]]]
 
 WEATHER = Task(
     name="weather-notes",
@@ -100,17 +102,17 @@ class House:
         self.session = Session(self.connection, run, this_process(), self.locations, self.roles, budget)
         return self.session
 
-    def add(self, name: str, rows: Iterable[dict[str, Any]] | dict[str, Iterable[dict[str, Any]]], card: str = "") -> str:
+    def add(self, name: str, rows: Rows, card: str = "") -> str:
         """A data set of JSON Lines, by split where `rows` is a dictionary; returns its id."""
         folder = self.write(name, rows, card)
         (dataset,) = self.catalog.add_folder(folder).datasets
         return dataset
 
-    def write(self, name: str, rows: Iterable[dict[str, Any]] | dict[str, Iterable[dict[str, Any]]], card: str = "") -> Path:
+    def write(self, name: str, rows: Rows, card: str = "") -> Path:
         """The same without the catalog; returns its folder."""
         folder = self.folder / "data" / name
         folder.mkdir(parents=True)
-        for split, its_rows in (rows if isinstance(rows, dict) else {"train": rows}).items():
+        for split, its_rows in (rows if isinstance(rows, Mapping) else {"train": rows}).items():
             (folder / f"{split}.jsonl").write_text("".join(json.dumps(row) + "\n" for row in its_rows), encoding="utf-8")
         if card:
             (folder / "README.md").write_text(card, encoding="utf-8")
