@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from engine.errors import BadInput
 from engine.records import RowSource
 
 if TYPE_CHECKING:
@@ -35,12 +36,17 @@ class RowsHere:
         return open_rows(self._scan(dataset), config, split, cache=self._cache)
 
     def revision(self, dataset: str) -> str:
-        """What tells this state of the data from another: the Hub's commit, or a digest over all its files."""
+        """What tells this state of the data from another: the Hub's commit, or a digest over all its files. Raises BadInput."""
         from engine.catalog.arrow_copy import files_digest
 
         data = self._scan(dataset)
         files = (file for config in data.configs for split in config.splits for file in split.files)
-        return data.revision or files_digest(Path(data.folder), files)
+        try:
+            return data.revision or files_digest(Path(data.folder), files)
+        except OSError as error:
+            raise BadInput(
+                f"{data.dataset}: {error.filename} cannot be read: {error.strerror}", "put the file back, or add the folder again"
+            ) from error
 
     def _scan(self, dataset: str) -> DataFolder:
         from engine.catalog.scan import scan_folder
