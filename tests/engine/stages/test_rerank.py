@@ -60,10 +60,11 @@ def test_agreeing_votes_of_a_model_that_can_tell_decide(tmp_path: Path) -> None:
     assert "2 of 2 controls" in record.reason
 
 
-def test_one_vote_alone_moves_a_candidate_only_past_its_neighbours(tmp_path: Path) -> None:
-    names = iter(["Set 1", "Set 2", "Set 4"])
+def test_divided_votes_move_a_candidate_up_but_never_to_the_front(tmp_path: Path) -> None:
+    names = iter(["Set 4", "Set 1", "Set 4"])
     house = house_of(tmp_path, lambda prompt, cards: number_of(cards, PLANTED if PLANTED in prompt else next(names)))
-    assert order(house.run("rerank", given())) == ["1", "2", "4", "3"]
+    ranked = order(house.run("rerank", given()))
+    assert ranked[0] == "1" and ranked.index("4") < ranked.index("3")
 
 
 def test_each_vote_shows_another_order(tmp_path: Path) -> None:
