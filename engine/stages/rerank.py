@@ -164,4 +164,4 @@ def _messages_text(messages: tuple[Message, ...]) -> str:
     return "\n".join(message.content for message in messages)
 
 
-STAGE = Stage("rerank", "letting the model vote on the data sets", 1, Given, Options, Ranking, run, roles=("rerank",))
+STAGE = Stage("rerank", "letting the model vote on the data sets", 2, Given, Options, Ranking, run, roles=("rerank",))

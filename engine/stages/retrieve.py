@@ -87,4 +87,4 @@ def query_text(task: Task) -> str:
     return f"{task.name.replace('-', ' ').replace('_', ' ')}. {task.description}" + (f" Labels: {labels}." if labels else "")
 
 
-STAGE = Stage("retrieve", "searching the catalog for data sets that fit", 1, Given, Options, Candidates, run, roles=())
+STAGE = Stage("retrieve", "searching the catalog for data sets that fit", 2, Given, Options, Candidates, run, roles=())
