@@ -104,12 +104,19 @@ def read_draft(text: str) -> Draft:
 
 
 def plan_of(draft: Draft, task: Task, name: str, columns: Sequence[Column]) -> Plan:
-    """The plan a draft stands for; its own names avoid those of the columns."""
+    """The plan a draft stands for; its own names avoid those of the columns. Raises ValueError for one that stands for none."""
+    if draft.way == "pick" and not draft.options:
+        raise ValueError("a pick without options to pick from")
+    if draft.way == "threshold" and len(task.output.labels) != 2:
+        raise ValueError("a threshold, which needs a task with two labels")
     steps: list[AnyStep] = []
     taken = {column.name for column in columns}
     output, choices = _free("answer", taken), _free("choices", taken)
     chosen = tuple(dict.fromkeys(draft.options))
-    parts = [column for column in dict.fromkeys(draft.input) if column not in chosen]
+    decides = set() if draft.way == "write" else {draft.column}
+    parts = [column for column in dict.fromkeys(draft.input) if column not in chosen and column not in decides]
+    if not parts and not chosen:
+        raise ValueError(f"the input would show nothing but {draft.column}, which decides the output")
     if draft.way == "copy":
         steps.append(Template(into=output, template=_show(draft.column)))
     elif draft.way == "pick":

@@ -29,6 +29,7 @@ BAR = 0.55
 """A plan below this score is no proposal. Reached by half-sure names and half-fitting form together, or one of them clear."""
 SEED = 0
 _FOREIGN = "the inputs are in"
+_FOREIGN_SCRIPT = "the inputs are written in"
 _SHOWN = 5
 _MOST_TRIED = 14
 
@@ -96,7 +97,7 @@ def propose(task: Task, columns: Sequence[Column], rows: Sequence[Row], *, embed
     good = tuple((plan, trial) for plan, _, trial in tried if trial.score >= BAR)
     if good:
         return Proposal(good)
-    foreign = bool(tried) and all(any(reason.startswith(_FOREIGN) for reason in trial.reasons) for _, _, trial in tried)
+    foreign = bool(tried) and all(any(reason.startswith((_FOREIGN, _FOREIGN_SCRIPT)) for reason in trial.reasons) for _, _, trial in tried)
     return Proposal((), _refusal(task, sample, [(draft, trial) for _, draft, trial in tried], unmapped), foreign)
 
 
@@ -179,7 +180,7 @@ def _wrong_language(made: Sequence[Example], task: Task, draft: Draft | None) ->
     typical = form_of(contents_of(task)).script
     found = form_of(inputs).script
     if typical and found and typical != found and {typical, found} != {"CJK", "JAPANESE"} and task.examples:
-        return f"the inputs are written in {found.lower()} letters, the examples' in {typical.lower()}"
+        return f"{_FOREIGN_SCRIPT} {found.lower()} letters, the examples' in {typical.lower()}"
     if wanted and told and told[wanted] < 0.1 * told.total() and told[""] < 0.5 * told.total() and told.total() >= 5:
         return f"{_FOREIGN} {told.most_common(1)[0][0]}, the task's are in {wanted}"
     if task.output.kind != "text" or (draft is not None and draft.family not in ("text", "turns")):

@@ -110,6 +110,11 @@ def _drafted(
             failures.append(f"{plan.reasons[0]}: {problems[0]}")
             ctx.event("draft-refused", failures[-1])
             continue
+        if any(isinstance(step, Write) for step in plan.steps):
+            if options.allow_writing:
+                return [(plan, _untried(BAR, "a model writes the outputs, so it is not tried first"))], ""
+            failures.append(f"{plan.reasons[0]}: writing outputs is off")
+            continue
         trial = try_plan(plan, columns, rows, given.task, embedder=ctx.embedder())
         if trial.score >= BAR:
             return [(plan, trial)], ""
@@ -126,15 +131,18 @@ def _of_user(given: Given, columns: tuple[Column, ...], rows: list[Row], ctx: Co
             raise BadInput(f"plan {plan.name!r}: {problem.title}", problem.hint)
         ctx.event("plan-warning", problem.title)
     if plan.prose or any(isinstance(step, Write | Check) for step in plan.steps):
-        # What a model will write cannot be tried without asking it; execute checks every example it makes.
-        reasons = ("your plan; a model takes part, so it is not tried first",)
-        trial = Trial(made=0, skipped=0, rejected=0, failed=0, score=1.0, reasons=reasons)
+        trial = _untried(1.0, "your plan; a model takes part, so it is not tried first")
         return _choice(given, [(plan, trial)], columns, Options(), ctx)
     trial = try_plan(plan, columns, rows, given.task)
     if trial.made == 0:
         why = "; ".join([*trial.reasons[:1], *list(trial.why_not)[:2]])
         raise NothingSuitable(f"plan {plan.name!r} makes no example of {len(rows)} sample rows: {why}")
     return _choice(given, [(plan, trial)], columns, Options(), ctx)
+
+
+def _untried(score: float, reason: str) -> Trial:
+    """What a model will write cannot be tried without asking it; execute checks every example it makes."""
+    return Trial(made=0, skipped=0, rejected=0, failed=0, score=score, reasons=(reason,))
 
 
 def _prose(given: Given, columns: tuple[Column, ...], rows: list[Row], ctx: Context) -> PlanChoice:
