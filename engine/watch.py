@@ -10,10 +10,11 @@ import signal
 import subprocess
 import sys
 
-from engine.errors import ExitCode
-from engine.locations import locate
+from engine.errors import EngineError, ExitCode
+from engine.locations import Locations, locate
+from engine.log import leave, say
 from engine.store import events, items, runs
-from engine.store.database import Connection, open_writer
+from engine.store.database import Connection, DatabaseError, open_writer, reserve, unusable
 from engine.store.lease import this_process
 
 NATIVE = {signal.SIGSEGV, signal.SIGABRT, signal.SIGBUS, signal.SIGILL, signal.SIGFPE}
@@ -25,11 +26,22 @@ MOST_IDLE_CRASHES = 2
 def main(arguments: list[str]) -> int:
     """Watch one run to its end. Returns its exit code."""
     (run_id,) = arguments
-    locations = locate().ensure()
+    try:
+        return _watch(run_id, locate().ensure())
+    except EngineError as error:
+        say(error.title)
+        return error.exit_code
+    except DatabaseError as error:
+        say(unusable(locate().database, error).title)
+        return ExitCode.STORE_UNUSABLE
+
+
+def _watch(run_id: str, locations: Locations) -> int:
     connection = open_writer(locations.database)
+    reserve(locations.database)
     holder = runs.claim_run(connection, run_id, this_process())
     if holder:
-        sys.stderr.write(f"run {run_id} belongs to process {holder.pid}\n")
+        say(f"run {run_id} belongs to process {holder.pid}")
         return ExitCode.BUSY
     runs.drop_commands(connection, run_id)
     connection.execute("DELETE FROM in_flight WHERE step IN (SELECT step FROM run_steps WHERE run = ?)", (run_id,))
@@ -74,4 +86,4 @@ def _ended(connection: Connection, run_id: str, code: int) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    leave(main(sys.argv[1:]))

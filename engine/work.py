@@ -15,26 +15,31 @@ from types import FrameType
 
 from engine.errors import Busy, Cancelled, EngineError, ExitCode
 from engine.locations import Locations, locate
+from engine.log import leave, say
 from engine.pipeline import Ending, run_pipeline
 from engine.roles import Roles
 from engine.runner import Pulse, Session
 from engine.store import runs
-from engine.store.database import DatabaseError, open_writer, unusable
+from engine.store.database import DISK_TROUBLE, DatabaseError, open_writer, release_reserve, unusable
 from engine.store.lease import this_process
 
 
 def main(arguments: list[str]) -> int:
     """Do the run named. Returns its exit code."""
     (run_id,) = arguments
-    locations = locate().ensure()
+    try:
+        locations = locate().ensure()
+        connection = open_writer(locations.database)
+    except EngineError as error:
+        say(error.title)
+        return error.exit_code
     # Nothing here may reach out: libraries are told before they are imported.
     os.environ.update(
         HF_HUB_OFFLINE="1", HF_DATASETS_OFFLINE="1", TRANSFORMERS_OFFLINE="1", HF_HUB_DISABLE_TELEMETRY="1", TOKENIZERS_PARALLELISM="false"
     )
-    connection = open_writer(locations.database)
     run = runs.read_run(connection, run_id)
     if run is None:
-        sys.stderr.write(f"no run {run_id}\n")
+        say(f"no run {run_id}")
         return ExitCode.BAD_INPUT
     roles = Roles(run.settings.models, locations)
     session = Session(connection, run.id, this_process(), locations, roles, run.settings.budget_seconds)
@@ -62,10 +67,12 @@ def _outcome(session: Session, run: runs.Run, locations: Locations) -> int:
         return _finish(session, "failed", error.title, error.exit_code, hint=error.hint)
     except DatabaseError as error:
         broken = unusable(locations.database, error)
-        sys.stderr.write(f"{broken.title}\n")
-        return _finish(session, "failed", broken.title, broken.exit_code)
+        return _finish(session, "failed", broken.title, broken.exit_code, hint=broken.hint)
     except Exception as error:
-        traceback.print_exc()
+        if isinstance(error, OSError) and error.errno in DISK_TROUBLE:
+            broken = unusable(Path(error.filename or locations.home), error)
+            return _finish(session, "failed", broken.title, broken.exit_code, hint=broken.hint)
+        say(traceback.format_exc())
         return _finish(
             session, "failed", f"unexpected {type(error).__name__}: {error}", ExitCode.CRASHED, hint=f"details: {_log(locations, run.id)}"
         )
@@ -82,12 +89,15 @@ def _told(ending: Ending, session: Session) -> str:
 
 
 def _finish(session: Session, state: runs.RunState, reason: str, code: ExitCode, hint: str = "") -> int:
+    if code == ExitCode.STORE_UNUSABLE:
+        say(reason)
+        release_reserve(session.locations.database)
     try:
         session.event(state, reason, hint=hint)
         runs.finish_run(session.connection, session.run, state, reason, code)
     except DatabaseError as error:
-        # The disk is full or gone: the log is the only place left, the watcher reads the exit code.
-        sys.stderr.write(f"{reason} (not recorded: {error})\n")
+        # The disk is gone or cannot be written: the log is the only place left, the watcher reads the exit code.
+        say(f"{reason} (not recorded: {error})")
     return code
 
 
@@ -103,4 +113,4 @@ def _log(locations: Locations, run: str) -> Path:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    leave(main(sys.argv[1:]))

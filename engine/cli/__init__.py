@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import sys
+from pathlib import Path
 
 import click
 
@@ -77,7 +78,11 @@ def _unexpected(given: list[str], error: Exception) -> int:
     import traceback
 
     from engine.locations import locate
+    from engine.store.database import DISK_TROUBLE, DatabaseError, unusable
 
+    if isinstance(error, DatabaseError) or (isinstance(error, OSError) and error.errno in DISK_TROUBLE):
+        told = unusable(Path(getattr(error, "filename", None) or locate().database), error)
+        return fail_as_json(given, told.title, told.hint, told.exit_code)
     try:
         file = locate().ensure().logs / "last-error.txt"
         file.write_text("".join(traceback.format_exception(error)), encoding="utf-8")

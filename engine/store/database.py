@@ -6,7 +6,9 @@ one StoreUnusable; what was committed before stays.
 
 from __future__ import annotations
 
+import contextlib
 import errno
+import os
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -20,6 +22,11 @@ DatabaseError = sqlite3.Error
 """Names for those outside this package, which import no sqlite."""
 
 BUSY_SECONDS = 30.0
+RESERVE_BYTES = 256 << 10
+FULL = (errno.ENOSPC, errno.EDQUOT)
+FORBIDDEN = (errno.EROFS, errno.EACCES, errno.EPERM)
+DISK_TROUBLE = (*FULL, errno.EROFS)
+"""Numbers of errors that are the disk's, whatever was being done."""
 
 
 def open_writer(path: Path) -> sqlite3.Connection:
@@ -68,6 +75,32 @@ def check(path: Path) -> str:
     return "" if verdict == "ok" else f"{path}: {verdict}"
 
 
+def reserve(path: Path) -> None:
+    """Set space aside beside the database, so that a run which fills the disk can still record why it ended.
+
+    Raises StoreUnusable where not even that much is free.
+    """
+    file = _reserve_file(path)
+    with translated(path):
+        if file.exists() and file.stat().st_size == RESERVE_BYTES:
+            return
+        try:
+            file.write_bytes(os.urandom(RESERVE_BYTES))  # noise, since some file systems give zeros no space
+        except OSError:
+            file.unlink(missing_ok=True)
+            raise
+
+
+def release_reserve(path: Path) -> None:
+    """Give the space back, for the last rows a run writes."""
+    with contextlib.suppress(OSError):
+        _reserve_file(path).unlink(missing_ok=True)
+
+
+def _reserve_file(path: Path) -> Path:
+    return path.with_name(f"{path.name}.reserve")
+
+
 @contextmanager
 def transaction(connection: sqlite3.Connection) -> Iterator[sqlite3.Connection]:
     """All of it or none of it."""
@@ -94,9 +127,9 @@ def unusable(path: Path, error: Exception) -> StoreUnusable:
     """What a person can do about an error of the database at `path`."""
     number = error.errno if isinstance(error, OSError) else None
     text = error.strerror or str(error) if isinstance(error, OSError) else str(error)
-    if number in (errno.ENOSPC, errno.EDQUOT) or text == "database or disk is full":
+    if number in FULL or text == "database or disk is full":
         return StoreUnusable(f"{path}: the disk is full", "free some space, then: datatune resume RUN; what was done is kept")
-    if number in (errno.EROFS, errno.EACCES, errno.EPERM) or "readonly" in text or "unable to open" in text:
+    if number in FORBIDDEN or "readonly" in text or "unable to open" in text:
         return StoreUnusable(f"{path}: cannot be written", "check its permissions, or set DATATUNE_HOME to a folder you may write")
     if "locked" in text:
         return StoreUnusable(f"{path}: another program holds it locked", "close that program, then try again")

@@ -100,12 +100,15 @@ def beat(connection: sqlite3.Connection, run: str, fingerprint: str) -> None:
 
 
 def _step(row: sqlite3.Row) -> Step:
+    state, reason = row["state"], row["reason"]
+    if state == "running" and not (row["owner_pid"] and Owner(row["owner_pid"], row["owner_started"]).alive()):
+        state, reason = "interrupted", reason or "its engine is gone"
     return Step(
         fingerprint=row["fingerprint"],
         stage=row["stage"],
         candidate=row["candidate"],
-        state=row["state"],
-        reason=row["reason"],
+        state=state,
+        reason=reason,
         record=row["record"] or "",
         started=row["started"],
         finished=row["finished"],

@@ -213,3 +213,29 @@ def test_every_trouble_of_the_file_has_a_line_and_a_way_out(path: Path, met: Exc
     error = database.unusable(path, met)
     assert error.title.startswith(f"{path}: ") and "\n" not in error.title
     assert title in error.title and hint in error.hint
+
+
+def test_space_is_set_aside_once_and_given_back(path: Path) -> None:
+    open_writer(path)
+    database.reserve(path)
+    (kept,) = (file for file in path.parent.iterdir() if file.name.endswith(".reserve"))
+    made = kept.stat()
+    database.reserve(path)
+    assert kept.stat().st_mtime_ns == made.st_mtime_ns and kept.stat().st_blocks * 512 >= database.RESERVE_BYTES
+    database.release_reserve(path)
+    database.release_reserve(path)
+    assert not kept.exists()
+
+
+def test_where_no_space_can_be_set_aside_nothing_is_left_of_the_attempt(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    open_writer(path)
+
+    def full(self: Path, data: bytes) -> int:
+        with self.open("wb") as file:
+            file.write(data[:100])
+        raise OSError(errno.ENOSPC, "No space left on device", str(self))
+
+    monkeypatch.setattr(Path, "write_bytes", full)
+    with pytest.raises(StoreUnusable, match="the disk is full"):
+        database.reserve(path)
+    assert not [file for file in path.parent.iterdir() if "reserve" in file.name]

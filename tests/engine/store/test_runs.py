@@ -217,3 +217,12 @@ def test_a_beat_is_seen_on_the_run_and_on_its_step(writer: sqlite3.Connection) -
     found = runs.read_run(writer, "run")
     (step_beat,) = writer.execute("SELECT heartbeat FROM steps WHERE fingerprint = 'f'").fetchone()
     assert found and found.heartbeat and step_beat == found.heartbeat
+
+
+def test_a_step_whose_owner_died_shows_as_interrupted(writer: sqlite3.Connection) -> None:
+    assert steps.claim_step(writer, "f", "execute", "cards", 1, "{}", 0, NOBODY) is None
+    found = steps.read_step(writer, "f")
+    assert found and found.state == "interrupted" and "gone" in found.reason
+    assert steps.claim_step(writer, "f", "execute", "cards", 1, "{}", 0, this_process()) is None
+    found = steps.read_step(writer, "f")
+    assert found and found.state == "running" and found.reason == ""
