@@ -99,7 +99,7 @@ def read_draft(text: str) -> Draft:
     """A draft from an answer. Raises ValueError with what is wrong."""
     try:
         return msgspec.json.decode(text, type=Draft)
-    except msgspec.MsgspecError as error:
+    except (msgspec.MsgspecError, UnicodeEncodeError, RecursionError) as error:
         raise ValueError(f"not a draft: {error}") from None
 
 

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+import msgspec
+
 from models.language import Message
 
 
@@ -15,3 +19,12 @@ def quoted(text: str, limit: int) -> str:
     kept = "".join(ch for ch in text if ch in "\n\t" or ch.isprintable())
     kept = kept.replace("<<<", "‹‹‹").replace(">>>", "›››").strip()
     return f"<<<\n{kept[: limit - 1] + '…' if len(kept) > limit else kept}\n>>>"
+
+
+def fields(text: str) -> dict[str, Any]:
+    """The object in an answer; {} for an answer that holds none, however deep its brackets."""
+    try:
+        answer = msgspec.json.decode(text)
+    except (ValueError, RecursionError):
+        return {}
+    return answer if isinstance(answer, dict) else {}

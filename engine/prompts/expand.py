@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-import msgspec
-
-from engine.prompts import chat, quoted
+from engine.prompts import chat, fields, quoted
 from engine.records import Task
 from models.language import Message
 
@@ -40,7 +38,5 @@ def schema() -> dict[str, Any]:
 
 def read(text: str) -> str:
     """The details in an answer that obeyed the schema; "" for one that did not."""
-    try:
-        return str(msgspec.json.decode(text)["details"]).strip()
-    except (msgspec.DecodeError, KeyError, TypeError):
-        return ""
+    details = fields(text).get("details")
+    return details.strip() if isinstance(details, str) else ""

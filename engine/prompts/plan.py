@@ -5,9 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-import msgspec
-
-from engine.prompts import chat, quoted
+from engine.prompts import chat, fields, quoted
 from engine.prompts.schema import table
 from engine.records import Column, Row, Task
 from models.language import Message
@@ -57,10 +55,8 @@ def prose_schema() -> dict[str, Any]:
 
 def read_prose(text: str) -> tuple[str, ...]:
     """The steps of an answer; () for anything else."""
-    try:
-        return tuple(str(step) for step in msgspec.json.decode(text)["steps"])
-    except (msgspec.DecodeError, KeyError, TypeError):
-        return ()
+    steps = fields(text).get("steps")
+    return tuple(step for step in steps if isinstance(step, str)) if isinstance(steps, list) else ()
 
 
 def _task(task: Task, description: str) -> str:

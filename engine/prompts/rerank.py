@@ -6,7 +6,7 @@ from typing import Any
 
 import msgspec
 
-from engine.prompts import chat, quoted
+from engine.prompts import chat, fields, quoted
 from engine.records import Task
 from models.language import Message
 
@@ -50,11 +50,10 @@ def schema(count: int) -> dict[str, Any]:
 
 def read(text: str, count: int) -> Choice | None:
     """The vote in an answer; None when it is not one."""
-    try:
-        answer = msgspec.json.decode(text)
-        best, reason = str(answer["best"]), str(answer["reason"])
-    except (msgspec.DecodeError, KeyError, TypeError):
+    answer = fields(text)
+    if not answer.keys() >= {"best", "reason"}:
         return None
+    best, reason = str(answer["best"]), str(answer["reason"])
     if best == NONE:
         return Choice(None, reason)
     return Choice(int(best) - 1, reason) if best in {str(number) for number in range(1, count + 1)} else None

@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 
-from engine.prompts import chat, quoted
+from engine.prompts import chat, fields, quoted
 from engine.records import Column, Row, Task
 from models.language import Message
 
@@ -45,11 +45,8 @@ def output_schema(names: Sequence[str]) -> dict[str, Any]:
 
 def read_output(text: str, names: Sequence[str]) -> str:
     """The column named; "" for anything else."""
-    try:
-        named = msgspec.json.decode(text)["output"]
-    except (msgspec.DecodeError, KeyError, TypeError):
-        return ""
-    return named if named in names else ""
+    named = fields(text).get("output")
+    return named if isinstance(named, str) and named in names else ""
 
 
 def input_messages(task: Task, column: str, columns: Sequence[Column], rows: Sequence[Row]) -> tuple[Message, ...]:
@@ -68,10 +65,7 @@ def yes_no_schema() -> dict[str, Any]:
 
 def read_yes(text: str) -> bool:
     """Whether the answer is a plain yes."""
-    try:
-        return msgspec.json.decode(text)["needed"] is True
-    except (msgspec.DecodeError, KeyError, TypeError):
-        return False
+    return fields(text).get("needed") is True
 
 
 def _object(properties: dict[str, Any]) -> dict[str, Any]:

@@ -45,7 +45,7 @@ def test_a_bad_expansion_is_left_out_with_its_reason(tmp_path: Path, details: st
     assert why in house.story("expansion-unused")[0].text
 
 
-@pytest.mark.parametrize("text", ["no JSON", "[]", '"details"', '{"other": 1}', "null", '{"details": null}'])
+@pytest.mark.parametrize("text", ["no JSON", "[]", '"details"', '{"other": 1}', "null", '{"details": null}', "[" * 900])
 def test_an_answer_of_another_form_leaves_the_users_words(tmp_path: Path, text: str) -> None:
     record = House(tmp_path, lambda role, prompt, request: text).run("expand", Given(WEATHER))
     assert (record.description, record.origin) == (WEATHER.description, "user")

@@ -200,7 +200,9 @@ def test_where_structure_finds_no_plan_the_model_is_asked_about_each_column(tmp_
     assert len(house.asked("schema")) == 3
 
 
-@pytest.mark.parametrize("text", ["no JSON", '{"output": "invented"}', '{"output": ["kind"]}', '{"output": null}', "[]"])
+@pytest.mark.parametrize(
+    "text", ["no JSON", '{"output": "invented"}', '{"output": ["kind"]}', '{"output": null}', "[]", "[" * 9000], ids=range(6)
+)
 def test_an_output_that_is_no_column_leaves_all_roles_open(tmp_path: Path, text: str) -> None:
     house, record = asked(tmp_path, lambda role, prompt, request: text)
     assert set(record.roles.values()) == {"irrelevant"}
