@@ -49,6 +49,8 @@ def run_pipeline(session: Session, task: Task, settings: RunSettings) -> Ending:
     line = _Line(session, task, settings, last)
     steps.unlink_steps(session.connection, session.run)
     try:
+        if settings.dataset:
+            session.data.name(settings.dataset)  # a data set that is not there is said before any model is asked
         expanded = line.expand()
         candidates = line.candidates()
         if candidates is not None and last >= STAGE_NAMES.index("schema"):

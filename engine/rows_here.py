@@ -49,9 +49,17 @@ class RowsHere:
             ) from error
 
     def _scan(self, dataset: str) -> DataFolder:
+        from engine.catalog import hub
         from engine.catalog.scan import scan_folder
 
         if dataset not in self._scanned:
             path = Path(dataset)
-            self._scanned[dataset] = scan_folder(path) if path.is_absolute() else self._catalog.data(dataset)
+            if path.is_absolute():
+                self._scanned[dataset] = scan_folder(path)
+            elif self._catalog.knows(dataset):
+                self._scanned[dataset] = self._catalog.data(dataset)
+            else:
+                # An id that was never catalogued may still lie in the Hub's cache; if not, this says how to fetch it.
+                found = hub.cached_snapshot(dataset)
+                self._scanned[dataset] = scan_folder(Path(found.path), dataset, within=Path(found.within), revision=found.revision)
         return self._scanned[dataset]

