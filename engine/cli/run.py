@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from engine.cli.output import clean, complain, json_option, note, put, to_json
-from engine.errors import BadInput, Busy, ExitCode
+from engine.errors import BadInput, Busy, ExitCode, StoreUnusable
 
 if TYPE_CHECKING:
     from engine.config import TaskFile
@@ -271,7 +271,7 @@ def _drive(run_id: str, locations: Locations, detach: bool, as_json: bool, examp
     from engine.cli.follow import follow
     from engine.cli.show import show_result
     from engine.process import start_engine
-    from engine.store.database import open_reader
+    from engine.store.database import check, open_reader
     from engine.store.runs import read_run
 
     found = read_run(open_reader(locations.database), run_id)
@@ -286,7 +286,11 @@ def _drive(run_id: str, locations: Locations, detach: bool, as_json: bool, examp
         return ExitCode.DONE
     note(f"run {run_id}")
     ended = follow(run_id, locations, engine)
-    code = ended.exit_code if ended.exit_code is not None else engine.wait()
+    code = engine.wait()
+    if code == ExitCode.STORE_UNUSABLE and ended.exit_code != code:
+        # The engine could not even record that it failed; what the database says is from an earlier time.
+        told = check(locations.database) or f"{locations.database}: the engine could not write it"
+        raise StoreUnusable(told, f"free space or check permissions, then: datatune resume {run_id}")
     if code == ExitCode.BUSY and ended.state == "running":
         raise Busy(f"run {run_id} is at work in another process", f"follow it: datatune show {run_id}")
     if as_json:

@@ -54,10 +54,20 @@ def open_reader(path: Path) -> sqlite3.Connection:
     if not path.exists():
         raise StoreUnusable(f"no database at {path}", "start a run first: datatune demo, or datatune run TASK.toml")
     with translated(path):
-        connection = sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True, timeout=BUSY_SECONDS, isolation_level=None)
-        connection.row_factory = sqlite3.Row
-        connection.execute("SELECT 1 FROM sqlite_master LIMIT 1").fetchall()
-        return connection
+        try:
+            return _reader(path, "mode=ro")
+        except sqlite3.OperationalError:
+            if path.with_name(f"{path.name}-wal").exists():
+                raise
+            # On a medium that cannot be written there is no room for the files WAL wants beside it, and nobody who changes it.
+            return _reader(path, "immutable=1")
+
+
+def _reader(path: Path, how: str) -> sqlite3.Connection:
+    connection = sqlite3.connect(f"{path.absolute().as_uri()}?{how}", uri=True, timeout=BUSY_SECONDS, isolation_level=None)
+    connection.row_factory = sqlite3.Row
+    connection.execute("SELECT 1 FROM sqlite_master LIMIT 1").fetchall()
+    return connection
 
 
 def check(path: Path) -> str:
