@@ -35,6 +35,8 @@ class Ending:
         self.parts: list[Part] = []
         self.refusals: list[str] = []
         self.exported: Exported | None = None
+        self.planned = False
+        """A data set came as far as a run that ends before execute goes."""
 
     @property
     def examples(self) -> int:
@@ -60,7 +62,7 @@ def run_pipeline(session: Session, task: Task, settings: RunSettings) -> Ending:
             raise Cancelled(
                 "the time budget was spent before any example was made", "give it more: --budget 60m; or go on: datatune resume"
             ) from None
-    if last < STAGE_NAMES.index("execute"):
+    if last < STAGE_NAMES.index("schema") or ending.planned:
         return ending
     if not ending.parts:
         if session.spent:
@@ -142,13 +144,13 @@ class _Line:
         options: ExecuteOptions = stage_options("execute", self._settings.options.get("execute", {}))
         for candidate in candidates[:MOST_TRIED]:
             wanted = options.examples - ending.examples
+            if wanted <= 0 or len(ending.parts) >= MOST_DATASETS or self._session.spent:
+                return
             if ending.parts and not _akin(candidate, candidates, ending):
                 self._session.event(
                     "left-out", f"{candidate.dataset} is much less like the task than what was used; fewer right examples beat more"
                 )
                 continue
-            if wanted <= 0 or len(ending.parts) >= MOST_DATASETS or self._session.spent:
-                return
             try:
                 part = self._candidate(expanded, candidate, wanted, ending)
             except (NothingSuitable, Unavailable, BadInput, StageFailed) as error:
@@ -160,7 +162,8 @@ class _Line:
                 ending.parts.append(part)
             elif part is not None:
                 self._fall_through(candidate, NothingSuitable(_why_none(part.made)), ending)
-            if part is None or self._last < STAGE_NAMES.index("execute"):
+            if part is None:
+                ending.planned = True
                 return
 
     def _candidate(self, expanded: ExpandedTask, candidate: Candidate, wanted: int, ending: Ending) -> Part | None:
