@@ -135,8 +135,18 @@ def parse_setting(text: str) -> tuple[str, str, Any]:
     try:
         parsed = tomllib.loads(f"value = {value.strip()}")["value"]
     except tomllib.TOMLDecodeError:
-        parsed = value.strip()
-    return stage, option, parsed
+        return stage, option, value.strip()
+    # A config may well be called 2024.
+    text_is_meant = not _takes(stage, option, parsed) and _takes(stage, option, value.strip())
+    return stage, option, value.strip() if text_is_meant else parsed
+
+
+def _takes(stage: str, option: str, value: Any) -> bool:
+    try:
+        stage_options(stage, {option: value})
+    except BadInput:
+        return False
+    return True
 
 
 def stage_options(stage: str, given: dict[str, Any]) -> Any:
