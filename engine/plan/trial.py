@@ -97,8 +97,11 @@ def propose(task: Task, columns: Sequence[Column], rows: Sequence[Row], *, embed
     good = tuple((plan, trial) for plan, _, trial in tried if trial.score >= BAR)
     if good:
         return Proposal(good)
-    foreign = bool(tried) and all(any(reason.startswith((_FOREIGN, _FOREIGN_SCRIPT)) for reason in trial.reasons) for _, _, trial in tried)
-    return Proposal((), _refusal(task, sample, [(draft, trial) for _, draft, trial in tried], unmapped), foreign)
+    refusal = _refusal(task, sample, [(draft, trial) for _, draft, trial in tried], unmapped)
+    if not tried and (language := _rows_language(task, sample)):
+        return Proposal((), f"{refusal}; its texts are in {language}, the task's in {input_language(task)}", True)
+    foreign = [any(reason.startswith((_FOREIGN, _FOREIGN_SCRIPT)) for reason in trial.reasons) for _, _, trial in tried]
+    return Proposal((), refusal, bool(foreign) and all(foreign))
 
 
 def try_plan(
@@ -193,6 +196,17 @@ def _wrong_language(made: Sequence[Example], task: Task, draft: Draft | None) ->
     if wanted and together and together[wanted] < 0.3 * together.total() and together[""] < 0.5 * together.total():
         return f"the outputs are in {together.most_common(1)[0][0]}, the task's are in {wanted}"
     return ""
+
+
+def _rows_language(task: Task, sample: Sample) -> str:
+    """The language of the longest texts when it is clearly not the task's, else ""."""
+    wanted = input_language(task)
+    longest = max((profile for profile in sample.profiles if profile.free_text), key=lambda profile: profile.chars, default=None)
+    if not wanted or longest is None:
+        return ""
+    told = Counter(told_language(text, wanted) for text in _long_enough(sample.texts(longest.name)))
+    clear = told.total() >= 5 and told[wanted] < 0.1 * told.total() and told[""] < 0.5 * told.total()
+    return next((language for language, _ in told.most_common() if language), "") if clear else ""
 
 
 def _long_enough(texts: Sequence[str], least: int = 80, most: int = 40) -> list[str]:
