@@ -79,7 +79,7 @@ def search(text: str | None, queries: Path | None, k: int, here: bool, as_json: 
     hits = [hit for hit in hits if hit.available][:k] if here else hits
     rows = [(n, f"{hit.score:.3f}", "here" if hit.available else "fetch", hit.id, "; ".join(hit.reasons)) for n, hit in enumerate(hits, 1)]
     put(
-        {"query": text, "results": hits},
+        {"query": text, "results": [{name: getattr(hit, name) for name in hit.__struct_fields__} for hit in hits]},
         as_json,
         lambda: (
             table(("RANK", "SCORE", "ROWS", "DATA SET", "WHY"), rows, widest=70) if rows else "nothing found; see: datatune catalog info"
