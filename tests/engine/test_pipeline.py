@@ -10,13 +10,13 @@ from typing import Any
 import msgspec
 import pytest
 
-from engine import pipeline
-from engine.errors import BadInput, Cancelled, ExitCode, NothingSuitable, StageFailed, Unavailable
+from engine import pipeline, work
+from engine.errors import BadInput, Busy, Cancelled, ExitCode, NothingSuitable, StageFailed, Unavailable
 from engine.pipeline import Ending
 from engine.records import Candidate, PlanChoice
 from engine.runner import Session, StepContext
 from engine.stages import STAGE_NAMES
-from engine.store import steps
+from engine.store import runs, steps
 from models.language import Request
 from tests.engine.stages.house import WEATHER, House, notes
 
@@ -314,8 +314,6 @@ def test_a_budget_that_ends_between_data_sets_exports_what_there_is(house: House
 
 
 def test_a_cancel_between_steps_is_heard(house: House) -> None:
-    from engine.store import runs
-
     house.add("best", notes(60), BEST)
     settings = runs.RunSettings(options={"expand": {"use_model": False}, "rerank": {"use_model": False}})
     session = house.begin(WEATHER, settings)
@@ -338,3 +336,72 @@ def test_a_tasks_name_names_its_folder_safely() -> None:
     assert pipeline._slug("Mein Wetter/../Übung 3!") == "mein-wetter----übung-3"
     assert pipeline._slug("///") == "task"
     assert len(pipeline._slug("x" * 200)) == 40
+
+
+# ── how a run ends ────────────────────────────────────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize(
+    ("error", "state", "code"),
+    [
+        (NothingSuitable("none serves", "add data"), "failed", ExitCode.NOTHING_SUITABLE),
+        (BadInput("a wrong plan", "write another"), "failed", ExitCode.BAD_INPUT),
+        (Unavailable("no such model", "run doctor"), "failed", ExitCode.UNAVAILABLE),
+        (StageFailed("it broke", "try again"), "failed", ExitCode.STAGE_FAILED),
+        (Busy("another engine is at it", "wait for it"), "failed", ExitCode.BUSY),
+        (Cancelled("cancelled", "resume it"), "cancelled", ExitCode.CANCELLED),
+        (ZeroDivisionError("nobody saw this coming"), "failed", ExitCode.CRASHED),
+    ],
+    ids=lambda value: type(value).__name__ if isinstance(value, Exception) else "",
+)
+def test_every_end_has_its_state_reason_and_exit_code(
+    house: House, monkeypatch: pytest.MonkeyPatch, error: Exception, state: str, code: ExitCode
+) -> None:
+    def ends(*arguments: Any) -> Ending:
+        raise error
+
+    monkeypatch.setattr(work, "run_pipeline", ends)
+    run = runs.read_run(house.connection, house.session.run)
+    assert run is not None
+    assert runs.claim_run(house.connection, run.id, house.session.owner) is None
+    assert work._outcome(house.session, run, house.locations) == code
+    ended = runs.read_run(house.connection, run.id)
+    assert ended is not None and (ended.state, ended.exit_code, ended.owner) == (state, code, None)
+    assert str(error).partition(";")[0] in ended.reason
+    assert house.story()[-1].kind == state
+
+
+def test_a_run_that_is_done_tells_what_it_came_to(house: House) -> None:
+    house.add("best", notes(60), BEST)
+    settings = runs.RunSettings(options={"expand": {"use_model": False}, "rerank": {"use_model": False}, "execute": {"examples": 20}})
+    session = house.begin(WEATHER, settings)
+    run = runs.read_run(house.connection, session.run)
+    assert run is not None
+    assert runs.claim_run(house.connection, run.id, session.owner) is None
+    assert work._outcome(session, run, house.locations) == ExitCode.DONE
+    ended = runs.read_run(house.connection, run.id)
+    assert ended is not None and (ended.state, ended.examples, ended.exit_code) == ("done", 20, 0)
+    assert ended.reason.startswith("20 examples from 1 data set, in ")
+    assert steps.steps_of_run(house.connection, run.id)[-1].stage == "execute"
+
+
+def test_a_run_exports_again_what_it_made_even_when_it_ended_early(house: House, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Cancelled in the middle of execute: what was made can be exported as it is."""
+    from engine.export_run import export_run
+
+    house.add("best", notes(60), BEST)
+    before = StepContext.progress
+
+    def cancelling(context: StepContext, done: int, total: int | None, unit: str) -> None:
+        if unit == "examples" and done >= 12:
+            runs.send_command(house.connection, house.session.run, "cancel")
+        before(context, done, total, unit)
+
+    monkeypatch.setattr(StepContext, "progress", cancelling)
+    with pytest.raises(Cancelled):
+        house.pipeline(**wanted(40))
+    monkeypatch.setattr(StepContext, "progress", before)
+    run = runs.read_run(house.connection, house.session.run)
+    assert run is not None
+    exported = export_run(house.connection, run, house.locations, tmp_path / "out")
+    assert exported.examples == 12
