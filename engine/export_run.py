@@ -11,7 +11,7 @@ from engine.locations import Locations
 from engine.pipeline import export
 from engine.records import Exported, Made, Part, PlanChoice
 from engine.roles import Roles
-from engine.runner import Session
+from engine.session import Session
 from engine.store import items, steps
 from engine.store.database import Connection
 from engine.store.lease import this_process

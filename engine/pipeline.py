@@ -13,7 +13,8 @@ from typing import Any
 from engine.config import stage_options
 from engine.errors import BadInput, Cancelled, EngineError, NothingSuitable, StageFailed, Unavailable
 from engine.records import Candidate, Candidates, ExpandedTask, Exported, Made, Part, PlanChoice, Ranking, SchemaSelection, Task
-from engine.runner import BudgetSpent, Session, run_step
+from engine.runner import run_step
+from engine.session import BudgetSpent, Session
 from engine.stages import STAGE_NAMES, stage
 from engine.stages.execute import Options as ExecuteOptions
 from engine.store import items, steps
@@ -94,7 +95,7 @@ def export(session: Session, task: Task, settings: RunSettings, parts: list[Part
         batched=False,
     )
     options = stage_options("export", settings.options.get("export", {}))
-    from engine.runner import StepContext
+    from engine.context import StepContext
 
     # Files are written anew each time: a step taken from the store would leave a deleted folder deleted.
     context = StepContext(session, stage("export"), "", "", settings.seed)

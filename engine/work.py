@@ -18,7 +18,7 @@ from engine.locations import Locations, locate
 from engine.log import leave, say
 from engine.pipeline import Ending, run_pipeline
 from engine.roles import Roles
-from engine.runner import Pulse, Session
+from engine.session import Pulse, Session
 from engine.store import runs
 from engine.store.database import DISK_TROUBLE, DatabaseError, open_writer, release_reserve, unusable
 from engine.store.lease import this_process

@@ -15,11 +15,12 @@ import pytest
 
 import engine.stages
 from engine.config import parse_setting, stage_options
+from engine.context import StepContext
 from engine.errors import BadInput, Cancelled, StageFailed
 from engine.plan.file import plan_digest
 from engine.plan.steps import Check
 from engine.records import Candidates, ExpandedTask, Made, Part, PlanChoice, Ranking, SchemaSelection, Value
-from engine.runner import Session, StepContext
+from engine.session import Session
 from engine.stage import Stage
 from engine.stages import STAGE_NAMES, options_type, stage
 from engine.store import events, runs, steps

@@ -6,10 +6,12 @@ from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
+from engine.context import StepContext
 from engine.locations import Locations
 from engine.records import Task, Value
 from engine.roles import Roles
-from engine.runner import Session, StepContext, run_step
+from engine.runner import run_step
+from engine.session import Session
 from engine.stage import Context, Stage
 from engine.store import runs
 from engine.store.database import open_writer

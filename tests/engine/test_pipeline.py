@@ -11,10 +11,11 @@ import msgspec
 import pytest
 
 from engine import pipeline, work
+from engine.context import StepContext
 from engine.errors import BadInput, Busy, Cancelled, ExitCode, NothingSuitable, StageFailed, Unavailable
 from engine.pipeline import Ending
 from engine.records import Candidate, PlanChoice
-from engine.runner import Session, StepContext
+from engine.session import Session
 from engine.stages import STAGE_NAMES
 from engine.store import runs, steps
 from models.language import Request

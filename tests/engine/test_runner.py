@@ -16,9 +16,12 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from engine import runner
+from engine import context as stepping
+from engine import loop as one_pass
+from engine import session as sessions
 from engine.errors import BadInput, Busy, Cancelled, StageFailed, StoreUnusable, Unavailable
-from engine.runner import BudgetSpent, Pulse, run_step
+from engine.runner import run_step
+from engine.session import BudgetSpent, Pulse
 from engine.stage import Context, Counts, Outcome
 from engine.store import events, items, runs, steps
 from engine.store.database import open_reader
@@ -96,7 +99,7 @@ def test_enough_ends_the_pulling(bench: Bench) -> None:
 
     counts = bench.context().each(source(), key=same, through=accept, enough=lambda accepted: accepted >= 7)
     assert counts == Counts(accepted=7)
-    assert len(drawn) <= 7 + runner.IN_FLIGHT, "units enter lazily"
+    assert len(drawn) <= 7 + one_pass.IN_FLIGHT, "units enter lazily"
 
 
 def test_enough_from_the_start_brings_nothing_through(bench: Bench) -> None:
@@ -113,8 +116,8 @@ def test_two_units_of_one_key_are_refused_however_far_apart(bench: Bench, gap: i
 
 
 def test_units_are_stored_by_number(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(runner, "COMMIT_SIZE", 10)
-    monkeypatch.setattr(runner, "COMMIT_SECONDS", 1e9)
+    monkeypatch.setattr(one_pass, "COMMIT_SIZE", 10)
+    monkeypatch.setattr(one_pass, "COMMIT_SECONDS", 1e9)
     reader = open_reader(bench.locations.database)
     seen = []
 
@@ -129,7 +132,7 @@ def test_units_are_stored_by_number(bench: Bench, monkeypatch: pytest.MonkeyPatc
 
 
 def test_units_are_stored_by_time(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(runner, "COMMIT_SECONDS", 0.0)
+    monkeypatch.setattr(one_pass, "COMMIT_SECONDS", 0.0)
     seen = []
 
     def through(pending: Iterator[str]) -> Iterator[tuple[str, Outcome]]:
@@ -141,11 +144,11 @@ def test_units_are_stored_by_time(bench: Bench, monkeypatch: pytest.MonkeyPatch)
     assert seen == [0] * 5
 
 
-@pytest.mark.parametrize(("native", "most"), [(True, runner.IN_FLIGHT_NATIVE), (False, runner.IN_FLIGHT)])
+@pytest.mark.parametrize(("native", "most"), [(True, one_pass.IN_FLIGHT_NATIVE), (False, one_pass.IN_FLIGHT)])
 def test_a_unit_is_marked_before_it_is_worked_on_and_few_are_with_native_code(
     bench: Bench, monkeypatch: pytest.MonkeyPatch, native: bool, most: int
 ) -> None:
-    monkeypatch.setattr(runner, "COMMIT_SECONDS", 0.0)
+    monkeypatch.setattr(one_pass, "COMMIT_SECONDS", 0.0)
     marked = []
 
     def through(pending: Iterator[str]) -> Iterator[tuple[str, Outcome]]:
@@ -267,9 +270,9 @@ def test_the_first_n_accepted_are_the_same_however_often_it_was_cut_off(shared: 
         shared.context(step).each(units, key=same, through=through(left, kind), enough=lambda accepted: accepted >= history["wanted"])
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(runner, "COMMIT_SIZE", history["size"])
-        patch.setattr(runner, "COMMIT_SECONDS", 1e9)
-        patch.setattr(runner, "IN_FLIGHT", history["ahead"])
+        patch.setattr(one_pass, "COMMIT_SIZE", history["size"])
+        patch.setattr(one_pass, "COMMIT_SECONDS", 1e9)
+        patch.setattr(one_pass, "IN_FLIGHT", history["ahead"])
         for left, kind in history["cuts"]:
             before = set(items.stored_keys(shared.connection, step))
             handed.clear()
@@ -350,7 +353,7 @@ def test_every_request_gets_its_own_answer_whatever_was_known_before(
     list(shared.context().complete("execute", [request(f"{mark} {number}") for number in sorted(known)]))
     model.asked.clear()
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(runner, "IN_FLIGHT", ahead)
+        patch.setattr(stepping, "KNOWN_AT_ONCE", ahead)
         wanted = [request(f"{mark} {number}", f"key {place}") for place, number in enumerate(prompts)]
         answers = list(shared.context().complete("execute", iter(wanted)))
     assert {c.key: c.text for c in answers} == {f"key {place}": f"{mark} {number}".upper() for place, number in enumerate(prompts)}
@@ -560,7 +563,7 @@ def test_progress_counts_examples_or_all_units(bench: Bench) -> None:
 
 def test_the_rate_counts_only_what_this_engine_did(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
     clock = iter(range(100, 10_000))
-    monkeypatch.setattr("engine.runner.time.monotonic", lambda: float(next(clock)))
+    monkeypatch.setattr("engine.context.time.monotonic", lambda: float(next(clock)))
     context = bench.context()
     context.progress(1000, 2000, "units")
     context.progress(1010, 2000, "units")
@@ -580,7 +583,7 @@ def test_the_cost_is_told_in_calls_and_in_time_once_the_rate_is_known(bench: Ben
 
 
 def test_the_pulse_beats_while_the_engine_lives_and_stops_with_it(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(runner, "BEAT_SECONDS", 0.01)
+    monkeypatch.setattr(sessions, "BEAT_SECONDS", 0.01)
     bench.connection.execute("UPDATE runs SET heartbeat = 0")
 
     def beat() -> float:

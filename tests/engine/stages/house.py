@@ -13,7 +13,8 @@ from engine.locations import Locations
 from engine.pipeline import Ending, run_pipeline
 from engine.records import Output, OutputKind, Task, TaskExample
 from engine.roles import Roles
-from engine.runner import Session, run_step
+from engine.runner import run_step
+from engine.session import Session
 from engine.stages import stage
 from engine.store import events, runs, steps
 from engine.store.database import open_writer

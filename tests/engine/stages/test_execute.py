@@ -17,7 +17,7 @@ from engine.plan.file import plan_digest
 from engine.plan.flow import origin_of_output
 from engine.plan.steps import Check, Emit, Explode, Keep, Map, Plan, Write
 from engine.records import Example, ExpandedTask, Made, PlanChoice, Task
-from engine.runner import Session
+from engine.session import Session
 from engine.stages.execute import Given
 from engine.store import items, runs
 from models.language import Completion, Request

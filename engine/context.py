@@ -1,0 +1,199 @@
+"""What a running stage may use, as engine.stage.Context promises it: stored answers, progress, cancel and budget between units."""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import msgspec
+
+from engine.errors import StageFailed
+from engine.fingerprint import call_hash
+from engine.loop import Loop
+from engine.records import RowSource
+from engine.roles import translated
+from engine.session import BudgetSpent, Session
+from engine.stage import Counts, Outcome, Stage
+from engine.store import events, items
+from models.embedding import Embedder
+from models.language import Completion, LanguageModel, Request
+
+if TYPE_CHECKING:
+    from engine.catalog.catalog import Catalog
+
+T = TypeVar("T")
+
+PROGRESS_SECONDS = 0.5
+KNOWN_AT_ONCE = 512
+"""Answers known before that wait while the model is asked something new."""
+
+
+class StepContext:
+    """One running step's view of the session; see engine.stage.Context."""
+
+    def __init__(self, session: Session, stage: Stage, step: str, candidate: str, seed: int) -> None:
+        self.seed = seed
+        self.step = step
+        self.stopped = ""
+        """Why the step ended before its end, when it did so with a usable record."""
+        self._session = session
+        self._stage = stage
+        self._candidate = candidate
+        self._begun = time.monotonic()
+        self._done_before: int | None = None
+        self._last_progress = 0.0
+
+    @property
+    def catalog(self) -> Catalog:
+        return self._session.catalog
+
+    def model(self, role: str) -> LanguageModel:
+        self._must_have(role)
+        return self._session.roles.model(role)
+
+    def embedder(self) -> Embedder:
+        return self._session.roles.embedder()
+
+    def splits(self, dataset: str) -> dict[str, tuple[str, ...]]:
+        return self._session.data.splits(dataset)
+
+    def rows(self, dataset: str, config: str, split: str) -> RowSource:
+        return self._session.data.rows(dataset, config, split)
+
+    def event(self, kind: str, text: str, **data: Any) -> None:
+        self._session.event(kind, text, self._stage.name, self._candidate, **data)
+
+    def progress(self, done: int, total: int | None, unit: str) -> None:
+        now = time.monotonic()
+        if self._done_before is None:
+            self._done_before, self._begun = done, now
+        if now - self._last_progress >= PROGRESS_SECONDS or done == total:
+            self._last_progress = now
+            rate = (done - self._done_before) / max(now - self._begun, 1e-6)
+            connection = self._session.connection
+            events.set_progress(connection, self._session.run, self.step, self._stage.name, self._candidate, done, total, rate, unit)
+        self._session.check()
+
+    def items(self, state: items.ItemState, limit: int = -1, step: str = "") -> Iterator[items.Item]:
+        return items.items_in_order(self._session.connection, step or self.step, state, limit)
+
+    def expect_calls(self, role: str, calls: int, prompt_tokens: int, completion_tokens: int) -> None:
+        identity = self._session.roles.identity(role)
+        rates = items.measured_rates(self._session.connection, identity.digest)
+        text = f"about {calls:,} calls of {identity.name}, {prompt_tokens + completion_tokens:,} tokens"
+        data: dict[str, Any] = {"role": role, "calls": calls, "prompt_tokens": prompt_tokens, "completion_tokens": completion_tokens}
+        if rates.calls >= 3:
+            seconds = prompt_tokens * rates.per_prompt_token + completion_tokens * rates.per_completion_token
+            text += f", about {_duration(seconds)} at the rate measured on this machine"
+            data["seconds"] = round(seconds, 1)
+        else:
+            text += "; this machine's rate for it is not measured yet"
+        self.event("cost", text, **data)
+
+    # ── asking models ─────────────────────────────────────────────────────────────────────────────────────
+
+    def complete(self, role: str, requests: Iterable[Request]) -> Iterator[Completion]:
+        model = self.model(role)
+        queue = iter(requests)
+        while True:
+            first: tuple[Request, str, str] | None = None
+            for request in queue:
+                call, prompt, stored = self._known(model, request)
+                if stored is None:
+                    first = (request, call, prompt)
+                    break
+                yield stored
+            if first is None:
+                return
+            with translated(f"role {role}"):
+                yield from self._ask(model, role, first, queue)
+
+    def _ask(self, model: LanguageModel, role: str, first: tuple[Request, str, str], queue: Iterator[Request]) -> Iterator[Completion]:
+        """One stream through the model; answers known before are slipped in between, never more than a few at a time."""
+        ready: deque[Completion] = deque()
+        request, call, prompt = first
+        prompts = {call: prompt}
+        calls = {request.key: call}
+        same: dict[str, list[str]] = {}
+
+        def missing() -> Iterator[Request]:
+            yield request
+            for following in queue:
+                call, prompt, stored = self._known(model, following)
+                if stored is not None:
+                    ready.append(stored)
+                    if len(ready) >= KNOWN_AT_ONCE:
+                        return
+                elif call in prompts:
+                    same.setdefault(call, []).append(following.key)
+                else:
+                    prompts[call] = prompt
+                    calls[following.key] = call
+                    yield following
+
+        for completion in model.complete_many(missing()):
+            call = calls.pop(completion.key)
+            prompt = prompts.pop(call)
+            if completion.finish != "error":
+                items.store_call(self._session.connection, call, role, model.identity.digest, prompt, completion, self.step)
+            while ready:
+                yield ready.popleft()
+            yield completion
+            for key in same.pop(call, ()):
+                yield msgspec.structs.replace(completion, key=key)
+            self._session.check()
+        while ready:
+            yield ready.popleft()
+
+    def _known(self, model: LanguageModel, request: Request) -> tuple[str, str, Completion | None]:
+        prompt = model.render(request.messages)
+        call = call_hash(prompt, request, model.identity)
+        stored = items.stored_call(self._session.connection, call)
+        if stored is None:
+            return call, prompt, None
+        items.link_call(self._session.connection, self.step, call)
+        return call, prompt, msgspec.structs.replace(stored, key=request.key)
+
+    def _must_have(self, role: str) -> None:
+        if role not in self._stage.roles:
+            raise StageFailed(
+                f"{self._stage.name} asks for role {role}, which it does not declare", "this is a mistake in DataTune; report it"
+            )
+
+    # ── looping ───────────────────────────────────────────────────────────────────────────────────────────
+
+    def each(
+        self,
+        items_: Iterable[T],
+        *,
+        key: Callable[[T], str],
+        through: Callable[[Iterator[T]], Iterator[tuple[str, Outcome]]],
+        enough: Callable[[int], bool] = lambda accepted: False,
+        total: int | None = None,
+        unit: str = "units",
+        native: bool = False,
+    ) -> Counts:
+        loop = Loop(self._session.connection, self.step, native)
+
+        def tell() -> None:
+            self.progress(loop.accepted if unit == "examples" else loop.finished, total, unit)
+
+        tell()
+        try:
+            for _ in loop.drive(items_, key, through, enough):
+                tell()
+        except BudgetSpent as spent:
+            self.stopped = spent.title
+            self._session.spent = self._session.budget_ended = True
+        finally:
+            loop.commit()
+        tell()
+        return loop.counts()
+
+
+def _duration(seconds: float) -> str:
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
