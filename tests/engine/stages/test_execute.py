@@ -326,6 +326,53 @@ def test_a_cancel_keeps_finished_units_and_going_on_makes_the_same_examples(tmp_
     assert examples(house, again, 20) == examples(whole, expected, 20)
 
 
+def test_going_on_counts_only_accepted_units_as_enough(tmp_path: Path) -> None:
+    def half(role: str, prompt: str, request: Request) -> str:
+        number = int(re.findall(r"number (\d+)", prompt)[-1])
+        if len(house.asked("execute")) == 21:
+            runs.send_command(house.connection, house.session.run, "cancel")
+        return json.dumps({"answer": "yes" if number % 2 else "no"})
+
+    house = House(tmp_path, half)
+    house.add("notes", notes(60))
+    with pytest.raises(Cancelled):
+        house.step("execute", given(CHECKING, 20))
+    house.begin()
+    made = house.run("execute", given(CHECKING, 20))
+    assert made.examples == 20 and made.rejected > 10 and adds_up(made)
+
+
+def test_a_unit_left_behind_is_caught_up_with_before_it_is_enough(tmp_path: Path) -> None:
+    """Its neighbours finished first and would be enough without it; the examples are still the first in order."""
+
+    def yes(role: str, prompt: str, request: Request) -> str:
+        return '{"answer": "yes"}'
+
+    class LeavingBehind(ScriptedModel):
+        def complete_many(self, requests: Iterable[Request]) -> Iterator[Completion]:
+            stream = iter(requests)
+            next(stream)
+            for number, request in enumerate(stream, 1):
+                if number == 10:
+                    runs.send_command(house.connection, house.session.run, "cancel")
+                yield next(super().complete_many([request]))
+
+    whole = House(tmp_path / "whole", yes)
+    whole.add("notes", notes(60))
+    expected, _ = whole.step("execute", given(CHECKING, 10))
+    house = House(tmp_path / "torn", yes)
+    house.add("notes", notes(60))
+    house.roles.special["execute"] = LeavingBehind(answer=lambda prompt, request: yes("", prompt, request))
+    with pytest.raises(Cancelled):
+        house.step("execute", given(CHECKING, 10))
+    assert len(examples(house, house.steps()[0].fingerprint)) == 10
+    house.begin()
+    house.roles.special["execute"] = ScriptedModel(answer=lambda prompt, request: yes("", prompt, request))
+    step, made = house.step("execute", given(CHECKING, 10))
+    assert (made.examples, made.surplus) == (10, 1)
+    assert examples(house, step, 10) == examples(whole, expected, 10)
+
+
 def test_prose_lets_the_model_make_input_and_output(tmp_path: Path) -> None:
     def follow(role: str, prompt: str, request: Request) -> str:
         number = re.findall(r"number (\d+)", prompt)[-1]
