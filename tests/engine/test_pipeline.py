@@ -14,7 +14,7 @@ from engine import pipeline, work
 from engine.context import StepContext
 from engine.errors import BadInput, Busy, Cancelled, ExitCode, NothingSuitable, StageFailed, Unavailable
 from engine.pipeline import Ending
-from engine.records import Candidate, PlanChoice
+from engine.records import PlanChoice
 from engine.session import Session
 from engine.stages import STAGE_NAMES
 from engine.store import runs, steps
@@ -208,11 +208,6 @@ def test_a_further_data_set_with_a_weaker_plan_is_left_out(house: House, monkeyp
     ending = house.pipeline(**wanted(100))
     assert len(ending.parts) == 1
     assert "its plan scores" in house.story("fell-through")[0].text
-
-
-def test_unknown_likeness_leaves_nothing_out() -> None:
-    candidates = (Candidate("a", 1, 1.0), Candidate("b", 2, 0.5))
-    assert pipeline._akin(candidates[1], candidates, Ending())
 
 
 # ── a data set of one's own ───────────────────────────────────────────────────────────────────────────────
