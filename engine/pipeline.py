@@ -24,7 +24,7 @@ from models.language import Identity
 MOST_DATASETS = 4
 MOST_TRIED = 8
 AKIN = 0.85
-"""How near a further data set must be to the task, as a share of the nearest one used."""
+"""How near to the task a data set must be, as a share of the nearest one; see _akin."""
 SCORE_MARGIN = 0.1
 """How much less than the first data set's plan a further one's may score."""
 
@@ -147,10 +147,10 @@ class _Line:
             wanted = options.examples - ending.examples
             if wanted <= 0 or len(ending.parts) >= MOST_DATASETS or self._session.spent:
                 return
-            if ending.parts and not _akin(candidate, candidates, ending):
-                self._session.event(
-                    "left-out", f"{candidate.dataset} is much less like the task than what was used; fewer right examples beat more"
-                )
+            if not _akin(candidate, candidates, ending, self._task):
+                text = f"{candidate.dataset} is much less like the task than the nearest; no examples beat wrong ones"
+                self._session.event("left-out", text)
+                ending.refusals.append(text)
                 continue
             try:
                 part = self._candidate(expanded, candidate, wanted, ending)
@@ -200,10 +200,16 @@ class _Line:
         return run_step(self._session, stage(name), given, options, candidate, self._settings.seed)
 
 
-def _akin(candidate: Candidate, candidates: tuple[Candidate, ...], ending: Ending) -> bool:
-    """Whether a further data set is about as near to the task as those that gave examples."""
+def _akin(candidate: Candidate, candidates: tuple[Candidate, ...], ending: Ending, task: Task) -> bool:
+    """Whether a data set is near enough to the task to be tried.
+
+    One after the first must be about as near as those that gave examples. For free text the first must be about as near as the
+    nearest there is: labels and options prove themselves on the rows, but two texts of the right form may be about anything.
+    """
     used = {part.choice.dataset for part in ending.parts}
-    nearest = max((c.likeness or 0.0 for c in candidates if c.dataset in used), default=0.0)
+    if not used and task.output.kind != "text":
+        return True
+    nearest = max((c.likeness or 0.0 for c in candidates if not used or c.dataset in used), default=0.0)
     return candidate.likeness is None or candidate.likeness >= AKIN * nearest
 
 

@@ -51,9 +51,13 @@ def map_values(profile: ColumnProfile, task: Task, *, names: Sequence[str] = (),
     labels = task.output.labels
     values = list(profile.counts)
     shown = _shown(profile, names or profile.class_names)
-    matches = _named_in_description(profile, shown, task)
-    if not matches:
-        matches = _by_words(values, shown, labels)
+    matches = _by_words(values, shown, labels)
+    # Values that spell every label say more than a reading of the description's sentences.
+    spelled = {match.label for match in matches.values()} == set(labels)
+    described = {} if spelled else _named_in_description(profile, shown, task)
+    if described:
+        matches = described
+    else:
         if embedder is not None:
             matches = _by_meaning(matches, values, shown, labels, embedder)
         _complete(matches, values, labels, profile)
@@ -120,7 +124,7 @@ _LEAVE_OUT = re.compile(
 
 def condition_words(description: str, pair: tuple[str, str], vocabulary: Sequence[str]) -> tuple[str, ...]:
     """The words of a vocabulary that the description names as the case for the first label of a pair."""
-    text = folded(_condition(description, pair[0]))
+    text = folded(_condition(description, *pair))
     return tuple(word for word in vocabulary if text and len(word) > 1 and _says(text, folded(word)))
 
 
@@ -301,13 +305,14 @@ def _named_in_description(profile: ColumnProfile, shown: dict[str, str], task: T
     pair = affirming(task.output.labels)
     if pair is None or profile.distinct > len(profile.counts) or not 2 <= len(shown) <= 60:
         return {}
-    clause = _condition(task.description, pair[0])
     yes, no = pair
+    clause, against = _condition(task.description, yes, no), _condition(task.description, no, yes)
     if not clause:
-        clause = _condition(task.description, pair[1])
-        yes, no = no, yes
+        clause, against, yes, no = against, clause, no, yes
     if not clause:
         return {}
+    if against:
+        return _named_for_each(shown, {yes: folded(clause), no: folded(against)})
     text = folded(clause)
     named = [value for value in shown if len(folded(shown[value])) > 1 and not value.isdigit() and _says(text, folded(shown[value]))]
     named = [value for value in named if folded(shown[value]) not in (folded(yes), folded(no))]
@@ -320,6 +325,16 @@ def _named_in_description(profile: ColumnProfile, shown: dict[str, str], task: T
     return yes_matches | {
         value: _Match(no, score, f"the description names only {words} for “{yes}”") for value in shown if value not in named
     }
+
+
+def _named_for_each(shown: dict[str, str], clauses: dict[str, str]) -> dict[str, _Match]:
+    """The description has a case for either label: only values that one of the two names, and the other does not, map."""
+    found: dict[str, _Match] = {}
+    for value, name in shown.items():
+        named = [label for label, text in clauses.items() if len(folded(name)) > 1 and not value.isdigit() and _says(text, folded(name))]
+        if len(named) == 1:
+            found[value] = _Match(named[0], 0.8, "the description names it as the case for this label")
+    return found if len({match.label for match in found.values()}) == len(clauses) else {}
 
 
 def _asked_about(profile: ColumnProfile, shown: dict[str, str], task: Task) -> dict[str, _Match]:
@@ -346,17 +361,23 @@ def _speaks(text: str, word: str) -> bool:
     return _says(text, word)
 
 
-def _condition(description: str, label: str) -> str:
-    """What the description says about when to give a label: the text after it, to the end of its sentence or its "otherwise"."""
+def _condition(description: str, label: str, other: str) -> str:
+    """What the description says about when to give a label: the text after it, to the end of its sentence, its "otherwise",
+    or to where it says when to give the other one."""
     spoken = re.escape(label)
     found = re.search(
         rf"(?<!\w)[\"'“«]?{spoken}[\"'”»]?(?!\w)\s*,?\s*(?:\w+\s+)?{_WHEN}(.{{3,160}})", description, re.IGNORECASE | re.DOTALL
     )
     if found is None:
-        found = re.search(rf"{_WHEN}([^.;。]{{3,160}}?)[,，:：]\s*(?:\w+\s+){{0,3}}[\"'“«]?{spoken}(?!\w)", description, re.IGNORECASE)
+        found = re.search(
+            rf"{_WHEN}([^.;。]{{3,160}}?)[,，:：]\s*(?:(?!(?:{_OTHERWISE})\b)\w+\s+){{0,3}}[\"'“«]?{spoken}(?!\w)",
+            description,
+            re.IGNORECASE,
+        )
     if found is None:
         return ""
-    return re.split(rf"[.;。；।]|\b(?:{_OTHERWISE})\b", found.group(1), flags=re.IGNORECASE)[0]
+    ends = rf"[.;。；।]|\b(?:{_OTHERWISE})\b|(?<!\w)[\"'“«]?{re.escape(other)}[\"'”»]?\s*,?\s*(?:\w+\s+)?{_WHEN}"
+    return re.split(ends, found.group(1), flags=re.IGNORECASE)[0]
 
 
 _WHEN = (

@@ -60,6 +60,16 @@ def test_the_value_the_description_names_is_the_case_for_yes() -> None:
     assert found.table == {"rain": "no", "snow": "yes", "sun": "no"}
 
 
+def test_a_description_with_a_case_for_each_label_turns_none_around() -> None:
+    description = 'Write "POS" if the tone of the line is positive or write "NEG" if the tone of the line is negative.'
+    assert mapped(["neutral", "negative", "positive"], ("POS", "NEG"), description=description).table == {
+        "negative": "NEG",
+        "positive": "POS",
+    }
+    apart = 'Answer "yes" if the mood is delight or "no" if the mood is worry.'
+    assert mapped(["calm", "worry", "delight"], ("yes", "no"), description=apart).table == {"worry": "no", "delight": "yes"}
+
+
 def test_a_question_about_one_meaning_maps_the_others_to_no() -> None:
     found = mapped(["PSTV", "NGTV", "NEUT"], ("да", "нет"), description="Слово положительное?")
     assert found.table == {"PSTV": "да", "NGTV": "нет", "NEUT": "нет"}
