@@ -148,7 +148,8 @@ class StepContext:
             yield ready.popleft()
 
     def _known(self, model: LanguageModel, request: Request) -> tuple[str, str, Completion | None]:
-        prompt = model.render(request.messages)
+        with translated("a prompt"):
+            prompt = model.render(request.messages)
         call = call_hash(prompt, request, model.identity)
         stored = items.stored_call(self._session.connection, call)
         if stored is None:

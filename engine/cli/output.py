@@ -24,10 +24,21 @@ def put(value: Any, as_json: bool, text: Callable[[], str]) -> None:
 
 
 def to_json(value: Any) -> str:
-    """One line of JSON, Structs included."""
+    """One line of JSON; Structs with all their fields, also those at their default."""
+    return json.dumps(plain(value), ensure_ascii=False, default=str)
+
+
+def plain(value: Any) -> Any:
+    """Structs as dictionaries with every field, all the way down."""
     import msgspec
 
-    return json.dumps(msgspec.to_builtins(value), ensure_ascii=False, default=str)
+    if isinstance(value, msgspec.Struct):
+        tag = value.__struct_config__.tag_field
+        fields = {name: plain(getattr(value, name)) for name in value.__struct_fields__}
+        return {tag: value.__struct_config__.tag, **fields} if tag else fields
+    if isinstance(value, dict):
+        return {key: plain(one) for key, one in value.items()}
+    return [plain(one) for one in value] if isinstance(value, list | tuple) else value
 
 
 def complain(title: str, hint: str) -> None:

@@ -134,7 +134,7 @@ def _read(file: Path) -> Any:
 def _choices(run_id: str, dataset: str | None) -> list[PlanChoice]:
     import msgspec
 
-    from engine.cli.run import find_run
+    from engine.cli.find import find_run
     from engine.locations import locate
     from engine.records import PlanChoice
     from engine.store.database import open_reader

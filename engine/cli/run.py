@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from engine.cli.find import find_run
 from engine.cli.output import clean, complain, json_option, note, put, to_json
 from engine.errors import BadInput, Busy, ExitCode, StoreUnusable
 
@@ -141,17 +142,6 @@ def export(run_id: str, folder: Path, as_json: bool) -> int:
     exported = export_run(connection, find_run(connection, run_id), locations, folder.absolute())
     put(exported, as_json, lambda: f"{exported.examples:,} examples in {exported.folder}")
     return ExitCode.DONE
-
-
-def find_run(connection: Any, run_id: str) -> Run:
-    """The run a person means. Raises BadInput."""
-    from engine.store.runs import list_runs, read_run
-
-    found = read_run(connection, run_id)
-    if found is None:
-        known = [one.id for one in list_runs(connection)[:5]]
-        raise BadInput(f"no run {run_id!r}", f"the latest: {', '.join(known)}" if known else "there are none yet: datatune demo")
-    return found
 
 
 def seconds(text: str) -> float:

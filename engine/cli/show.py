@@ -56,7 +56,7 @@ def runs(as_json: bool) -> int:
 @json_option
 def show(run_id: str, stage: str | None, with_events: bool, following: bool, failures: bool, count: int, as_json: bool) -> int:
     """Show a run, or what one of its stages made (expand retrieve rerank schema plan execute)."""
-    from engine.cli.run import find_run
+    from engine.cli.find import find_run
     from engine.locations import locate
     from engine.stages import STAGE_NAMES
     from engine.store.database import open_reader
@@ -161,9 +161,11 @@ def _run_text(connection: Connection, found: Run, taken: list[Step]) -> str:
 
 
 def _step_value(step: Step) -> dict[str, Any]:
-    import json
+    import msgspec
 
-    record = json.loads(step.record) if step.record else None
+    from engine.stages import stage
+
+    record = msgspec.json.decode(step.record, type=stage(step.stage).record) if step.record else None
     return {
         "stage": step.stage,
         "candidate": step.candidate,

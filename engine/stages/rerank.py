@@ -136,9 +136,9 @@ def _decide(candidates: tuple[Candidate, ...], votes: list[tuple[str | None, str
             reasons_of.setdefault(named, []).append(reason)
 
     # Retrieval's order is good evidence too: a vote moves a candidate up one place, only one-voiced votes put it first.
-    def standing(candidate: Candidate) -> tuple[int, int]:
+    def standing(candidate: Candidate) -> tuple[int, float]:
         got = tally[candidate.dataset]
-        return (-1 if got == len(votes) else 0, candidate.rank - got)
+        return (-1 if got == len(votes) else 0, candidate.rank - 1.5 * got)
 
     ranked = sorted(candidates, key=standing)
     out = tuple(
@@ -164,4 +164,4 @@ def _messages_text(messages: tuple[Message, ...]) -> str:
     return "\n".join(message.content for message in messages)
 
 
-STAGE = Stage("rerank", "letting the model vote on the data sets", 2, Given, Options, Ranking, run, roles=("rerank",))
+STAGE = Stage("rerank", "letting the model vote on the data sets", 3, Given, Options, Ranking, run, roles=("rerank",))
