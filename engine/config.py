@@ -55,7 +55,10 @@ def read_task(path: Path) -> TaskFile:
         raise BadInput(f"{path}: not UTF-8 text (byte {error.start})", "save it as UTF-8") from None
     except OSError as error:
         raise BadInput(f"{path}: cannot be read: {error.strerror}", "check its permissions") from error
-    return parse_task(text, str(path))
+    file = parse_task(text, str(path))
+    if file.task.test and not (path.parent / Path(file.task.test).expanduser()).is_file():
+        raise BadInput(f"{path}: task.test: no file {file.task.test}", "give its path from the task file's folder, or remove the line")
+    return file
 
 
 def parse_task(text: str, where: str) -> TaskFile:
@@ -82,8 +85,6 @@ def parse_task(text: str, where: str) -> TaskFile:
         test=table.test,
     )
     check_task(task, where)
-    if task.test and not (Path(where).parent / Path(task.test).expanduser()).is_file():
-        raise BadInput(f"{where}: task.test: no file {task.test}", "give its path from the task file's folder, or remove the line")
     models = convert(document.get("models", {}), dict[str, str], where, "models")
     for role in models:
         check_role(role, where)

@@ -79,3 +79,8 @@ def test_a_folder_without_data_says_what_is_expected(bench: Workbench) -> None:
     (empty / "notes.docx").write_bytes(b"PK")
     ended = bench.datatune("run", bench.task, "--dataset", empty, "--model", bench.script(), "--json")
     assert ended.code == 2 and ended.last["examples"] == 0 and ended.last["reason"]
+
+
+def test_a_test_file_that_is_not_there_is_named(bench: Workbench) -> None:
+    task = bench.write("tested.toml", TASK.replace("[task.output]", 'test = "nowhere.jsonl"\n[task.output]'))
+    assert "nowhere.jsonl" in refused(bench, "run", task)
