@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -221,7 +222,8 @@ def _chosen(taken: list[Step]) -> str:
 def _plan_text(choice: PlanChoice, runners_up: bool = False) -> str:
     from engine.plan.file import write_plan
 
-    lines = [f"plan for {choice.dataset} (from {choice.plan.origin}, score {choice.score:.2f}, output {choice.output_origin})"]
+    path = Path(choice.dataset)
+    lines = [f"plan for {path.name if path.is_absolute() else choice.dataset} (from {choice.plan.origin}, score {choice.score:.2f}, output {choice.output_origin})"]
     lines.append(_block(write_plan(choice.plan).strip()))
     if runners_up:
         lines.extend(f"  {sample.input!r} → {sample.output!r}" for sample in choice.samples)
