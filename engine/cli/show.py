@@ -223,7 +223,8 @@ def _plan_text(choice: PlanChoice, runners_up: bool = False) -> str:
     from engine.plan.file import write_plan
 
     path = Path(choice.dataset)
-    lines = [f"plan for {path.name if path.is_absolute() else choice.dataset} (from {choice.plan.origin}, score {choice.score:.2f}, output {choice.output_origin})"]
+    name = path.name if path.is_absolute() else choice.dataset
+    lines = [f"plan for {name} (from {choice.plan.origin}, score {choice.score:.2f}, output {choice.output_origin})"]
     lines.append(_block(write_plan(choice.plan).strip()))
     if runners_up:
         lines.extend(f"  {sample.input!r} → {sample.output!r}" for sample in choice.samples)

@@ -248,6 +248,15 @@ def _truth(profile: ColumnProfile, values: Sequence[str], labels: Sequence[str],
     return _scale(profile, values, labels)
 
 
+_RATING = re.compile(
+    r"^(.*_)?(label|target)$|star(s|\b|_)|rating|rated|\bscore|_score|grade|sentiment|polarity|valence|mood|\btone|satisf|likert|bewertung|stern|stimmung"
+    r"|étoile|évaluation|estrella|puntuaci|calific|valutazion|stelle|оцен|звезд|рейтинг|тональн|ocen|betyg|puan|nilai|ukadiriaji"
+    r"|评分|星级|评级|評価|星|별점|평점|रेटिंग|تقييم",
+    re.IGNORECASE,
+)
+"""What a column of ratings is called."""
+
+
 def _named_by_column(profile: ColumnProfile, labels: Sequence[str]) -> tuple[str, str] | None:
     """The label the column is named after holds where the column is true."""
     alike = [label for label in labels if _likeness(profile.name, label).score >= _SURE]
@@ -255,8 +264,10 @@ def _named_by_column(profile: ColumnProfile, labels: Sequence[str]) -> tuple[str
 
 
 def _scale(profile: ColumnProfile, values: Sequence[str], labels: Sequence[str]) -> dict[str, _Match]:
-    """Small numbers in order (stars, grades) to labels whose meanings lie on a scale."""
+    """Small numbers in order (stars, grades) to labels whose meanings lie on a scale; other numbers (counts, seasons) are no scale."""
     if not profile.numeric or profile.whole < 1 or not 2 <= len(values) <= 11:
+        return {}
+    if not _RATING.search(profile.name) and not _RATING.search(profile.description):
         return {}
     order = _ordered(labels)
     if not order:
@@ -295,6 +306,8 @@ def _decision(profile: ColumnProfile, shown: dict[str, str], labels: Sequence[st
         return {}
     if any(len(re.findall(r"[^\W\d]", shown[value])) < 3 for value in values if value != denying[0]):
         return {}
+    if "negative" in meanings(pair[1]):
+        return {}  # a tone, not a yes or no: what is nothing of the kind is not therefore negative
     score = 0.68 if len(values) == 2 else 0.57
     others = {value: _Match(pair[0], score, f"it stands against “{denying[0]}”") for value in values if value != denying[0]}
     return {denying[0]: _Match(pair[1], score, "it says that nothing of the kind is there"), **others}

@@ -186,5 +186,5 @@ def _samples(trial: Trial) -> tuple[SamplePair, ...]:
 
 
 STAGE = Stage(
-    "plan", "finding a plan and trying it on sample rows", 2, Given, Options, PlanChoice, run, roles=("plan",), per_candidate=True
+    "plan", "finding a plan and trying it on sample rows", 3, Given, Options, PlanChoice, run, roles=("plan",), per_candidate=True
 )

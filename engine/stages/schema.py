@@ -195,4 +195,4 @@ def _asked(given: Given, options: Options, look: Look, refusal: str, ctx: Contex
     return SchemaSelection(given.dataset, look.config, look.splits, roles, (), origin, reason)
 
 
-STAGE = Stage("schema", "deciding what each column is for", 2, Given, Options, SchemaSelection, run, roles=("schema",), per_candidate=True)
+STAGE = Stage("schema", "deciding what each column is for", 3, Given, Options, SchemaSelection, run, roles=("schema",), per_candidate=True)

@@ -44,6 +44,16 @@ def test_stars_lie_on_the_scale_of_the_labels() -> None:
     assert [found.table[str(star)] for star in range(1, 6)] == ["negative", "negative", "neutral", "positive", "positive"]
 
 
+def test_numbers_that_are_no_rating_are_no_scale() -> None:
+    assert not mapped([0, 1, 2, 3], ("negative", "positive"), name="votes_for_rude").table
+    assert not mapped([1, 2, 3, 4, 5], ("negative", "positive"), name="season").table
+    assert mapped([1, 2, 3, 4, 5], ("negative", "positive"), name="rating").table["5"] == "positive"
+
+
+def test_nothing_of_the_kind_is_not_a_negative_tone() -> None:
+    assert not mapped(["rude", "cruel", "neither"], ("positive", "negative")).table
+
+
 def test_class_names_stand_for_their_numbers() -> None:
     column = Column("label", "integer", class_names=("sports_news", "weather_report"))
     assert mapped([0, 1], ("weather", "sports"), column=column).table == {"0": "sports", "1": "weather"}
