@@ -13,6 +13,7 @@ from typing import Any, Literal
 
 import msgspec
 
+from engine.plan.profile import read_sample
 from engine.plan.steps import AnyStep, Bin, Emit, Map, Match, Options, Pick, Plan, Shuffle, Template, Write
 from engine.plan.values import as_text
 from engine.records import Column, Row, Task
@@ -55,13 +56,31 @@ def few_values(columns: Sequence[Column], rows: Sequence[Row]) -> dict[str, tupl
     return found
 
 
-def draft_schema(task: Task, columns: Sequence[Column], values: dict[str, tuple[str, ...]], allow_write: bool) -> dict[str, Any]:
-    """JSON schema of the drafts that make sense: `values` are the few distinct values of columns that have few.
+def showable(columns: Sequence[Column], rows: Sequence[Row]) -> tuple[str, ...]:
+    """Columns an input may show in a draft: those with natural text in them, for numbers, ids and votes give answers away."""
+    profiles = read_sample(columns, rows).profiles
+    texts = dict.fromkeys(profile.column for profile in profiles if profile.free_text or profile.text_list)
+    return tuple(texts)
 
-    Names and values enter only as quoted enum members.
+
+def draft_schema(
+    task: Task,
+    columns: Sequence[Column],
+    values: dict[str, tuple[str, ...]],
+    inputs: Sequence[str],
+    *,
+    allow_write: bool = False,
+    allow_guess: bool = False,
+) -> dict[str, Any] | None:
+    """JSON schema of the drafts that make sense, None when there are none.
+
+    `values` are the few distinct values of columns that have few, `inputs` the columns that may be shown. Names and values enter only
+    as quoted enum members.
     """
     names = [column.name for column in columns]
-    shown: dict[str, Any] = {"type": "array", "items": {"enum": names}, "minItems": 1, "maxItems": min(8, len(names))}
+    if not inputs or (task.output.kind == "label" and not allow_guess):
+        return None
+    shown: dict[str, Any] = {"type": "array", "items": {"enum": list(inputs)}, "minItems": 1, "maxItems": min(8, len(inputs))}
     column: dict[str, Any] = {"enum": names}
     ways: list[dict[str, Any]] = [
         _object(input=shown, way={"const": "copy"}, column=column),

@@ -14,7 +14,7 @@ from msgspec import Meta
 from engine.errors import BadInput, NothingSuitable
 from engine.plan.check import check_plan
 from engine.plan.column_roles import inputs_and_outputs
-from engine.plan.draft import draft_schema, few_values, plan_of, read_draft
+from engine.plan.draft import draft_schema, few_values, plan_of, read_draft, showable
 from engine.plan.file import plan_digest, read_plan
 from engine.plan.flow import origin_of_output
 from engine.plan.sampling import sample_rows
@@ -48,6 +48,9 @@ class Options(Value):
     repairs: Annotated[int, Meta(description="How often the model may try again after a failure.", ge=0, le=10)] = 2
     allow_writing: Annotated[
         bool, Meta(description="Let plans have a model write outputs; off takes only outputs that follow from the row.")
+    ] = False
+    allow_guessing: Annotated[
+        bool, Meta(description="Let the model say which label a value stands for; off takes only values that name or mean their label.")
     ] = False
     runners_up: Annotated[int, Meta(description="How many other plans to keep beside the chosen one.", ge=0, le=20)] = 4
 
@@ -89,7 +92,11 @@ def _drafted(
     given: Given, columns: tuple[Column, ...], rows: list[Row], options: Options, ctx: Context
 ) -> tuple[list[tuple[Plan, Trial]], str]:
     """The model's drafts until one passes; failures go back to it."""
-    schema = draft_schema(given.task, columns, few_values(columns, rows), options.allow_writing)
+    guess = options.allow_guessing or options.mode == "model"
+    inputs, few = showable(columns, rows), few_values(columns, rows)
+    schema = draft_schema(given.task, columns, few, inputs, allow_write=options.allow_writing, allow_guess=guess)
+    if schema is None:
+        return [], ""
     roles = "; ".join(f"{name}: {role}" for name, role in given.schema.roles.items() if role != "irrelevant")
     failures: list[str] = []
     for number in range(options.repairs + 1):
@@ -186,5 +193,5 @@ def _samples(trial: Trial) -> tuple[SamplePair, ...]:
 
 
 STAGE = Stage(
-    "plan", "finding a plan and trying it on sample rows", 3, Given, Options, PlanChoice, run, roles=("plan",), per_candidate=True
+    "plan", "finding a plan and trying it on sample rows", 4, Given, Options, PlanChoice, run, roles=("plan",), per_candidate=True
 )

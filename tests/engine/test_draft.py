@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 
 from engine.plan.check import check_plan
-from engine.plan.draft import Draft, draft_schema, few_values, plan_of, read_draft
+from engine.plan.draft import Draft, draft_schema, few_values, plan_of, read_draft, showable
 from engine.plan.trial import run_on
-from engine.records import Task
+from engine.records import Column, Output, Row, Task
 from models.scripted_answer import answer_for
 from tests.engine.plan.tables import Table, task
 
@@ -35,7 +35,10 @@ HOSTILE = Table(
 
 
 def schema_of(for_task: Task, table: Table, allow_write: bool = False) -> dict[str, Any]:
-    return draft_schema(for_task, table.columns, few_values(table.columns, table.rows), allow_write)
+    names = [column.name for column in table.columns]
+    found = draft_schema(for_task, table.columns, few_values(table.columns, table.rows), names, allow_write=allow_write, allow_guess=True)
+    assert found is not None
+    return found
 
 
 def ways(schema: dict[str, Any]) -> list[str]:
@@ -181,3 +184,15 @@ def test_a_draft_that_stands_for_no_plan_says_why(draft: Draft, why: str) -> Non
 def test_what_is_no_draft_is_a_value_error(text: str) -> None:
     with pytest.raises(ValueError, match="not a draft"):
         read_draft(text)
+
+
+def test_a_draft_may_show_texts_only() -> None:
+    columns = (Column("id", "integer"), Column("votes", "integer"), Column("text", "text"), Column("kind", "text"))
+    texts = [f"A note of some length about matter number {number}, told at the fence." for number in range(20)]
+    rows = [Row(number, {"id": number, "votes": number % 3, "text": text, "kind": "ab"[number % 2]}) for number, text in enumerate(texts)]
+    assert showable(columns, rows) == ("text",)
+
+
+def test_without_leave_to_guess_there_is_no_draft_for_labels() -> None:
+    labels = Task("t", "Say which.", output=Output("label", ("a", "b")))
+    assert draft_schema(labels, (Column("text", "text"),), {}, ("text",)) is None

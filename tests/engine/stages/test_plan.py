@@ -95,16 +95,23 @@ def test_roles_the_user_set_bind_the_plans(tmp_path: Path) -> None:
 
 def test_where_structure_finds_nothing_the_models_draft_is_tried(tmp_path: Path) -> None:
     house = house_with(tmp_path, MAPPED)
-    choice = house.run("plan", given())
+    choice = house.run("plan", given(), allow_guessing=True)
     assert (choice.plan.origin, choice.output_origin) == ("model", "derived")
     assert choice.reasons[0] == "the model chose: output mapped from kind"
     assert "60 of 60 rows become examples" in choice.reasons
     assert len(house.asked("plan")) == 1
 
 
+def test_a_model_does_not_guess_labels_unless_it_may(tmp_path: Path) -> None:
+    house = house_with(tmp_path, MAPPED)
+    with pytest.raises(NothingSuitable, match="no column holds any of the labels"):
+        house.run("plan", given())
+    assert not house.asked("plan")
+
+
 def test_a_draft_that_fails_goes_back_to_the_model_with_what_was_wrong(tmp_path: Path) -> None:
     house = house_with(tmp_path, LEAKING, COPIED, MAPPED)
-    choice = house.run("plan", given())
+    choice = house.run("plan", given(), allow_guessing=True)
     assert choice.plan.origin == "model"
     first, second, third = house.asked("plan")
     assert "Earlier plans failed" not in first
@@ -118,7 +125,7 @@ def test_a_draft_that_fails_goes_back_to_the_model_with_what_was_wrong(tmp_path:
 def test_repairs_are_bounded_and_their_end_is_a_refusal(tmp_path: Path, repairs: int) -> None:
     house = house_with(tmp_path, *[LEAKING] * 10)
     with pytest.raises(NothingSuitable, match=f"the model's {repairs + 1} plans failed too"):
-        house.run("plan", given(), repairs=repairs)
+        house.run("plan", given(), repairs=repairs, allow_guessing=True)
     assert len(house.asked("plan")) == repairs + 1
 
 
@@ -145,7 +152,7 @@ def test_repairs_are_bounded_and_their_end_is_a_refusal(tmp_path: Path, repairs:
 def test_a_useless_draft_is_refused_and_never_a_crash(tmp_path: Path, draft: Any) -> None:
     house = house_with(tmp_path, *[draft] * 3)
     with pytest.raises(NothingSuitable, match="3 plans failed"):
-        house.run("plan", given())
+        house.run("plan", given(), allow_guessing=True)
 
 
 def test_a_threshold_for_a_task_without_two_labels_is_refused(tmp_path: Path) -> None:
