@@ -25,6 +25,7 @@ MOST_DATASETS = 4
 MOST_TRIED = 8
 AKIN = 0.85
 """How near to the task a data set must be, as a share of the nearest one; see _akin."""
+AKIN_LABELS = 0.7
 SCORE_MARGIN = 0.1
 """How much less than the first data set's plan a further one's may score."""
 
@@ -203,14 +204,13 @@ class _Line:
 def _akin(candidate: Candidate, candidates: tuple[Candidate, ...], ending: Ending, task: Task) -> bool:
     """Whether a data set is near enough to the task to be tried.
 
-    One after the first must be about as near as those that gave examples. For free text the first must be about as near as the
-    nearest there is: labels and options prove themselves on the rows, but two texts of the right form may be about anything.
+    One after the first must be about as near as those that gave examples, the first about as near as the nearest there is; less so
+    for labels and options, which prove themselves on the rows, while two texts of the right form may be about anything.
     """
     used = {part.choice.dataset for part in ending.parts}
-    if not used and task.output.kind != "text":
-        return True
     nearest = max((c.likeness or 0.0 for c in candidates if not used or c.dataset in used), default=0.0)
-    return candidate.likeness is None or candidate.likeness >= AKIN * nearest
+    share = AKIN if used or task.output.kind == "text" else AKIN_LABELS
+    return candidate.likeness is None or candidate.likeness >= share * nearest
 
 
 def _models_used(session: Session) -> dict[str, Identity]:

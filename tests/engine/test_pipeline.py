@@ -195,10 +195,18 @@ def test_a_further_data_set_that_is_much_less_alike_is_left_out(house: House) ->
     assert "local/good" in event.text
 
 
-def test_likeness_is_measured_against_those_used_only(house: House) -> None:
+def test_likeness_is_measured_against_those_used_only(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pipeline, "AKIN_LABELS", 0.0)
     house.add("opaque", notes(60, "kind", OPAQUE), BEST)
     house.add("far", notes(60, start=100), "# Notes\n\nNotes of neighbours, kind by kind.")
     assert used(house.pipeline(**wanted(20))) == {"local/far": 20}
+
+
+def test_a_first_data_set_far_from_the_nearest_is_not_tried(house: House) -> None:
+    house.add("opaque", notes(60, "kind", OPAQUE), BEST)
+    house.add("far", notes(60, start=100), "# Notes\n\nNotes of neighbours, kind by kind.")
+    with pytest.raises(NothingSuitable, match="much less like the task"):
+        house.pipeline(**wanted(20))
 
 
 def test_a_further_data_set_with_a_weaker_plan_is_left_out(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
