@@ -108,7 +108,7 @@ def _drafted(
             failures.append(completion.error or "the plan was cut off by length")
             continue
         try:
-            plan = plan_of(read_draft(completion.text), given.task, f"{given.schema.dataset}, drafted", columns)
+            plan = plan_of(read_draft(completion.text), given.task, f"{given.task.name}, drafted", columns)
         except ValueError as error:
             failures.append(str(error))
             continue
@@ -161,7 +161,7 @@ def _prose(given: Given, columns: tuple[Column, ...], rows: list[Row], ctx: Cont
         raise NothingSuitable(f"{given.schema.dataset}: the model wrote no usable steps ({completion.error or completion.finish})")
     shown = tuple(name for name, role in given.schema.roles.items() if role != "irrelevant") if given.schema.origin == "user" else ()
     plan = Plan(
-        name=f"{given.schema.dataset}, prose", prose=steps, columns=shown, origin="prose", reasons=("written by the planner model",)
+        name=f"{given.task.name}, prose", prose=steps, columns=shown, origin="prose", reasons=("written by the planner model",)
     )
     ctx.event("plan", f"prose, {len(steps)} steps; a model follows them on every row")
     return PlanChoice(
