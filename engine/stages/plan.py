@@ -160,9 +160,7 @@ def _prose(given: Given, columns: tuple[Column, ...], rows: list[Row], ctx: Cont
     if not steps:
         raise NothingSuitable(f"{given.schema.dataset}: the model wrote no usable steps ({completion.error or completion.finish})")
     shown = tuple(name for name, role in given.schema.roles.items() if role != "irrelevant") if given.schema.origin == "user" else ()
-    plan = Plan(
-        name=f"{given.task.name}, prose", prose=steps, columns=shown, origin="prose", reasons=("written by the planner model",)
-    )
+    plan = Plan(name=f"{given.task.name}, prose", prose=steps, columns=shown, origin="prose", reasons=("written by the planner model",))
     ctx.event("plan", f"prose, {len(steps)} steps; a model follows them on every row")
     return PlanChoice(
         given.schema.dataset, given.schema.config, given.schema.splits, plan, plan_digest(plan), 0.0, plan.reasons, output_origin="written"
