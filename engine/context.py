@@ -79,6 +79,9 @@ class StepContext:
     def items(self, state: items.ItemState, limit: int = -1, step: str = "") -> Iterator[items.Item]:
         return items.items_in_order(self._session.connection, step or self.step, state, limit)
 
+    def reasons(self) -> dict[str, int]:
+        return items.reason_counts(self._session.connection, self.step)
+
     def expect_calls(self, role: str, calls: int, prompt_tokens: int, completion_tokens: int) -> None:
         identity = self._session.roles.identity(role)
         rates = items.measured_rates(self._session.connection, identity.digest)

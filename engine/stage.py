@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from engine.records import RowSource, Value
 from engine.store.items import Item, ItemState
@@ -74,6 +74,10 @@ class Context(Protocol):
         """Stored units of this step (or another), in the order they entered."""
         ...
 
+    def reasons(self) -> dict[str, int]:
+        """Why stored units of this step did not become examples, by count, most frequent first."""
+        ...
+
     def complete(self, role: str, requests: Iterable[Request]) -> Iterator[Completion]:
         """Ask the model of a role; an answer given before is not asked for again."""
         ...
@@ -128,6 +132,3 @@ class Stage:
     roles: tuple[str, ...] = ()
     """Models it may ask; their identity belongs to the step's fingerprint."""
     per_candidate: bool = False
-
-
-State = Literal["waiting", "running", "done", "stopped", "failed"]

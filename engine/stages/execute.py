@@ -178,12 +178,6 @@ def _tell_cost(given: Given, options: Options, ctx: Context, program: Program, r
 
 
 def _made(given: Given, counts: Counts, ctx: Context) -> Made:
-    reasons: dict[str, int] = {}
-    states: tuple[ItemState, ...] = ("rejected", "failed", "skipped")
-    for state in states:
-        for item in ctx.items(state):
-            reason = f"{state}: {item.reason}"
-            reasons[reason] = reasons.get(reason, 0) + 1
     examples = min(counts.accepted, given.wanted)
     made = Made(
         dataset=given.choice.dataset,
@@ -195,7 +189,7 @@ def _made(given: Given, counts: Counts, ctx: Context) -> Made:
         failed=counts.failed,
         skipped=counts.skipped,
         surplus=counts.accepted - examples,
-        reasons=dict(sorted(reasons.items(), key=lambda pair: (-pair[1], pair[0]))),
+        reasons=ctx.reasons(),
     )
     ctx.event(
         "made",
