@@ -12,7 +12,7 @@ from engine.records import Task, Value
 from engine.roles import Roles
 from engine.runner import run_step
 from engine.session import Session
-from engine.stage import Context, Stage
+from engine.stage import Context, Outcome, Stage
 from engine.store import runs
 from engine.store.database import open_writer
 from engine.store.lease import this_process
@@ -119,3 +119,20 @@ class Bench:
 def stage_of(work: Callable[[Any, Any, Context], Any], name: str = "count", version: int = 1) -> Stage:
     """A stage whose `run` is `work`, with one role."""
     return Stage(name, "counting", version, Given, Options, Made, work, roles=("execute",))
+
+
+def accept(pending: Iterator[str]) -> Iterator[tuple[str, Outcome]]:
+    for name in pending:
+        yield name, Outcome("accepted", "", f'"{name}"')
+
+
+def names(count: int) -> list[str]:
+    return [f"unit {number}" for number in range(count)]
+
+
+def same(name: str) -> str:
+    return name
+
+
+def in_flight(bench: Bench, step: str = "step") -> list[str]:
+    return [row[0] for row in bench.connection.execute("SELECT key FROM in_flight WHERE step = ?", (step,))]

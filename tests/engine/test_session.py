@@ -1,0 +1,27 @@
+"""The pulse that says an engine is alive."""
+
+from __future__ import annotations
+
+import pytest
+
+from engine import session as sessions
+from engine.session import Pulse
+from engine.store import runs
+from tests.end_to_end.workbench import wait_until
+from tests.engine.bench import Bench
+
+
+def test_the_pulse_beats_while_the_engine_lives_and_stops_with_it(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sessions, "BEAT_SECONDS", 0.01)
+    bench.connection.execute("UPDATE runs SET heartbeat = 0")
+
+    def beat() -> float:
+        found = runs.read_run(bench.connection, bench.run)
+        return (found and found.heartbeat) or 0.0
+
+    pulse = Pulse(bench.locations.database, bench.session)
+    pulse.start()
+    first = wait_until(beat)
+    wait_until(lambda: beat() > first)
+    pulse.stop()
+    assert not pulse.is_alive()
