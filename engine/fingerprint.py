@@ -22,4 +22,5 @@ def step_fingerprint(stage: str, version: int, given: Any, options: Any, seed: i
 
 def call_hash(prompt: str, request: Request, model: Identity) -> str:
     """Name of a model call: prompt as rendered, schema, sampling with its seed (a vote's number is its seed), weights, runtime."""
-    return digest(["call", prompt, request.schema, request.sampling, model.digest, model.runtime])
+    choices = [request.choices] if request.choices else []
+    return digest(["call", prompt, request.schema, request.sampling, *choices, model.digest, model.runtime])

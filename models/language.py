@@ -26,12 +26,18 @@ class Sampling(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Request(msgspec.Struct, frozen=True):
-    """One prompt. `schema` is a JSON schema the answer must obey; it becomes a grammar."""
+    """One prompt: an answer is to be written, or given answers are to be weighed."""
 
     key: str
     messages: tuple[Message, ...]
     schema: dict[str, Any] | None = None
+    """A JSON schema the answer must obey; it becomes a grammar."""
     sampling: Sampling = Sampling()
+    choices: tuple[str, ...] = ()
+    """Answers to weigh instead of writing one. The completion's text is a JSON list with the log-likelihood of each, in this order:
+    natural, finite, summed over the answer's tokens and its end, so a long answer has less than a short one; "" is an answer that ends
+    at once. Schema and sampling are not used. A runtime that cannot weigh texts, such as a server, lets the model pick from a lettered
+    menu instead: its numbers order the choices, and say little about how far apart they are."""
 
 
 class Completion(msgspec.Struct, frozen=True):

@@ -18,8 +18,9 @@ from urllib.parse import urlsplit
 
 import msgspec
 
-from models.errors import ModelError, ServerUnavailable
-from models.language import Completion, Identity, Message, Request
+from models.errors import ModelError, RequestInvalid, ServerUnavailable
+from models.language import Completion, Identity, Message, Request, Sampling
+from models.lettered_menu import TOP, menu_messages, menu_schema, menu_scores
 
 ATTEMPTS = 5
 FIRST_PAUSE = 0.5
@@ -28,9 +29,12 @@ DEFAULT_CONTEXT = 4096
 BODY_LIMIT = 16 << 20
 """Bytes of an answer; more than that is no answer to any request made here."""
 BYTES_PER_TOKEN = 3
+MENU_TOKENS = 24
+"""Room for {"answer": "A"}, however a server spaces it."""
 
 BUSY = frozenset({429, 502, 503, 504, 529})
 REFUSED = frozenset({401, 403, 404, 405})
+NOT_UNDERSTOOD = frozenset({400, 422})
 
 
 class ServedModel(msgspec.Struct, frozen=True):
@@ -59,6 +63,7 @@ class Choice(msgspec.Struct, frozen=True):
 
     message: Reply
     finish_reason: str | None = None
+    logprobs: Any = None
 
 
 class Usage(msgspec.Struct, frozen=True):
@@ -154,6 +159,35 @@ class OpenAIServer:
         self._client.close()
 
     def _complete(self, request: Request) -> Completion:
+        if request.choices:
+            return self._weigh(request)
+        started = time.perf_counter()
+        status, data = self._fetch("POST", "/chat/completions", self._body(request))
+        completion, _ = _read(request, status, data, time.perf_counter() - started)
+        return completion
+
+    def _weigh(self, request: Request) -> Completion:
+        """Ask for the letter of a choice, with the probabilities of its place where the server knows how to tell them."""
+        try:
+            messages = menu_messages(request.messages, request.choices)
+        except RequestInvalid as error:
+            return Completion(request.key, "", "error", error=error.title)
+        asked = Request(request.key, messages, menu_schema(len(request.choices)), Sampling(max_tokens=MENU_TOKENS))
+        body = self._body(asked)
+        started = time.perf_counter()
+        status, data = self._fetch("POST", "/chat/completions", {**body, "logprobs": True, "top_logprobs": TOP})
+        if status in NOT_UNDERSTOOD:
+            status, data = self._fetch("POST", "/chat/completions", body)
+        completion, scores = _read(msgspec.structs.replace(asked, schema=None), status, data, time.perf_counter() - started)
+        if completion.finish == "error":
+            return completion
+        try:
+            weighed = menu_scores(completion.text, scores, len(request.choices))
+        except RequestInvalid as error:
+            return msgspec.structs.replace(completion, finish="error", error=error.title)
+        return msgspec.structs.replace(completion, text=json.dumps(weighed), finish="stop")
+
+    def _body(self, request: Request) -> dict[str, Any]:
         sampling = request.sampling
         body: dict[str, Any] = {
             "model": self._model,
@@ -167,26 +201,7 @@ class OpenAIServer:
             body["min_p"] = sampling.min_p
         if request.schema is not None:
             body["response_format"] = {"type": "json_schema", "json_schema": {"name": "answer", "schema": request.schema, "strict": True}}
-        started = time.perf_counter()
-        status, data = self._fetch("POST", "/chat/completions", body)
-        seconds = time.perf_counter() - started
-        if status != 200:
-            return Completion(request.key, "", "error", seconds=seconds, error=f"The server answered {status}: {_reason(data)}")
-        try:
-            answer = msgspec.json.decode(data, type=Answer)
-            choice = answer.choices[0]
-        except (msgspec.DecodeError, IndexError) as error:
-            return Completion(request.key, "", "error", seconds=seconds, error=f"The server's answer cannot be read: {error}")
-        usage = answer.usage or Usage()
-        text = choice.message.content or ""
-        counts = (usage.prompt_tokens, usage.completion_tokens, seconds)
-        if choice.finish_reason == "length":
-            return Completion(request.key, text, "length", *counts)
-        if choice.finish_reason not in ("stop", "eos", None):
-            return Completion(request.key, text, "error", *counts, error=f"The server ended the answer with {choice.finish_reason!r}")
-        if request.schema is not None and not _is_json(text):
-            return Completion(request.key, text, "error", *counts, error="The server ignored the schema: its answer is not JSON")
-        return Completion(request.key, text, "stop", *counts)
+        return body
 
     def _served(self, model: str) -> ServedModel:
         status, data = self._fetch("GET", "/models", None)
@@ -233,6 +248,28 @@ class OpenAIServer:
         if status and status not in BUSY:
             return status, data
         raise ServerUnavailable(f"{self._url} does not answer after {ATTEMPTS} tries: {problem}", "Start the server, then resume the run.")
+
+
+def _read(request: Request, status: int, data: bytes, seconds: float) -> tuple[Completion, Any]:
+    """The completion in a server's answer, and what the answer says of its tokens' probabilities."""
+    if status != 200:
+        return Completion(request.key, "", "error", seconds=seconds, error=f"The server answered {status}: {_reason(data)}"), None
+    try:
+        answer = msgspec.json.decode(data, type=Answer)
+        choice = answer.choices[0]
+    except (msgspec.DecodeError, IndexError) as error:
+        return Completion(request.key, "", "error", seconds=seconds, error=f"The server's answer cannot be read: {error}"), None
+    usage = answer.usage or Usage()
+    text = choice.message.content or ""
+    counts = (usage.prompt_tokens, usage.completion_tokens, seconds)
+    if choice.finish_reason == "length":
+        return Completion(request.key, text, "length", *counts), choice.logprobs
+    if choice.finish_reason not in ("stop", "eos", None):
+        error_text = f"The server ended the answer with {choice.finish_reason!r}"
+        return Completion(request.key, text, "error", *counts, error=error_text), None
+    if request.schema is not None and not _is_json(text):
+        return Completion(request.key, text, "error", *counts, error="The server ignored the schema: its answer is not JSON"), None
+    return Completion(request.key, text, "stop", *counts), choice.logprobs
 
 
 def _bounded(chunks: Iterable[bytes]) -> bytes:

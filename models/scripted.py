@@ -14,11 +14,14 @@ from typing import Any, Literal
 
 import msgspec
 
-from models.errors import ModelError, WeightsInvalid, WeightsMissing
+from models.errors import ModelError, RequestInvalid, WeightsInvalid, WeightsMissing
 from models.language import Completion, Identity, Message, Request
 from models.scripted_answer import answer_for
 
 TOKEN = re.compile(r"\s*(?:\w{1,6}|[^\w\s]|\s+$)")
+
+LIKELY, UNLIKELY = -0.05, -10.0
+"""Log-likelihood of the choice a rule names, and of the others."""
 
 
 class Rule(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -27,7 +30,9 @@ class Rule(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     match: str
     """A regular expression, searched in the rendered prompt; "" fits every prompt."""
     text: str = ""
-    """The answer; \\1 stands for what the pattern's first group found. Schemas are not enforced on it."""
+    """The answer; \\1 stands for what the pattern's first group found. Schemas are not enforced on it.
+
+    To a request with choices: one of them, or a JSON list with a log-likelihood for each."""
     finish: Literal["stop", "length", "error"] = "stop"
     """With "error", `text` is the reason."""
 
@@ -115,11 +120,17 @@ class ScriptedModel:
             reason = f"The prompt has {tokens} tokens, the context holds {self.context_length} for prompt and answer"
             return Completion(request.key, "", "error", tokens, error=reason)
         try:
+            self._must_fit(request.choices, tokens)
             text, finish = self._text(prompt, request)
+            if request.choices and finish != "error":
+                text = json.dumps(self._weighed(text, request.choices))
         except ModelError as error:
             return Completion(request.key, "", "error", tokens, seconds=self.script.delay, error=error.title)
         if finish == "error":
             return Completion(request.key, "", "error", tokens, seconds=self.script.delay, error=text)
+        if request.choices:
+            written = sum(map(self.count_tokens, request.choices))
+            return Completion(request.key, text, finish, tokens, written, self.script.delay)
         pieces = TOKEN.findall(text)
         limit = min(room, request.sampling.max_tokens)
         if len(pieces) > limit:
@@ -136,12 +147,33 @@ class ScriptedModel:
             found = pattern.search(prompt)
             if found:
                 return (found.expand(rule.text) if found.re.groups else rule.text), rule.finish
+        if request.choices:
+            return json.dumps([_likelihood(prompt, choice) for choice in request.choices]), "stop"
         seed = hashlib.sha256(
             f"{prompt}\0{json.dumps(request.schema)}\0{request.sampling.seed}".encode("utf-8", "surrogatepass")
         ).hexdigest()
         if request.schema is None:
             return f"Answer {seed[:8]}.", "stop"
         return json.dumps(answer_for(request.schema, seed), ensure_ascii=False), "stop"
+
+    def _must_fit(self, choices: tuple[str, ...], tokens: int) -> None:
+        longest = max(map(self.count_tokens, choices), default=0)
+        if tokens + longest > self.context_length:
+            title = f"The prompt has {tokens} tokens and an answer {longest}, the context holds {self.context_length} for both"
+            raise RequestInvalid(title, "Shorten the prompt or ask for a longer context.")
+
+    def _weighed(self, text: str, choices: tuple[str, ...]) -> list[float]:
+        """What a script's answer says of each choice: the numbers themselves, or which choice it is."""
+        try:
+            numbers = msgspec.json.decode(text, type=list[float])
+        except (msgspec.DecodeError, UnicodeEncodeError):
+            numbers = []
+        if len(numbers) == len(choices):
+            return numbers
+        if text not in choices:
+            title = f"The script's answer to {len(choices)} choices is neither one of them nor a number for each"
+            raise RequestInvalid(title, "Give its rule one of the choices as text, or a JSON list.")
+        return [LIKELY if choice == text else UNLIKELY for choice in choices]
 
     def _note(self, key: str, prompt: str) -> None:
         if self._log is None:
@@ -156,6 +188,12 @@ class ScriptedModel:
                 os.close(descriptor)
         except OSError as error:
             raise ModelError(f"Cannot write the call log {self._log}: {error.strerror}", "Check `log` in the script.") from error
+
+
+def _likelihood(prompt: str, choice: str) -> float:
+    """A log-likelihood between -20 and 0 that depends on prompt and choice alone."""
+    drawn = hashlib.sha256(f"{prompt}\0{choice}".encode("utf-8", "surrogatepass")).digest()
+    return -round(int.from_bytes(drawn[:4], "big") / 2**32 * 20, 5)
 
 
 def scripted(rules: Sequence[tuple[str, str]] = (), **fields: Any) -> ScriptedModel:

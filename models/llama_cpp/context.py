@@ -8,7 +8,7 @@ them the text, do not depend on which requests came before. (Bit for bit on one 
 from __future__ import annotations
 
 import ctypes
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -60,13 +60,21 @@ class Context:
         """Add tokens after what is held; the scores of the token after them. A view, valid until the next call."""
         for start in range(0, len(tokens), self.chunk):
             self._decode(tokens[start : start + self.chunk])
-        pointer = self._native.llama_get_logits_ith(self._pointer, -1)
-        if not pointer:
-            raise ModelError("llama.cpp gave no scores for the next token", library.recent_log())
-        logits: NDArray[np.float32] = np.ctypeslib.as_array(
-            ctypes.cast(pointer, ctypes.POINTER(ctypes.c_float)), shape=(self._vocabulary_size,)
-        )
-        return logits
+        return self._logits(-1)
+
+    def follow(self, tokens: Sequence[int]) -> Iterator[NDArray[np.float32]]:
+        """Add tokens after what is held; after each of them the scores of the next. Views, each valid until the next is asked for."""
+        for start in range(0, len(tokens), self.chunk):
+            some = tokens[start : start + self.chunk]
+            self._decode(some, every=True)
+            for place in range(len(some)):
+                yield self._logits(place)
+
+    def rewind(self, beginning: Sequence[int]) -> None:
+        """Go back to a beginning of what is held, at least its prompt; where nothing can be given back, decode it again."""
+        self._forget_after(len(beginning))
+        if len(self._held) < len(beginning):
+            self.start(beginning)
 
     def clear(self) -> None:
         """Forget everything held."""
@@ -90,7 +98,16 @@ class Context:
         else:
             del self._held[count:]
 
-    def _decode(self, tokens: Sequence[int]) -> None:
+    def _logits(self, place: int) -> NDArray[np.float32]:
+        pointer = self._native.llama_get_logits_ith(self._pointer, place)
+        if not pointer:
+            raise ModelError("llama.cpp gave no scores for the next token", library.recent_log())
+        logits: NDArray[np.float32] = np.ctypeslib.as_array(
+            ctypes.cast(pointer, ctypes.POINTER(ctypes.c_float)), shape=(self._vocabulary_size,)
+        )
+        return logits
+
+    def _decode(self, tokens: Sequence[int], every: bool = False) -> None:
         batch, held = self._batch, len(self._held)
         batch.n_tokens = len(tokens)
         for i, token in enumerate(tokens):
@@ -98,8 +115,7 @@ class Context:
             batch.pos[i] = held + i
             batch.n_seq_id[i] = 1
             batch.seq_id[i][0] = 0
-            batch.logits[i] = 0
-        batch.logits[len(tokens) - 1] = 1
+            batch.logits[i] = every or i == len(tokens) - 1
         code = self._native.llama_decode(self._pointer, batch)
         if code != 0:
             self.clear()

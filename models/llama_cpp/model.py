@@ -5,6 +5,7 @@ The same request gives the same text whatever was asked before: see context.py f
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -16,7 +17,7 @@ from models.llama_cpp import library
 from models.llama_cpp.chat import Chat
 from models.llama_cpp.constrain import Constrainer, Constraint
 from models.llama_cpp.context import Context
-from models.llama_cpp.decode import decode
+from models.llama_cpp.decode import decode, likelihoods
 from models.llama_cpp.vocabulary import Vocabulary
 
 DEFAULT_CONTEXT = 4096
@@ -97,6 +98,8 @@ class LlamaCppModel:
             if len(prompt) >= self.context_length:
                 title = f"The prompt has {len(prompt)} tokens, the context holds {self.context_length} for prompt and answer"
                 raise RequestInvalid(title, "Shorten the prompt or ask for a longer context.")
+            if request.choices:
+                return self._weigh(request, prompt, started)
             answer = decode(self._context, prompt, request.sampling, self._vocabulary.ends, self._constraint(request))
         except ModelError as error:
             seconds = time.perf_counter() - started
@@ -107,6 +110,19 @@ class LlamaCppModel:
             finish=answer.finish,
             prompt_tokens=len(prompt),
             completion_tokens=len(answer.tokens),
+            seconds=time.perf_counter() - started,
+        )
+
+    def _weigh(self, request: Request, prompt: list[int], started: float) -> Completion:
+        assert self._context is not None
+        answers = [self._vocabulary.tokens(choice) for choice in request.choices]
+        scores = likelihoods(self._context, prompt, answers, self._vocabulary.ends)
+        return Completion(
+            key=request.key,
+            text=json.dumps([round(score, 5) for score in scores]),
+            finish="stop",
+            prompt_tokens=len(prompt),
+            completion_tokens=sum(map(len, answers)),
             seconds=time.perf_counter() - started,
         )
 

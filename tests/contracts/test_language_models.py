@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import json
+import math
 from collections.abc import Iterator
 from typing import Any
 
@@ -37,7 +38,12 @@ def smollm2_is_here() -> bool:
 
 
 def scripted_model() -> ScriptedModel:
-    return ScriptedModel(Script(context_length=256, rules=(Rule("Repeat: (.*)", r"\1"),)))
+    rules = (
+        Rule("Repeat: (.*)", r"\1"),
+        Rule(r"capital of France.*([A-Z])\) Paris", r'{"answer": "\1"}'),
+        Rule("capital of France", "Paris"),
+    )
+    return ScriptedModel(Script(context_length=256, rules=rules))
 
 
 @pytest.fixture(
@@ -137,6 +143,62 @@ def test_the_same_request_gives_the_same_text_whatever_came_between(model: Langu
     first, last = [done for done in model.complete_many([request, between, request]) if done.key == "k"]
     assert first.text
     assert (first.text, first.finish) == (last.text, last.finish)
+
+
+def weigh(key: str, text: str, *choices: str) -> Request:
+    return Request(key, (Message("user", text),), choices=choices)
+
+
+def numbers(model: LanguageModel, request: Request) -> list[float]:
+    (done,) = model.complete_many([request])
+    assert (done.finish, done.error) == ("stop", "")
+    found = json.loads(done.text)
+    assert all(isinstance(number, float) and math.isfinite(number) for number in found)
+    return list(found)
+
+
+@pytest.mark.parametrize(
+    "choices", [("A",), ("yes", "no"), ("a cat", "a cat on a mat", "a cat on a tree", "a dog"), tuple("abcdefghijklmnopqrstuvwxyz")]
+)
+def test_choices_get_a_finite_number_each(model: LanguageModel, choices: tuple[str, ...]) -> None:
+    assert len(numbers(model, weigh("k", "Which one?", *choices))) == len(choices)
+
+
+@pytest.mark.parametrize("choices", [("Paris", "Xqzt"), ("Xqzt", "Paris"), ("London Bridge is blue", "Xqzt", "Paris", "")])
+def test_a_likelier_answer_gets_more(model: LanguageModel, choices: tuple[str, ...]) -> None:
+    found = numbers(model, weigh("k", "What is the capital of France? Answer with its name alone.", *choices))
+    assert found.index(max(found)) == choices.index("Paris")
+
+
+def test_the_same_choices_get_the_same_numbers_whatever_came_between(model: LanguageModel) -> None:
+    request = weigh("k", "What is seen from the beach at night? " * 4, "the sea", "the sea at night", "a lighthouse", "")
+    between = [
+        ask("b", "What is seen from the beach at night? " * 3 + "And in the hills?", max_tokens=10),
+        weigh("b", "Another thing", "the sea"),
+    ]
+    first, last = [done.text for done in model.complete_many([request, *between, request]) if done.key == "k"]
+    assert first == last
+
+
+def test_weighing_choices_does_not_disturb_the_completions_around_it(model: LanguageModel) -> None:
+    written = ask("k", "Write a line about the sea.", max_tokens=12)
+    weighed = weigh("b", "Write a line about the sea.", "Waves.", "Waves and foam, and then some more of both.")
+    alone, beside, after = [done.text for done in model.complete_many([written, weighed, written, written]) if done.key == "k"]
+    assert alone
+    assert alone == beside == after
+
+
+def test_a_choice_longer_than_the_context_is_an_error_completion_and_the_next_request_still_works(model: LanguageModel) -> None:
+    long, short = sorted(model.complete_many([weigh("a", "Which?", "x", "word " * 5000), weigh("b", "Hi", "x")]), key=lambda done: done.key)
+    assert (long.finish, long.text) == ("error", "")
+    assert "context" in long.error
+    assert short.finish == "stop"
+
+
+def test_an_empty_choice_and_choices_alike_have_numbers_too(model: LanguageModel) -> None:
+    found = numbers(model, weigh("k", "Say nothing or hello.", "", "hello", "hello"))
+    assert len(found) == 3
+    assert max(found) <= 0
 
 
 def test_unicode_survives_in_both_directions(model: LanguageModel) -> None:

@@ -43,6 +43,17 @@ def test_another_seed_is_another_call(bench: Bench) -> None:
     assert counting(bench).asked == ["a", "a"]
 
 
+def test_weighed_choices_are_stored_under_the_choices_too(bench: Bench) -> None:
+    def weigh(key: str, *choices: str) -> Request:
+        return Request(key, (Message("user", "a"),), choices=choices)
+
+    asked = [weigh("1", "x", "y"), request("a", "2"), weigh("3", "y", "x"), weigh("4", "x", "y")]
+    list(bench.context("one").complete("execute", asked))
+    assert counting(bench).asked == ["a", "a", "a"]
+    list(bench.context("two").complete("execute", asked))
+    assert counting(bench).asked == ["a", "a", "a"]
+
+
 def test_the_same_question_twice_in_flight_is_asked_once_and_answers_both(tmp_path: Path) -> None:
     bench = Bench(tmp_path, CountingModel(batch=8))
     answers = list(bench.context().complete("execute", [request("a", "1"), request("b", "2"), request("a", "3"), request("a", "4")]))

@@ -75,10 +75,18 @@ def test_what_only_people_see_leaves_the_name_of_a_step(monkeypatch: pytest.Monk
         {"sampling": Sampling(seed=1, max_tokens=9)},
         {"sampling": Sampling(seed=1, top_p=0.9)},
         {"sampling": Sampling(seed=1, min_p=0.1)},
+        {"choices": ("a", "b")},
     ],
 )
 def test_whatever_changes_an_answer_changes_the_name_of_the_call(change: dict[str, Any]) -> None:
     assert call_hash("prompt", REQUEST, MODEL) != call_hash("prompt", msgspec.structs.replace(REQUEST, **change), MODEL)
+
+
+def test_other_choices_or_another_order_of_them_is_another_call_and_calls_without_any_keep_their_names() -> None:
+    weighed = [msgspec.structs.replace(REQUEST, choices=choices) for choices in [("a", "b"), ("b", "a"), ("ab",), ()]]
+    assert len({call_hash("prompt", request, MODEL) for request in weighed}) == 4
+    before = digest(["call", "prompt", REQUEST.schema, REQUEST.sampling, MODEL.digest, MODEL.runtime])
+    assert call_hash("prompt", REQUEST, MODEL) == before
 
 
 def test_a_call_is_named_after_its_prompt_as_rendered_not_after_its_key() -> None:

@@ -115,6 +115,78 @@ def test_a_filtered_answer_is_an_error_and_an_empty_one_is_not(server: ChatServe
     assert (empty.finish, empty.text) == ("stop", "")
 
 
+def weighed(model: OpenAIServer, *choices: str, messages: tuple[Message, ...] = (Message("user", "Which?"),)) -> Completion:
+    (done,) = model.complete_many([Request("k", messages, choices=choices)])
+    return done
+
+
+def reply(content: str, logprobs: Any = None, finish: str = "stop") -> tuple[int, dict[str, str], bytes]:
+    choice = {"message": {"content": content}, "finish_reason": finish, "logprobs": logprobs}
+    return 200, {}, json.dumps({"choices": [choice]}).encode()
+
+
+def test_choices_are_a_menu_after_the_last_user_message_with_letters_as_schema(server: ChatServer) -> None:
+    said = (Message("system", "Be brief."), Message("user", "Which?"), Message("assistant", "Hm."))
+    weighed(connected(server)[0], "a cat\nor two", "", messages=said)
+    (sent,) = server.asked
+    assert [message["role"] for message in sent["messages"]] == ["system", "user", "assistant"]
+    assert sent["messages"][1]["content"].startswith("Which?\n\nA) a cat\n   or two\nB) (empty)\n")
+    assert sent["response_format"]["json_schema"]["schema"]["properties"]["answer"]["enum"] == ["A", "B"]
+    weighed(connected(server)[0], "a", messages=(Message("system", "Choose."),))
+    assert [message["role"] for message in server.asked[1]["messages"]] == ["system", "user"]
+
+
+@pytest.mark.parametrize("content", ['{"answer": "B"}', '"B"', "B", " B)\n"])
+def test_a_letter_without_probabilities_counts_nine_tenths(server: ChatServer, content: str) -> None:
+    server.faults = [(200, {}, json.dumps({"data": server.listed}).encode()), reply(content)]
+    assert json.loads(weighed(connected(server)[0], "x", "y", "z").text) == [-2.99573, -0.10536, -2.99573]
+
+
+def test_probabilities_the_server_tells_are_summed_by_letter(server: ChatServer) -> None:
+    model, _ = connected(server)
+    top = [
+        {"token": "A", "logprob": -0.7},
+        {"token": ' "A', "logprob": -1.0},
+        {"token": "B", "logprob": -3.0},
+        {"token": "x", "logprob": -9.0},
+    ]
+    place = {"token": '"A', "logprob": -0.7, "bytes": [65], "top_logprobs": top}
+    server.faults = [reply('{"answer": "A"}', {"content": [{"token": '{"answer":', "logprob": 0.0, "top_logprobs": []}, place]})]
+    assert json.loads(weighed(model, "x", "y", "z").text) == [-0.14564, -3.0, -9.0]
+    assert (server.asked[0]["logprobs"], server.asked[0]["top_logprobs"]) == (True, 20)
+
+
+@pytest.mark.parametrize("logprobs", [{"content": 3}, {"content": []}, [], {"content": [{"token": "A", "logprob": 0.0}]}])
+def test_probabilities_that_cannot_be_used_leave_the_letter(server: ChatServer, logprobs: Any) -> None:
+    model, _ = connected(server)
+    server.faults = [reply('{"answer": "A"}', logprobs)]
+    assert json.loads(weighed(model, "x", "y").text) == [-0.10536, -2.30259]
+
+
+def test_a_server_that_refuses_to_tell_probabilities_is_asked_without(server: ChatServer) -> None:
+    model, _ = connected(server)
+    server.faults = [(400, {}, b'{"error": "top_logprobs is not supported"}'), reply('{"answer": "A"}')]
+    assert weighed(model, "x", "y").finish == "stop"
+    assert ["logprobs" in sent for sent in server.asked] == [True, False]
+
+
+@pytest.mark.parametrize("content", ["I think B", '{"answer": "C"}', "{}", "", "AB"])
+def test_an_answer_that_is_no_letter_is_an_error(server: ChatServer, content: str) -> None:
+    model, _ = connected(server)
+    server.faults = [reply(content)]
+    done = weighed(model, "x", "y")
+    assert done.finish == "error"
+    assert "letters" in done.error
+
+
+def test_too_many_or_too_long_choices_are_errors_without_a_request(server: ChatServer) -> None:
+    model, _ = connected(server)
+    many, long = weighed(model, *map(str, range(27))), weighed(model, "a", "b" * 5000)
+    assert (many.finish, long.finish, server.asked) == ("error", "error", [])
+    assert "26" in many.error and "27" in many.error
+    assert "5000" in long.error
+
+
 def test_a_server_with_several_models_wants_one_named() -> None:
     listed: list[dict[str, Any]] = [{"id": "a", "meta": {"n_ctx": 77}}, {"id": "b"}]
     with ChatServer(scripted(), listed) as server:

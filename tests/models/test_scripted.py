@@ -44,6 +44,35 @@ def test_answers_depend_on_prompt_schema_and_seed_alone() -> None:
     assert len({answered(model, text, schema, seed=seed).text for text in "ab" for seed in (0, 1)}) == 4
 
 
+def weighed(model: ScriptedModel, text: str, *choices: str) -> Completion:
+    (done,) = model.complete_many([Request("k", (Message("user", text),), choices=choices)])
+    return done
+
+
+def test_a_rule_names_the_likely_choice_or_gives_the_numbers() -> None:
+    model = scripted([("legs", "cat"), ("wings", "[-1, -2.5]"), ("fins", "[-1]"), ("", "neither")])
+    assert weighed(model, "legs?", "dog", "cat", "cow").text == "[-10.0, -0.05, -10.0]"
+    assert weighed(model, "wings?", "dog", "cat").text == "[-1.0, -2.5]"
+    for text in ("fins?", "scales?"):
+        done = weighed(model, text, "dog", "cat")
+        assert (done.finish, done.text) == ("error", "")
+        assert "2 choices" in done.error
+
+
+def test_a_function_may_name_the_likely_choice() -> None:
+    model = ScriptedModel(answer=lambda prompt, request: request.choices[-1])
+    assert weighed(model, "x", "a", "b").text == "[-10.0, -0.05]"
+
+
+def test_choices_without_a_rule_get_numbers_from_prompt_and_choice_alone() -> None:
+    one, again, turned, other = (
+        json.loads(weighed(scripted(), text, *choices).text) for text, choices in [("x", "ab"), ("x", "ab"), ("x", "ba"), ("y", "ab")]
+    )
+    assert one == again == turned[::-1]
+    assert one != other
+    assert all(-20 <= number <= 0 for number in one + other)
+
+
 def test_the_identity_changes_with_the_script() -> None:
     assert scripted().identity.digest != scripted([("a", "b")]).identity.digest
 

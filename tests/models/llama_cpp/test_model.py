@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from models.errors import ModelError, RequestInvalid, WeightsInvalid
 from models.language import Message, Request, Sampling
@@ -52,9 +55,9 @@ def test_only_what_differs_is_decoded_anew(model: LlamaCppModel, monkeypatch: py
     decoded: list[int] = []
     real = context._decode
 
-    def counted(tokens: Sequence[int]) -> None:
+    def counted(tokens: Sequence[int], every: bool = False) -> None:
         decoded.append(len(tokens))
-        real(tokens)
+        real(tokens, every)
 
     monkeypatch.setattr(context, "_decode", counted)
     prompt = vocabulary.tokens("word " * 150)[:130]
@@ -63,6 +66,92 @@ def test_only_what_differs_is_decoded_anew(model: LlamaCppModel, monkeypatch: py
     context.start([*prompt[:129], 5])
     assert sum(decoded[: -(-130 // context.chunk)]) == 130
     assert sum(decoded[-(-130 // context.chunk) :]) == 130 - 129 // context.chunk * context.chunk
+
+
+ANSWERS = ("the sea", "the sea at night", "the sea in winter", "", "a hill", "a hill")
+
+
+def weighed(model: LlamaCppModel, text: str, answers: Sequence[str] = ANSWERS) -> str:
+    (done,) = model.complete_many([Request("k", (Message("user", text),), choices=tuple(answers))])
+    assert done.finish == "stop", done.error
+    return done.text
+
+
+def test_likelihoods_are_equal_to_the_bit_whatever_was_asked_before(model: LlamaCppModel) -> None:
+    text = "What do you see from the window of the house on the shore? " * 8
+    assert model._context is not None
+    model._context.clear()
+    fresh = weighed(model, text)
+    again = weighed(model, text)
+    weighed(model, text[:300] + "And from the door?", ("a garden path",))
+    list(model.complete_many([Request("b", (Message("user", text[:-40]),), None, Sampling(max_tokens=20, temperature=1.0))]))
+    after_others = weighed(model, text)
+    assert fresh == again == after_others
+
+
+def test_the_likelihoods_are_those_of_the_tokens_one_by_one(model: LlamaCppModel) -> None:
+    context, vocabulary = model._context, model._vocabulary
+    assert context is not None
+    prompt = model._chat.tokens((Message("user", "What do you see?"),))
+    for answer, found in zip(ANSWERS, json.loads(weighed(model, "What do you see?")), strict=True):
+        logits, total = context.start(prompt), 0.0
+        for token in vocabulary.tokens(answer):
+            total += float(logits[token]) - log_sum(logits)
+            logits = context.extend([token])
+        total += log_sum(logits[sorted(vocabulary.ends)]) - log_sum(logits)
+        # Tokens decoded together are not computed to the same bit as one by one.
+        assert found == pytest.approx(total, abs=0.3)
+
+
+def log_sum(logits: NDArray[np.float32]) -> float:
+    return float(np.logaddexp.reduce(logits.astype(np.float64)))
+
+
+def test_what_answers_share_with_each_other_is_decoded_once(model: LlamaCppModel, monkeypatch: pytest.MonkeyPatch) -> None:
+    context, vocabulary = model._context, model._vocabulary
+    assert context is not None
+    weighed(model, "What do you see?")
+    decoded: list[int] = []
+    real = context._decode
+
+    def counted(tokens: Sequence[int], every: bool = False) -> None:
+        decoded.append(len(tokens))
+        real(tokens, every)
+
+    monkeypatch.setattr(context, "_decode", counted)
+    prompt = len(model._chat.tokens((Message("user", "What do you see?"),)))
+    weighed(model, "What do you see?")
+    beginnings = {tuple(vocabulary.tokens(answer)[:count]) for answer in ANSWERS for count in range(1, 9)}
+    assert sum(decoded) == prompt % context.chunk + len(beginnings - {()})
+
+
+def test_a_model_that_cannot_give_back_what_it_read_weighs_all_the_same(model: LlamaCppModel, monkeypatch: pytest.MonkeyPatch) -> None:
+    context = model._context
+    assert context is not None
+    usual = json.loads(weighed(model, "What do you see?"))
+
+    class Recurrent:
+        def __getattr__(self, name: str) -> Any:
+            return getattr(model._native, name)
+
+        def llama_memory_seq_rm(self, *_: Any) -> bool:
+            return False
+
+    monkeypatch.setattr(context, "_native", Recurrent())
+    context.clear()
+    assert json.loads(weighed(model, "What do you see?")) == pytest.approx(usual, abs=0.3)
+    assert weighed(model, "What do you see?") == weighed(model, "What do you see?")
+
+
+def test_scores_that_are_no_numbers_are_an_error_completion(model: LlamaCppModel, monkeypatch: pytest.MonkeyPatch) -> None:
+    context = model._context
+    assert context is not None
+    with monkeypatch.context() as patch:
+        patch.setattr(context, "_logits", lambda place: np.full(model._vocabulary.size, np.nan, np.float32))
+        (done,) = model.complete_many([Request("k", (Message("user", "x"),), choices=("a",))])
+    assert done.finish == "error"
+    assert "not numbers" in done.error
+    assert weighed(model, "x", ("a",))
 
 
 def test_a_character_cut_in_two_by_the_limit_is_left_out(model: LlamaCppModel) -> None:
