@@ -188,11 +188,14 @@ def _wrong_language(made: Sequence[Example], task: Task, draft: Draft | None) ->
         return f"{_FOREIGN} {told.most_common(1)[0][0]}, the task's are in {wanted}"
     if task.output.kind != "text" or (draft is not None and draft.family not in ("text", "turns")):
         return ""
-    wanted = output_language(task)
+    source, wanted = wanted, output_language(task)
     outputs = [example.output for example in made[:60]]
-    if statistics.median(map(len, outputs)) < 15:
+    short = statistics.median(map(len, outputs)) < 15
+    if short and wanted == source:
         return ""
-    together = Counter(told_language(" ".join(outputs[start : start + 3]), wanted) for start in range(0, len(outputs) - 2, 3))
+    # Words alone tell a language only many together; a translation's have to, for their form tells nothing.
+    size = 12 if short else 3
+    together = Counter(told_language(" ".join(outputs[start : start + size]), wanted) for start in range(0, len(outputs) - size + 1, size))
     if wanted and together and together[wanted] < 0.3 * together.total() and together[""] < 0.5 * together.total():
         return f"the outputs are in {together.most_common(1)[0][0]}, the task's are in {wanted}"
     return ""

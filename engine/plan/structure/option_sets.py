@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import statistics
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from itertools import pairwise
 from typing import Any
@@ -13,12 +15,18 @@ from engine.plan.steps import AnyStep, Options
 from engine.records import Value
 
 RIGHT = frozenset(
-    "correct right good best true gold chosen preferred acceptable accepted grammatical positive pos answer valid winner better".split()
+    "correct corrected right good best true gold chosen preferred acceptable accepted grammatical positive pos answer valid winner better "
+    "fixed richtig korrekt gut correcte juste bon correcto correcta bueno верно правильно правильный correto giusto doğru benar "
+    "正确 正しい 正解".split()
 )
 WRONG = frozenset(
     "incorrect wrong bad worst false rejected unacceptable ungrammatical negative neg distractor distractors "
-    "invalid loser worse foil".split()
+    "invalid loser worse foil mistake mistakes error errors erroneous corrupted corrupt misspelled misspelt misspelling typo noisy "
+    "fehler falsch fehlerhaft erreur faux incorrecte mauvais incorrecto incorrecta malo ошибка неверно неправильно неправильный errado "
+    "sbagliato yanlış hata salah 错误 誤り 間違い".split()
 )
+_PLAIN = frozenset("original source raw input initial base before draft text sentence".split())
+"""Words of the side of a pair that only the other side's name judges: the original beside the corrupted, the text beside the corrected."""
 RECORD_TEXTS = ("text", "para", "content", "option", "choice", "value", "answer")
 RECORD_KEYS = ("label", "key", "id", "letter")
 """Keys of a list's dictionaries that the options step reads as an option's text and key."""
@@ -58,7 +66,7 @@ def option_sets(sample: Sample) -> Iterator[OptionSet]:
     for profile in sample.profiles:
         if profile.kind == "list" and profile.item_kind in ("text", "number", "integer") and not profile.tags and 2 <= profile.most <= 12:
             texts = tuple(tuple(map(as_text, value)) if isinstance(value, list | tuple) else () for value in sample.values[profile.name])
-            if mostly(len(set(row)) >= 2 for row in texts):
+            if mostly(len(set(row)) >= 2 for row in texts) and not _codes(texts):
                 yield OptionSet(
                     Options(into="options", list=profile.name), texts, (), (profile.column,), (), f"the list {profile.name}", profile.steps
                 )
@@ -66,6 +74,14 @@ def option_sets(sample: Sample) -> Iterator[OptionSet]:
             yield from _dictionary(profile, sample)
         if profile.kind == "list" and profile.item_kind == "dict":
             yield from _records(profile, sample)
+
+
+def _codes(texts: Sequence[Sequence[str]]) -> bool:
+    """Identifiers rather than answers: digits filled up with zeros, or long runs of letters and digits in one."""
+    items = [item for row in texts for item in row][:2000]
+    return any(re.fullmatch(r"0\d+", item) for item in items) or (
+        bool(items) and sum(bool(re.fullmatch(r"(?=\S*\d)(?=\S*[A-Za-z])[\w\-]{8,}", item)) for item in items) > 0.8 * len(items)
+    )
 
 
 def siblings(names: Sequence[str]) -> list[tuple[list[str], list[str]]]:
@@ -172,13 +188,18 @@ def own_columns(sample: Sample) -> Iterator[OptionSet]:
     ]
     right: dict[str, list[str]] = {}
     wrong: dict[str, list[str]] = {}
+    unjudged: dict[str, list[str]] = {}
     for profile in plain:
-        words = re.findall(r"[a-z]+|\d+", folded(profile.name))
+        words = re.findall(r"[^\W\d_]+|\d+", folded(profile.name))
         stem = " ".join(word for word in words if word not in RIGHT and word not in WRONG)
         if any(word in WRONG for word in words):
             wrong.setdefault(stem, []).append(profile.name)
         elif any(word in RIGHT for word in words):
             right.setdefault(stem, []).append(profile.name)
+        elif profile.kind == "text":
+            unjudged.setdefault(" ".join(word for word in words if word not in _PLAIN), []).append(profile.name)
+            if any(word in _PLAIN for word in words):
+                unjudged.setdefault(stem, []).append(profile.name)
     for stem, names in right.items():
         if len(names) != 1:
             continue
@@ -191,12 +212,35 @@ def own_columns(sample: Sample) -> Iterator[OptionSet]:
                 for name in several
             ]
             others = loose if len(right) == 1 or not re.search(r"\d", " ".join(right)) else []
-        columns = (names[0], *others)
-        if len(columns) < 2 or len(columns) > 12 or any(sample.by_name[name].label_set for name in columns):
-            continue
-        texts = tuple(tuple(as_text(sample.values[name][row]) for name in columns) for row in range(sample.rows))
-        if mostly(all(row) and row[0] not in row[1:] for row in texts):
-            yield OptionSet(Options(into="options", columns=columns), texts, (), columns, ("right",), f"the columns {listed(columns)}")
+        others = others or _unjudged(names[0], unjudged.get(stem, []), sample)
+        yield from _pair((names[0], *others), sample)
+    for stem, names in wrong.items():
+        if len(names) == 1 and not right:
+            for name in _unjudged(names[0], unjudged.get(stem, []), sample):
+                yield from _pair((name, names[0]), sample)
+
+
+def _unjudged(judged: str, names: Sequence[str], sample: Sample) -> list[str]:
+    """Of columns whose names judge nothing, the one whose texts are nearly those of the judged column."""
+    near = [name for name in dict.fromkeys(names) if alike(sample.texts(name), sample.texts(judged)) >= 0.6]
+    return near if len(near) == 1 else []
+
+
+def _pair(columns: tuple[str, ...], sample: Sample) -> Iterator[OptionSet]:
+    if len(columns) < 2 or len(columns) > 12 or any(sample.by_name[name].label_set for name in columns):
+        return
+    texts = tuple(tuple(as_text(sample.values[name][row]) for name in columns) for row in range(sample.rows))
+    if mostly(all(row) and row[0] not in row[1:] for row in texts):
+        yield OptionSet(Options(into="options", columns=columns), texts, (), columns, ("right",), f"the columns {listed(columns)}")
+
+
+def alike(texts: Sequence[str], others: Sequence[str]) -> float:
+    """Median share of the pairs of letters that two columns' texts of one row have in common, 0 to 1."""
+    shares = []
+    for text, other in [pair for pair in zip(texts, others, strict=True) if all(pair)][:80]:
+        one, two = (Counter(pairwise(f" {side.casefold()} ")) for side in (text, other))
+        shares.append(2 * (one & two).total() / (one.total() + two.total()))
+    return statistics.median(shares) if shares else 0.0
 
 
 def items_of(value: Any) -> list[Any]:

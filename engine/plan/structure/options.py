@@ -25,6 +25,7 @@ from engine.plan.structure.option_sets import (
     share_of,
     siblings,
 )
+from engine.plan.structure.roles import answer_is_shown
 from engine.plan.structure.shape import Shape
 from engine.records import Task, Value
 
@@ -34,6 +35,8 @@ _ANSWER_NAME = re.compile(
 _OPTION_NAME = re.compile(
     r"choice|option|answer|ans|ending|candidate|alternative|solution|sol|response|hypothesis|(^|_)[a-h]$|^[A-H]$", re.IGNORECASE
 )
+_COUNTS = re.compile(r"^(nbr?|num|n|number|count|total|how_many|anzahl|nombre|numero|número|количество|кол)(?=[_\-. ]|[A-Z])|[_\-. ]count$")
+"""Names that count things: how many answers are right says nothing of which."""
 _NOT = frozenset(("not", "isn", "t", "never", "least", "nicht", "non", "less"))
 _NONE_WORDS = (
     "neither",
@@ -89,7 +92,7 @@ def option_drafts(sample: Sample, task: Task, shape: Shape) -> list[Draft]:
         for choice in _choices(asked, sample):
             drafts.append(_draft(asked, choice, sample, task, shape))
     found = [draft for draft in drafts if draft is not None]
-    return [_unshown(draft) for draft in found if draft.prior >= 0.7] if unseen else found
+    return [_unshown(draft, task) for draft in found if draft.prior >= 0.7] if unseen else found
 
 
 def choosers(sample: Sample) -> set[str]:
@@ -151,6 +154,10 @@ def _by_index(options: OptionSet, profile: ColumnProfile, sample: Sample) -> _Ch
     if profile.low not in (0, 1) or profile.high - base >= options.most or profile.distinct < 2:
         return None
     if options.members and profile.high - base != options.most - 1 and profile.rows >= 30:
+        return None
+    if _COUNTS.search(profile.name) or (
+        profile.rows >= 30 and profile.high - base + 1 < min(map(len, filter(None, options.texts)), default=0)
+    ):
         return None
     right = tuple(None if (number := as_number(value)) is None else int(number) - base for value in sample.values[profile.name])
     if not mostly((place is not None and place < len(row)) for place, row in zip(right, options.texts, strict=True) if row):
@@ -315,10 +322,11 @@ def _draft(options: OptionSet, choice: _Choice, sample: Sample, task: Task, shap
     )
 
 
-def _unshown(draft: Draft) -> Draft:
+def _unshown(draft: Draft, task: Task) -> Draft:
     """The same right option as the answer to an input that does not list the options."""
     reasons = (*draft.reasons, "the examples' inputs list no options")
-    return msgspec.structs.replace(draft, family="text", options="", prior=draft.prior * 0.85, reasons=reasons)
+    given = 0.4 if answer_is_shown(task) else 1.0
+    return msgspec.structs.replace(draft, family="text", options="", prior=draft.prior * 0.85 * given, reasons=reasons)
 
 
 def _reversed(options: OptionSet, task: Task) -> OptionSet:

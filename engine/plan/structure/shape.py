@@ -15,7 +15,9 @@ OptionStyle = Literal["", "marked", "joined"]
 _MARK = re.compile(r"^\s*(?P<open>[(\[]?)(?P<sign>[A-Ha-h]|\d{1,2})(?P<close>[.)\]]|\.\))\s+(?P<text>\S.*)$")
 _BULLET = re.compile(r"^\s*[-*•]\s+(?P<text>\S.*)$")
 _INLINE = re.compile(r"(?:(?<=^)|(?<=\s))[(\[]?([A-Ha-h]|[1-9])[.)\]]\s*(?=\S)")
-_HEADING = re.compile(r"(?:^|(?<=[\s。．.!?？！;；]))(?P<name>[^\W\d_][\w'’\-]*(?: [\w'’\-]+){0,2})(?P<colon>[:：])(?!//|\d)[ \t]*")
+_HEADING = re.compile(
+    r"(?:^|(?<=[\s。．.!?？！;；]))(?P<name>[^\W\d_][\w'’\-]*(?: [\w'’\-]+){0,2})(?P<colon>[ \u00a0]?[:：])(?!//|\d)[ \t]*"
+)
 _SYMBOLS = frozenset("[]{}()<>=|;#_*+^~\\/&%$@")
 _CODE = re.compile(
     r"^[ \t]{2,}\w|^\s*(def|return|import|from|class|public|private|static|const|let|var|int|void|if|for|while|function)\b.*[=(:{;]"
@@ -60,6 +62,8 @@ class Form(Value):
     """Share that are numbers."""
     asks: float
     """Share ending in a question mark."""
+    questions: float
+    """Share holding a question mark anywhere."""
     ends: float
     """Share ending like a sentence."""
     capital: float
@@ -93,6 +97,7 @@ def form_of(texts: Sequence[str]) -> Form:
         words=float(statistics.median(len(re.findall(r"\w+", text)) for text in kept)),
         numeric=sum(as_number(text) is not None for text in kept) / len(kept),
         asks=sum(text.endswith(("?", "？", "؟")) for text in kept) / len(kept),
+        questions=sum(any(mark in text for mark in "?？؟") for text in kept) / len(kept),
         ends=sum(text.endswith((".", "!", "?", "。", "！", "？", "।", "؟", "…")) for text in kept) / len(kept),
         capital=sum(cased) / len(cased) if cased else 0.5,
         lines=float(statistics.median(text.count("\n") + 1 for text in kept)),

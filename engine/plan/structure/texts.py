@@ -5,26 +5,23 @@ from __future__ import annotations
 import math
 import re
 import statistics
+from collections.abc import Sequence
+from typing import Any
 
 from engine.plan.label_words import folded
 from engine.plan.profile import ColumnProfile, Sample, as_text
 from engine.plan.steps import AnyStep, Match
+from engine.plan.structure.cleaning import cleaned
 from engine.plan.structure.draft import Draft
+from engine.plan.structure.lists import marked_items, neighbours
+from engine.plan.structure.numbers import as_written, decimals_apart, named_range, on_scale, written_number
 from engine.plan.structure.option_sets import siblings
+from engine.plan.structure.rewrites import rewrite_drafts
+from engine.plan.structure.roles import names_output, names_question, output_role
 from engine.plan.structure.shape import Form, form_of
 from engine.plan.template import printed
 from engine.records import Task
 
-_OUT = frozenset(
-    "target targets output outputs answer answers label summary ref reference references response reply completion "
-    "solution correct corrected translation "
-    "simplified formal result highlights tldr abstractive gold conclusion headline title caption keywords after fixed paraphrase chosen "
-    "antwort zusammenfassung réponse résumé respuesta resumen ответ final query sql code human reply".split()
-)
-_IN = frozenset(
-    "source input inputs question context document article text prompt passage sentence mr meaning noisy mistake error incorrect informal "
-    "dialogue conversation body premise mistakes wrong draft instruction table triples frage kontext contexte pregunta вопрос".split()
-)
 _LONGEST = 12
 
 
@@ -34,9 +31,20 @@ def text_drafts(sample: Sample, task: Task) -> list[Draft]:
     if task.output.kind != "text" or not outputs:
         return []
     wanted = form_of(outputs)
-    drafts = [_single(profile, sample, task, wanted) for profile in sample.profiles if _may_be_output(profile, wanted)]
-    drafts += _joined(sample, task, wanted)
-    drafts += _lists(sample, task)
+    rewrites = rewrite_drafts(sample, task)
+    twice = {name for draft in rewrites for name in draft.option_columns}
+    drafts: list[Draft | None] = [*rewrites]
+    for profile in sample.profiles:
+        if profile.name in twice:
+            continue
+        made = cleaned(profile, sample, outputs, task.description)
+        if _may_be_output(profile, wanted):
+            drafts.append(_single(profile, sample.values[profile.name], sample, task, wanted, 0.85 if made else 1.0, ()))
+        for other in made:
+            if _may_be_output(other.profile, wanted):
+                said = (f"{profile.name}, {', '.join(other.said)}, as no example has such",)
+                drafts.append(_single(other.profile, other.texts, sample, task, wanted, 1.0, said, asked=other.asked))
+    drafts += [*_joined(sample, task, wanted), *_lists(sample, task), *marked_items(sample, task), *neighbours(sample, task)]
     found = sorted((draft for draft in drafts if draft is not None), key=lambda draft: -draft.prior)
     return found[:_LONGEST]
 
@@ -45,31 +53,53 @@ def _may_be_output(profile: ColumnProfile, wanted: Form) -> bool:
     if profile.constant or profile.filled < 0.3 or profile.kind not in ("text", "integer", "number"):
         return False
     if wanted.numeric >= 0.5:
-        said = any(word in _OUT for word in folded(profile.name).split()) or any(isinstance(step, Match) for step in profile.steps)
+        said = names_output(profile) or any(isinstance(step, Match) for step in profile.steps)
         return profile.numeric and (said or not profile.id_like)
     if profile.numeric or profile.id_like:
         return False
     return (not profile.label_set or profile.distinct >= 25) and not profile.coded and (profile.letters >= 0.3 or wanted.script == "")
 
 
-def _single(profile: ColumnProfile, sample: Sample, task: Task, wanted: Form) -> Draft | None:
-    texts = sample.texts(profile.name)
+def _single(
+    profile: ColumnProfile,
+    values: Sequence[Any],
+    sample: Sample,
+    task: Task,
+    wanted: Form,
+    weight: float,
+    said: tuple[str, ...],
+    *,
+    asked: bool = False,
+) -> Draft | None:
+    outputs = [example.output.strip() for example in task.examples]
+    always = wanted.numeric == 1 and all("." in output for output in outputs)
+    texts = [as_written(value, always) for value in values]
     likeness, why = form_likeness(form_of(texts), wanted)
-    if likeness == 0 or not texts:
+    if likeness == 0 or not any(texts):
         return None
-    role, said = _role(profile, task)
+    role, named = output_role(profile, task)
     found = form_of(texts)
+    if role <= 0.1 or (wanted.questions == 0 and names_question(profile)):
+        weight *= 0.5
     if wanted.asks >= 0.5 and found.asks >= 0.5:
         role = max(role, 0.8)
-    # Any number has the form of a number: only its name can say that it answers.
-    few = profile.distinct < 6 or set(folded(profile.name).split()) & {"label", "gold"}
-    weight = 0.25 if found.numeric > 0.8 and (role < 0.7 or few) else 1.0
-    reasons = [f"{profile.name} as the output: {why}"]
-    if said:
-        reasons.append(said)
+    reasons = [*said, f"{profile.name} as the output: {why}"]
+    if named:
+        reasons.append(named)
+    if asked and said:
+        role = max(role, 0.95)
+        reasons.append("the description speaks of such marks")
+        weight += 0.05
+    # Any number has the form of a number: only its name can say that it answers, or a scale of its own.
+    scale = named_range(task.description, outputs) if wanted.numeric == 1 else None
+    if scale is not None and on_scale(profile, scale, outputs):
+        role = max(role, 0.9 if decimals_apart(texts, outputs) == 0 else 0.6)
+        reasons.append(f"{profile.name} lies between {profile.low:g} and {profile.high:g}, on the scale the description names")
+    elif found.numeric > 0.8 and (role < 0.7 or profile.distinct < 6 or set(folded(profile.name).split()) & {"label", "gold"}):
+        weight *= 0.25
     if profile.first_item:
         reasons.append(f"the first of the list {profile.column}")
-    if any(step.into == profile.name for step in profile.steps if isinstance(step, Match)):
+    if not said and any(step.into == profile.name for step in profile.steps if isinstance(step, Match)):
         reasons.append(f"what stands after the marker in {profile.column}")
         role = min(1.0, role + 0.1)
     hidden = tuple(
@@ -80,10 +110,10 @@ def _single(profile: ColumnProfile, sample: Sample, task: Task, wanted: Form) ->
     )
     return Draft(
         family="text",
-        output=printed(profile.name),
+        output=written_number(profile, outputs) if always else printed(profile.name),
         reads=(profile.column,),
         outputs=tuple(texts),
-        prior=weight * (0.6 * likeness + 0.4 * role),
+        prior=min(1.0, weight * (0.6 * likeness + 0.4 * role)),
         reasons=tuple(reasons),
         steps=profile.steps,
         hidden=hidden,
@@ -107,7 +137,7 @@ def form_likeness(found: Form, wanted: Form) -> tuple[float, str]:
     marks = 1.0 - 0.5 * asks - 0.5 * abs(found.ends - wanted.ends)
     score = 0.45 * length + 0.15 * words + 0.4 * marks
     score *= 1.0 if (found.lines > 3) == (wanted.lines > 3) else 0.7
-    score *= 0.6 if asks > 0.75 else 1.0
+    score *= 0.6 if asks > 0.75 else 0.75 if abs(found.questions - wanted.questions) > 0.7 else 1.0
     score *= 0.75 if wanted.words > 4 and min(found.sentences, wanted.sentences) < 2 <= max(found.sentences, wanted.sentences) else 1.0
     score *= 0.65 if _apart(found.symbols, wanted.symbols) else 1.0
     score *= 0.5 if abs(found.code - wanted.code) > 0.6 else 1.0
@@ -119,19 +149,6 @@ def form_likeness(found: Form, wanted: Form) -> tuple[float, str]:
 
 def _apart(found: float, wanted: float) -> bool:
     return abs(found - wanted) > 0.05 and max(found, wanted) > 3 * min(found, wanted)
-
-
-def _role(profile: ColumnProfile, task: Task) -> tuple[float, str]:
-    words = [re.sub(r"\d+$", "", word) for word in folded(profile.name).split()]
-    said = folded(task.description).split()
-    own = [word for word in words if len(word) > 3 and any(word[:5] == other[:5] for other in said)]
-    if any(word in _OUT for word in words):
-        return 1.0, f"its name “{profile.name}” says output"
-    if any(word in _IN for word in words):
-        return 0.15, ""
-    if own:
-        return 0.6, f"the description says “{own[0]}”"
-    return 0.5, ""
 
 
 def _joined(sample: Sample, task: Task, wanted: Form) -> list[Draft]:
@@ -146,7 +163,7 @@ def _joined(sample: Sample, task: Task, wanted: Form) -> list[Draft]:
         likeness, why = form_likeness(form_of(texts), wanted)
         if likeness == 0 or not _several_sentences(task):
             continue
-        role, _ = _role(profiles[0], task)
+        role, _ = output_role(profiles[0], task)
         drafts.append(
             Draft(
                 family="text",
@@ -179,7 +196,7 @@ def _lists(sample: Sample, task: Task) -> list[Draft]:
         texts = [between.join(map(as_text, value)) if isinstance(value, list) else "" for value in sample.values[profile.name]]
         likeness, why = form_likeness(form_of(texts), wanted)
         if likeness:
-            role, _ = _role(profile, task)
+            role, _ = output_role(profile, task)
             steps: tuple[AnyStep, ...] = profile.steps
             quoted = between.replace("\n", "\\n")
             drafts.append(
