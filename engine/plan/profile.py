@@ -84,7 +84,7 @@ class ColumnProfile(Value):
     keys: tuple[str, ...] = ()
     """Of a dictionary, or of a list's dictionaries: keys that most rows have."""
     tags: bool = False
-    """A list of BIO tags."""
+    """A list of BIO tags, as names or as the places of class names that are tags."""
     marker: str = ""
     """A marker such as "####" that most texts hold exactly one of at their end."""
     single_item: bool = False
@@ -121,6 +121,15 @@ class Sample:
         self.values = values
         self.rows = rows
         self.by_name = {profile.name: profile for profile in profiles}
+
+    def where(self, kept: Sequence[bool]) -> Sample:
+        """The rows marked True as a sample of their own, profiled afresh: what filtered rows hold is another data set."""
+        columns = [
+            Column(profile.name, profile.kind, profile.class_names, profile.description) for profile in self.profiles if not profile.steps
+        ]
+        places = [place for place, keep in enumerate(kept) if keep]
+        rows = [Row(new, {column.name: self.values[column.name][place] for column in columns}) for new, place in enumerate(places)]
+        return read_sample(columns, rows)
 
     def unused(self, name: str) -> str:
         """The name, lengthened where a column has it already."""
@@ -257,7 +266,8 @@ def _first_item(profile: ColumnProfile, label: str, values: list[Any], nested: C
         found = list(nested("only", only, alone))
         return [(_with(found[0][0], single_item=True), found[0][1]), *found[1:]]
     found = list(nested("first", lambda name: (Get(path=f"{label}[0]", into=name),), firsts))
-    return [(_with(found[0][0], first_item=True), found[0][1]), *found[1:]]
+    whole = profile.most <= 1 and found[0][0].label_set
+    return [(_with(found[0][0], first_item=not whole), found[0][1]), *found[1:]]
 
 
 def _with(profile: ColumnProfile, **changes: Any) -> ColumnProfile:
@@ -267,7 +277,7 @@ def _with(profile: ColumnProfile, **changes: Any) -> ColumnProfile:
 def _profile(column: Column, label: str, values: list[Any], steps: tuple[AnyStep, ...]) -> ColumnProfile:
     present = [value for value in values if not _empty(value)]
     kind = _kind(present) if steps or column.kind in ("mixed", "class", "null") else column.kind
-    if column.class_names:
+    if column.class_names and kind != "list":
         kind = "class"
     texts = [as_text(value) for value in present]
     counts = Counter(texts)
@@ -284,20 +294,26 @@ def _profile(column: Column, label: str, values: list[Any], steps: tuple[AnyStep
     if kind in ("text", "list", "class"):
         facts |= _texts(texts)
     if kind == "list":
-        facts |= _lists(present)
+        facts |= _lists(present, column.class_names)
     if kind == "dict":
         facts["keys"] = _keys(present)
     if kind == "text":
         facts["marker"] = _marker(texts)
     if kind in ("text", "integer", "number", "boolean", "class", "mixed"):
         typical = statistics.median(map(len, texts)) if texts else 0
-        facts["label_set"] = _few(len(counts), len(present)) and typical <= 40 and max(map(len, texts), default=0) <= 80
+        few = _few(len(counts), len(present)) or (facts.get("coded", False) and _repeat(counts))
+        facts["label_set"] = few and typical <= 40 and max(map(len, texts), default=0) <= 80
         facts["id_like"] = not facts["label_set"] and _id_like(label, kind, texts, len(counts), facts)
     return ColumnProfile(name=label, column=column.name, kind=kind, rows=len(values), steps=steps, **facts)
 
 
 def _few(distinct: int, present: int) -> bool:
     return 0 < distinct <= 60 and (distinct * 3 <= present or (distinct <= 3 and distinct < present))
+
+
+def _repeat(counts: Counter[str]) -> bool:
+    """Most rows share their value with another row: enough where there are few rows and the values are names as programs write them."""
+    return len(counts) <= 60 and sum(count for count in counts.values() if count > 1) >= 0.6 * max(1, counts.total())
 
 
 def _empty(value: Any) -> bool:
@@ -350,7 +366,7 @@ def _texts(texts: list[str]) -> dict[str, Any]:
     }
 
 
-def _lists(present: list[Any]) -> dict[str, Any]:
+def _lists(present: list[Any], class_names: Sequence[str] = ()) -> dict[str, Any]:
     lists = [list(value) for value in present if isinstance(value, list | tuple)]
     items = [item for value in lists for item in value if item is not None]
     if not items:
@@ -358,11 +374,19 @@ def _lists(present: list[Any]) -> dict[str, Any]:
     kind = _kind(items)
     facts: dict[str, Any] = {"fewest": min(map(len, lists)), "most": max(map(len, lists)), "item_kind": kind}
     if kind == "text":
-        tagged = set(items)
-        facts["tags"] = any(tag.startswith(("B-", "B_")) for tag in tagged) and all(_BIO.match(tag) for tag in tagged)
+        facts["tags"] = _tagged(set(items))
+    elif kind == "integer" and class_names:
+        facts["tags"] = _tagged(set(class_names)) and all(0 <= item < len(class_names) for item in items)
     if kind == "dict":
         facts["keys"] = _keys(items)
     return facts
+
+
+def _tagged(names: set[str]) -> bool:
+    """BIO tags in one of their dialects: all of the form, "O" among them, and at least one with a type."""
+    typed = [name for name in names if len(name) > 2 and name[1] in "-_"]
+    begins = any(name[0] in "BSU" for name in typed)
+    return bool(typed) and (begins or "O" in names) and all(_BIO.match(name) for name in names)
 
 
 def _keys(values: list[Any]) -> tuple[str, ...]:

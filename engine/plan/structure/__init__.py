@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import msgspec
 
 from engine.plan.profile import Sample
-from engine.plan.steps import Plan
+from engine.plan.steps import AnyStep, Plan
+from engine.plan.structure.counts import count_drafts
 from engine.plan.structure.draft import Draft
+from engine.plan.structure.filters import Filter, row_filters, together
 from engine.plan.structure.inputs import finish
 from engine.plan.structure.labels import Unmapped, label_drafts, named_drafts
 from engine.plan.structure.options import option_drafts
-from engine.plan.structure.shape import shape_of
+from engine.plan.structure.shape import Shape, shape_of
 from engine.plan.structure.spans import span_drafts
 from engine.plan.structure.texts import text_drafts
 from engine.plan.structure.turns import turn_drafts
@@ -27,8 +29,33 @@ __all__ = ["Draft", "Unmapped", "candidates"]
 
 
 def candidates(task: Task, sample: Sample, embedder: Embedder | None = None) -> tuple[list[tuple[Plan, Draft]], list[Unmapped]]:
-    """Plans with the drafts they grew from, likeliest first, and the columns that came near the task's labels but do not hold them."""
+    """Plans with the drafts they grew from, likeliest first, and the columns that came near the task's labels but do not hold them.
+
+    Where the task's words ask for some of the rows only, what these rows hold is looked at as a data set of its own.
+    """
     shape = shape_of(task)
+    drafts, failed = _drafts(sample, task, shape, embedder)
+    filters = row_filters(sample, task)
+    found = _filtered(filters, drafts, sample, task, shape, embedder)
+    strict = any(one.strict for one in filters)
+    for draft in drafts:
+        less = 1.0 if set(draft.reads) & {column for one in filters for column in one.columns} else 0.8 if strict else 0.95
+        found.append(_Found(msgspec.structs.replace(draft, prior=draft.prior * (less if found else 1.0)), sample, ()))
+    plans: list[tuple[Plan, Draft]] = []
+    for one in sorted(found, key=lambda one: -one.draft.prior)[:MOST_CANDIDATES]:
+        plan = finish(one.draft, one.sample, task, shape)
+        if plan is not None:
+            plans.append((_with(plan, one.filters), one.draft))
+    return plans, failed
+
+
+class _Found(NamedTuple):
+    draft: Draft
+    sample: Sample
+    filters: tuple[Filter, ...]
+
+
+def _drafts(sample: Sample, task: Task, shape: Shape, embedder: Embedder | None) -> tuple[list[Draft], list[Unmapped]]:
     labelled, failed = label_drafts(sample, task, embedder)
     named, unnamed = named_drafts(sample, task)
     drafts = [
@@ -38,14 +65,36 @@ def candidates(task: Task, sample: Sample, embedder: Embedder | None = None) -> 
         *span_drafts(sample, task),
         *text_drafts(sample, task),
         *turn_drafts(sample, task),
+        *count_drafts(sample, task),
     ]
-    drafts = [_less_alone(draft, drafts) for draft in drafts]
-    found: list[tuple[Plan, Draft]] = []
-    for draft in sorted(drafts, key=lambda draft: -draft.prior)[:MOST_CANDIDATES]:
-        plan = finish(draft, sample, task, shape)
-        if plan is not None:
-            found.append((plan, draft))
-    return found, [*failed, *unnamed]
+    return [_less_alone(draft, drafts) for draft in drafts], [*failed, *unnamed]
+
+
+def _filtered(
+    filters: tuple[Filter, ...], drafts: list[Draft], sample: Sample, task: Task, shape: Shape, embedder: Embedder | None
+) -> list[_Found]:
+    """Drafts over the rows all filters keep; one whose output is read from a filter's column goes without that filter."""
+    found: list[_Found] = []
+    if not filters:
+        return found
+    columns = {column for one in filters for column in one.columns}
+    read = {column for draft in drafts if draft.prior >= 0.4 for column in draft.reads if column in columns}
+    for dropped in ("", *sorted(read)):
+        applied = tuple(one for one in filters if not dropped or dropped not in one.columns)
+        if not applied:
+            continue
+        part = sample.where(together(applied, sample.rows))
+        for draft in _drafts(part, task, shape, embedder)[0]:
+            if (not dropped or dropped in draft.reads) and not {column for one in applied for column in one.columns} & set(draft.reads):
+                found.append(_Found(draft, part, applied))
+    return found
+
+
+def _with(plan: Plan, filters: tuple[Filter, ...]) -> Plan:
+    """The plan with its filters first."""
+    steps: tuple[AnyStep, ...] = tuple(step for one in filters for step in one.steps)
+    rest = tuple(step for step in plan.steps if step not in steps)
+    return msgspec.structs.replace(plan, steps=(*steps, *rest), reasons=(*plan.reasons, *(one.reason for one in filters)))
 
 
 def _less_alone(draft: Draft, drafts: list[Draft]) -> Draft:

@@ -26,76 +26,198 @@ _BY_SCRIPT = {
     "GUJARATI": "gu",
 }
 _NAMES = {
-    "en": "english englisch anglais inglés английск 英语 英語 영어 अंग्रेज़ी",
-    "de": "german deutsch allemand alemán немецк 德语 ドイツ語 독일어",
-    "fr": "french französisch français francés французск 法语 フランス語 프랑스어",
-    "es": "spanish spanisch espagnol español испанск 西班牙语 スペイン語 스페인어",
-    "it": "italian italienisch italien italiano итальянск",
-    "pt": "portuguese portugiesisch portugais portugués português португальск",
-    "nl": "dutch niederländisch néerlandais нидерландск",
-    "ru": "russian russisch russe ruso русск 俄语 ロシア語",
-    "pl": "polish polnisch polonais polaco польск",
-    "uk": "ukrainian ukrainisch украинск",
-    "tr": "turkish türkisch turc turco турецк türkçe",
-    "ar": "arabic arabisch arabe árabe арабск 阿拉伯语",
-    "hi": "hindi हिंदी हिन्दी",
-    "zh": "chinese mandarin chinesisch chinois chino китайск 中文 中国語 중국어",
-    "ja": "japanese japanisch japonais japonés японск 日语 日本語 일본어",
-    "ko": "korean koreanisch coréen coreano корейск 韩语 韓国語 한국어",
-    "sw": "swahili kiswahili suaheli",
-    "id": "indonesian indonesisch",
-    "vi": "vietnamese vietnamesisch",
-    "fa": "persian farsi persisch",
-    "cs": "czech tschechisch",
-    "sv": "swedish schwedisch",
-    "fi": "finnish finnisch",
-    "hu": "hungarian ungarisch",
-    "ro": "romanian rumänisch",
-    "el": "greek griechisch",
-    "he": "hebrew hebräisch",
-    "th": "thai",
+    "en": "english englisch anglais inglés inglese английск англійськ 英语 英語 영어 अंग्रेज़ी अंग्रेजी ingilizce kiingereza tiếng_anh",
+    "de": "german deutsch allemand alemán tedesco немецк 德语 ドイツ語 독일어 almanca kijerumani जर्मन tiếng_đức",
+    "fr": "french französisch français francés francese французск 法语 フランス語 프랑스어 fransızca kifaransa tiếng_pháp",
+    "es": "spanish spanisch espagnol español spagnolo испанск 西班牙语 スペイン語 스페인어 ispanyolca tiếng_tây_ban_nha",
+    "it": "italian italienisch italien italiano итальянск 意大利语 イタリア語 이탈리아어 italyanca",
+    "pt": "portuguese portugiesisch portugais portugués português португальск 葡萄牙语 ポルトガル語 포르투갈어 portekizce",
+    "nl": "dutch niederländisch néerlandais nederlands нидерландск 荷兰语 オランダ語 네덜란드어",
+    "ru": "russian russisch russe ruso русск русский російськ 俄语 ロシア語 러시아어 rusça tiếng_nga",
+    "pl": "polish polnisch polonais polaco polski польск 波兰语 폴란드어",
+    "uk": "ukrainian ukrainisch ukrainien украинск українськ українська 乌克兰语",
+    "tr": "turkish türkisch turc turco турецк türkçe 土耳其语 トルコ語 터키어",
+    "ar": "arabic arabisch arabe árabe арабск 阿拉伯语 アラビア語 아랍어 العربية arapça",
+    "hi": "hindi हिंदी हिन्दी 印地语 ヒンディー語 힌디어",
+    "zh": "chinese mandarin chinesisch chinois chino китайск 中文 汉语 中国語 중국어 çince",
+    "ja": "japanese japanisch japonais japonés японск 日语 日本語 일본어 japonca",
+    "ko": "korean koreanisch coréen coreano корейск 韩语 韓国語 한국어 korece",
+    "sw": "swahili kiswahili suaheli суахили 斯瓦希里语",
+    "id": "indonesian indonesisch indonésien bahasa_indonesia индонезийск 印尼语",
+    "vi": "vietnamese vietnamesisch vietnamien vietnamita tiếng_việt вьетнамск 越南语 ベトナム語 베트남어",
+    "fa": "persian farsi persisch فارسی персидск",
+    "cs": "czech tschechisch čeština česky чешск",
+    "sv": "swedish schwedisch suédois svenska шведск",
+    "fi": "finnish finnisch finnois suomi финск",
+    "hu": "hungarian ungarisch hongrois magyar венгерск",
+    "ro": "romanian rumänisch roumain română румынск",
+    "el": "greek griechisch grec ελληνικά греческ",
+    "he": "hebrew hebräisch hébreu עברית",
+    "th": "thai thailändisch ภาษาไทย ไทย 泰语 タイ語 태국어",
+    "sq": "albanian albanisch albanais shqip албанск",
+    "mk": "macedonian mazedonisch macédonien македонск македонски",
+    "bg": "bulgarian bulgarisch bulgare български болгарск",
+    "hr": "croatian kroatisch croate hrvatski хорватск",
+    "sr": "serbian serbisch serbe српски srpski сербск",
+    "bs": "bosnian bosnisch bosanski",
+    "sl": "slovenian slovene slowenisch slovenščina",
+    "sk": "slovak slowakisch slovenčina словацк",
+    "lt": "lithuanian litauisch lietuvių литовск",
+    "lv": "latvian lettisch latviešu латышск",
+    "et": "estonian estnisch eesti эстонск",
+    "da": "danish dänisch danois dansk датск",
+    "no": "norwegian norwegisch norvégien norsk норвежск",
+    "is": "icelandic isländisch íslenska",
+    "ga": "irish gaeilge irisch",
+    "cy": "welsh walisisch cymraeg",
+    "eu": "basque baskisch euskara",
+    "ca": "catalan katalanisch català catalán",
+    "gl": "galician galicisch galego",
+    "mt": "maltese maltesisch malti",
+    "be": "belarusian belarussisch беларуск белорусск",
+    "ka": "georgian georgisch ქართული грузинск",
+    "hy": "armenian armenisch հայերեն армянск",
+    "az": "azerbaijani aserbaidschanisch azərbaycan",
+    "kk": "kazakh kasachisch қазақ казахск",
+    "uz": "uzbek usbekisch oʻzbek",
+    "mn": "mongolian mongolisch монгол",
+    "ur": "urdu اردو",
+    "bn": "bengali bangla বাংলা",
+    "ta": "tamil தமிழ்",
+    "te": "telugu తెలుగు",
+    "ml": "malayalam മലയാളം",
+    "kn": "kannada ಕನ್ನಡ",
+    "mr": "marathi मराठी",
+    "gu": "gujarati ગુજરાતી",
+    "pa": "punjabi panjabi ਪੰਜਾਬੀ",
+    "ne": "nepali नेपाली",
+    "si": "sinhala sinhalese සිංහල",
+    "my": "burmese birmanisch မြန်မာ",
+    "km": "khmer ខ្មែរ",
+    "lo": "laotian laotisch",
+    "ms": "malay malaysian malaiisch bahasa_melayu",
+    "tl": "tagalog filipino",
+    "jv": "javanese javanisch",
+    "am": "amharic amharisch አማርኛ",
+    "ha": "hausa",
+    "yo": "yoruba yorùbá",
+    "ig": "igbo",
+    "zu": "zulu isizulu",
+    "xh": "xhosa isixhosa",
+    "so": "somali soomaali",
+    "rw": "kinyarwanda",
+    "om": "oromo",
+    "sn": "shona",
+    "af": "afrikaans",
+    "ht": "haitian haitianisch kreyòl",
+    "qu": "quechua",
+    "eo": "esperanto",
+    "la": "latin lateinisch",
+    "ku": "kurdish kurdisch kurdî",
+    "ps": "pashto",
+    "sd": "sindhi",
+    "tg": "tajik",
+    "tk": "turkmen",
+    "ky": "kyrgyz",
+    "tt": "tatar",
 }
-_KNOWN_CODES = frozenset(
-    (
-        "af am ar az be bg bn bs ca cs cy da de el en eo es et eu fa fi fr ga gl gu ha he hi hr ht hu hy id ig is it "
-        "ja ka kk km kn ko ku ky lo lt lv mg mk ml "
-        "mn mr ms mt my ne nl no om or pa pl ps pt qu ro ru rw sd si sk sl sn so sq sr st sv sw ta te tg th ti tk tl "
-        "tr tt uk ur uz vi xh yo zh zu"
-    ).split()
-)
+_KNOWN_CODES = frozenset((*_NAMES, *"km st ti".split()))
 _LONG_CODES = {
-    "eng": "en",
-    "deu": "de",
-    "ger": "de",
-    "fra": "fr",
-    "fre": "fr",
-    "spa": "es",
-    "ita": "it",
-    "por": "pt",
-    "nld": "nl",
-    "rus": "ru",
-    "pol": "pl",
-    "ukr": "uk",
-    "tur": "tr",
-    "ara": "ar",
-    "hin": "hi",
-    "zho": "zh",
-    "cmn": "zh",
-    "jpn": "ja",
-    "kor": "ko",
-    "swa": "sw",
-    "swh": "sw",
-    "ind": "id",
-    "vie": "vi",
-    "pes": "fa",
-    "ces": "cs",
-    "swe": "sv",
-    "fin": "fi",
-    "hun": "hu",
-    "ron": "ro",
-    "ell": "el",
-    "heb": "he",
-    "tha": "th",
+    long: short
+    for short, several in {
+        "en": "eng",
+        "de": "deu ger",
+        "fr": "fra fre",
+        "es": "spa",
+        "it": "ita",
+        "pt": "por",
+        "nl": "nld dut",
+        "ru": "rus",
+        "pl": "pol",
+        "uk": "ukr",
+        "tr": "tur",
+        "ar": "ara arb",
+        "hi": "hin",
+        "zh": "zho cmn chi",
+        "ja": "jpn",
+        "ko": "kor",
+        "sw": "swa swh",
+        "id": "ind",
+        "vi": "vie",
+        "fa": "pes fas per",
+        "cs": "ces cze",
+        "sv": "swe",
+        "fi": "fin",
+        "hu": "hun",
+        "ro": "ron rum",
+        "el": "ell gre",
+        "he": "heb",
+        "th": "tha",
+        "sq": "sqi alb als",
+        "mk": "mkd mac",
+        "bg": "bul",
+        "hr": "hrv",
+        "sr": "srp",
+        "sl": "slv",
+        "sk": "slk slo",
+        "lt": "lit",
+        "lv": "lav lvs",
+        "et": "est",
+        "da": "dan",
+        "no": "nor nob nno",
+        "is": "isl ice",
+        "ga": "gle",
+        "cy": "cym wel",
+        "eu": "eus baq",
+        "ca": "cat",
+        "gl": "glg",
+        "mt": "mlt",
+        "be": "bel",
+        "ka": "kat geo",
+        "hy": "hye arm",
+        "az": "aze azj",
+        "kk": "kaz",
+        "uz": "uzb uzn",
+        "mn": "mon khk",
+        "ur": "urd",
+        "bn": "ben",
+        "ta": "tam",
+        "te": "tel",
+        "ml": "mal",
+        "kn": "kan",
+        "mr": "mar",
+        "gu": "guj",
+        "pa": "pan",
+        "ne": "nep npi",
+        "si": "sin",
+        "my": "mya bur",
+        "km": "khm",
+        "lo": "lao",
+        "ms": "msa may zsm",
+        "tl": "tgl fil",
+        "jv": "jav",
+        "am": "amh",
+        "ha": "hau",
+        "yo": "yor",
+        "ig": "ibo",
+        "zu": "zul",
+        "xh": "xho",
+        "so": "som",
+        "rw": "kin",
+        "om": "orm gaz",
+        "sn": "sna",
+        "af": "afr",
+        "ht": "hat",
+        "qu": "que quy",
+        "eo": "epo",
+        "la": "lat",
+        "ku": "kur kmr ckb",
+        "ps": "pus pbt",
+        "tg": "tgk",
+        "tk": "tuk",
+        "ky": "kir",
+    }.items()
+    for long in several.split()
 }
 _LEAST = 40
 """Letters below which words say nothing sure about the language."""
@@ -140,9 +262,12 @@ def input_language(task: Task) -> str:
 
 def language_code(value: str) -> str:
     """The two-letter code a value such as "de", "de-AT", "deu_Latn" or "German" stands for; "" when it is no language."""
-    plain = value.strip().casefold()
+    plain = re.sub(r"\(.*?\)", "", value).strip().casefold()
     if plain in _names():
         return _names()[plain]
+    words = plain.split()
+    if 1 < len(words) <= 3:  # North Macedonian, Brazilian Portuguese
+        return _names().get(words[-1], "") if len(words[-1]) > 3 else ""
     start = re.split(r"[-_]", plain)[0]
     if start in _KNOWN_CODES:
         return start
@@ -152,18 +277,22 @@ def language_code(value: str) -> str:
 def names_language(description: str, code: str) -> bool:
     """The description names the language in one of the ways known here."""
     said = description.casefold()
-    return any(name in said if not name.isascii() else re.search(rf"(?<!\w){name}", said) for name in _NAMES.get(code, "").split())
+    return any(name in said if not name.isascii() else re.search(rf"(?<!\w){name}", said) for name in _spellings(code) if len(name) > 1)
+
+
+def _spellings(code: str) -> tuple[str, ...]:
+    return tuple(name.replace("_", " ") for name in _NAMES.get(code, "").split())
 
 
 @functools.cache
 def _names() -> dict[str, str]:
-    return {name: code for code, names in _NAMES.items() for name in names.split()}
+    return {name: code for code in _NAMES for name in _spellings(code)}
 
 
 def _named_target(description: str) -> str:
     said = description.casefold()
-    for code, names in _NAMES.items():
-        for name in names.split():
+    for code in _NAMES:
+        for name in _spellings(code):
             if re.search(rf"(?:\binto|\bins|\ben|\bau|\bauf|\bal|\bна|\bto)\s+(?:the )?{re.escape(name)}", said) and name not in ("to",):
                 return code
             if not name.isascii() and re.search(
