@@ -9,6 +9,7 @@ from engine.plan.flow import Flow
 from engine.plan.leaks import leaks
 from engine.plan.steps import Options, Pick, Plan
 from engine.plan.values import OptionSet, Stop, Values, clean, short
+from engine.plan.written import Written, folded
 from engine.records import Column, Task
 
 
@@ -18,9 +19,10 @@ class Examine:
     def __init__(self, plan: Plan, columns: Sequence[Column], task: Task) -> None:
         self._kind = task.output.kind
         self._labels = frozenset(task.output.labels)
-        self._copies = frozenset(_folded(example.input) for example in task.examples)
+        self._copies = frozenset(folded(example.input) for example in task.examples)
         self._sets = tuple(step.into for step in plan.steps if isinstance(step, Options))
         self._outside = frozenset(step.none for step in plan.steps if isinstance(step, Pick) and step.none is not None)
+        self._written = Written(plan, columns, task)
         self._may_tell = self._kind == "text" and _input_may_tell(plan, columns)
 
     def __call__(self, given: str, output: str, values: Values) -> tuple[str, str]:
@@ -29,15 +31,16 @@ class Examine:
             raise _rejected("input: empty")
         if not output:
             raise _rejected("output: empty")
-        if self._copies and _folded(given) in self._copies:
+        if self._copies and folded(given) in self._copies:
             raise _rejected("input: a copy of one of the task's examples")
         if self._kind == "label":
             if self._labels and output not in self._labels:
                 raise _rejected(f"output: {short(output)} is not one of the task's labels")
         elif self._kind != "text":
             self._among_options(given, output, values)
-        if self._may_tell and len(output) > 3 and _folded(output) in _folded(given):
+        if self._may_tell and len(output) > 3 and folded(output) in folded(given):
             raise _rejected("input: the output stands in it")
+        self._written.look(given, output, values)
         return given, output
 
     def _among_options(self, given: str, output: str, values: Values) -> None:
@@ -66,10 +69,6 @@ def _input_may_tell(plan: Plan, columns: Sequence[Column]) -> bool:
 
 def _has_line(letter: str, given: str) -> bool:
     return re.search(rf"(^|[\s(\[]){letter}[.):\]]", given) is not None
-
-
-def _folded(text: str) -> str:
-    return " ".join(text.casefold().split())
 
 
 def _rejected(reason: str) -> Stop:

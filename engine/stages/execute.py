@@ -6,6 +6,7 @@ a batching runtime is kept fed. Every unit ends as an example, rejected, failed 
 
 from __future__ import annotations
 
+import math
 from collections import deque
 from collections.abc import Generator, Iterator
 from itertools import chain
@@ -14,6 +15,7 @@ from typing import Annotated
 import msgspec
 from msgspec import Meta
 
+from engine.errors import NothingSuitable
 from engine.plan.compile import Program, compile_plan
 from engine.plan.steps import Check, Write
 from engine.plan.units import Accepted, ModelCall, Unit
@@ -42,10 +44,23 @@ class Options(Value):
     examples: Annotated[int, Meta(description="How many examples the run should make.", ge=1, le=10_000_000)] = 3000
     max_tokens: Annotated[int, Meta(description="Longest answer of a model step, in tokens.", ge=8, le=8192)] = 512
     temperature: Annotated[float, Meta(description="Temperature of model steps.", ge=0.0, le=2.0)] = 0.0
+    least_yield: Annotated[
+        float,
+        Meta(
+            description="Where a model writes or judges: give the data set up when surely (95 %) less than this share of the rows it was "
+            "asked about becomes examples; looked at after 60 rows, 120, 240 and so on. 0 never gives up.",
+            ge=0.0,
+            le=0.9,
+        ),
+    ] = 0.05
 
 
 def run(given: Given, options: Options, ctx: Context) -> Made:
-    """Split after split until `wanted` examples are accepted or the rows are used up."""
+    """Split after split until `wanted` examples are accepted or the rows are used up; NothingSuitable for a hopeless plan.
+
+    What a hopeless plan did make is not handed on: the few that slip through a model failing on nearly all rows are no better
+    for it, and the next data set's plan would be measured by this one.
+    """
     choice = given.choice
     sources = [ctx.rows(choice.dataset, choice.config, split) for split in choice.splits]
     programs: list[Program] = [
@@ -68,16 +83,81 @@ def run(given: Given, options: Options, ctx: Context) -> Made:
             for unit in program.units(source):
                 yield program, unit
 
+    hope = _Hope(options.least_yield if native else 0.0)
+    if native:
+        hope.recall(ctx)
     counts = ctx.each(
         units(),
         key=lambda pair: _key(pair[1]),
-        through=lambda pending: _drive(pending, options, ctx),
-        enough=lambda accepted: accepted >= given.wanted,
+        through=lambda pending: _drive(pending, options, ctx, hope),
+        enough=lambda accepted: accepted >= given.wanted or hope.lost,
         total=given.wanted,
         unit="examples",
         native=native,
     )
+    if hope.lost:
+        raise _hopeless(given, hope, ctx)
     return _made(given, counts, ctx)
+
+
+class _Hope:
+    """Whether going on is worth its calls, judged on the first 60 units a model was asked about, the first 120, 240 and so on.
+
+    A look waits until all units up to it have ended, so it depends neither on the order of answers nor on interruptions.
+    """
+
+    def __init__(self, least: float) -> None:
+        self.asked = 0
+        """Units that ended and that a model was asked about."""
+        self.accepted = 0
+        self.lost = False
+        self._least = least
+        self._next = FIRST_LOOK
+
+    def recall(self, ctx: Context) -> None:
+        """Count what is stored of an earlier attempt."""
+        for state in ENDINGS:
+            for item in ctx.items(state):
+                self.count(Outcome(state, item.reason, item.result))
+
+    def count(self, outcome: Outcome) -> None:
+        """Take up a unit that ended; one that no model was asked about has no trace of answers, and says nothing of them."""
+        if outcome.result:
+            self.asked += 1
+            self.accepted += outcome.state == "accepted"
+
+    def waits(self, waiting: int) -> bool:
+        """Whether units must end before another may begin; looks when all that a look is for have ended."""
+        if self._least <= 0 or self.lost or self.asked + waiting < self._next:
+            return False
+        if waiting:
+            return True
+        while self._next <= self.asked:
+            self._next *= 2
+        self.lost = _chance(self.accepted, self.asked, self._least) < DOUBT
+        return False
+
+
+FIRST_LOOK = 60
+DOUBT = 0.05
+"""How likely so few examples may be by bad luck when the plan is just good enough."""
+ENDINGS: tuple[ItemState, ...] = ("accepted", "rejected", "failed", "skipped")
+
+
+def _chance(accepted: int, asked: int, share: float) -> float:
+    """The chance of at most so many accepted of those asked, each with this share's probability."""
+    logs = (
+        math.lgamma(asked + 1) - math.lgamma(k + 1) - math.lgamma(asked - k + 1) + k * math.log(share) + (asked - k) * math.log1p(-share)
+        for k in range(accepted + 1)
+    )
+    return sum(map(math.exp, logs))
+
+
+def _hopeless(given: Given, hope: _Hope, ctx: Context) -> NothingSuitable:
+    most = "; ".join(f"{reason} ({count})" for reason, count in list(ctx.reasons().items())[:3])
+    few = f"only {hope.accepted}" if hope.accepted else "none"
+    title = f"{given.choice.dataset}: {few} of the first {hope.asked} rows a model was asked about became examples; {most}"
+    return NothingSuitable(title, "another data set, plan or model may do; to go on all the same: --set execute.least_yield=0")
 
 
 def _key(unit: Unit) -> str:
@@ -117,16 +197,20 @@ class _Process:
         return msgspec.json.encode({"completions": self.answers}).decode() if self.answers else ""
 
 
-def _drive(pending: Iterator[tuple[Program, Unit]], options: Options, ctx: Context) -> Iterator[tuple[str, Outcome]]:
+def _drive(pending: Iterator[tuple[Program, Unit]], options: Options, ctx: Context, hope: _Hope) -> Iterator[tuple[str, Outcome]]:
     """Advance units until each has ended; those that wait for an answer are resumed when it comes."""
     waiting: dict[str, _Process] = {}
     asked: deque[Request] = deque()
     ended: deque[tuple[str, Outcome]] = deque()
 
+    def end(process: _Process, outcome: Outcome) -> None:
+        hope.count(outcome)
+        ended.append((process.key, outcome))
+
     def advance(process: _Process) -> None:
         step = process.advance()
         if not isinstance(step, ModelCall):
-            ended.append((process.key, process.outcome(step)))
+            end(process, process.outcome(step))
             return
         name = f"{process.key}#{len(process.answers)}"
         waiting[name] = process
@@ -138,6 +222,8 @@ def _drive(pending: Iterator[tuple[Program, Unit]], options: Options, ctx: Conte
         while len(ended) < (ENDED_AT_ONCE if waiting else 1):
             while asked:
                 yield asked.popleft()
+            if hope.waits(len(waiting)):
+                return
             pair = next(pending, None)
             if pair is None:
                 return
@@ -160,7 +246,7 @@ def _drive(pending: Iterator[tuple[Program, Unit]], options: Options, ctx: Conte
                 process.answers.append(completion.text)
                 advance(process)
             else:
-                ended.append((process.key, process.cut_off(completion)))
+                end(process, process.cut_off(completion))
             while ended:
                 yield ended.popleft()
 
@@ -199,4 +285,4 @@ def _made(given: Given, counts: Counts, ctx: Context) -> Made:
     return made
 
 
-STAGE = Stage("execute", "turning rows into examples", 1, Given, Options, Made, run, roles=("execute",), per_candidate=True)
+STAGE = Stage("execute", "turning rows into examples", 2, Given, Options, Made, run, roles=("execute",), per_candidate=True)

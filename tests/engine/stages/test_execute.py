@@ -12,8 +12,8 @@ from typing import Any
 import msgspec
 import pytest
 
-from engine.errors import Cancelled
-from engine.plan.file import plan_digest
+from engine.errors import Cancelled, NothingSuitable
+from engine.plan.file import plan_digest, write_plan
 from engine.plan.flow import origin_of_output
 from engine.plan.steps import Check, Emit, Explode, Keep, Map, Plan, Write
 from engine.records import Example, ExpandedTask, Made, PlanChoice, Task
@@ -55,6 +55,12 @@ def answer(role: str, prompt: str, request: Request) -> str:
     number = re.findall(r"number (\d+)", prompt)[-1]
     fields = request.schema["properties"] if request.schema else {}
     return json.dumps({"title": f"Note {number}"} if "title" in fields else {"answer": "no" if number.endswith("3") else "yes"})
+
+
+def note(prompt: str) -> str:
+    """The note a prompt shows."""
+    (*_, shown) = re.findall(r"[A-Z][^\n]*, said neighbour number \d+\.", prompt)
+    return str(shown)
 
 
 class Shuffling(ScriptedModel):
@@ -373,10 +379,124 @@ def test_a_unit_left_behind_is_caught_up_with_before_it_is_enough(tmp_path: Path
     assert examples(house, step, 10) == examples(whole, expected, 10)
 
 
+# ── when a plan is hopeless ───────────────────────────────────────────────────────────────────────────────
+
+
+def judging(share: int, of: int = 100) -> Any:
+    """Yes to the notes of so many neighbours of a hundred."""
+
+    def judge(role: str, prompt: str, request: Request) -> str:
+        number = int(re.findall(r"number (\d+)", prompt)[-1])
+        return json.dumps({"answer": "yes" if number % of < share else "no"})
+
+    return judge
+
+
+def judged(folder: Path, share: int, rows: int = 400) -> House:
+    house = House(folder, judging(share))
+    house.add("notes", notes(rows))
+    return house
+
+
+def test_a_hopeless_plan_stops_after_sixty_rows_with_its_reason(tmp_path: Path) -> None:
+    house = judged(tmp_path, 0)
+    with pytest.raises(NothingSuitable, match=r"local/notes: none of the first 60 rows.*Is it right\?.*\(60\)") as caught:
+        house.run("execute", given(CHECKING, 30))
+    assert "least_yield=0" in caught.value.hint
+    assert len(house.asked("execute")) == 60
+    (stored,) = house.steps()
+    assert stored.state == "failed" and "none of the first 60" in stored.reason
+
+
+def test_a_weak_plan_goes_on_as_long_as_luck_may_explain_it(tmp_path: Path) -> None:
+    house = judged(tmp_path, 5)
+    assert house.run("execute", given(CHECKING, 1000)).examples == 20
+    house = judged(tmp_path / "worse", 1, 1000)
+    with pytest.raises(NothingSuitable, match=r"only \d of the first (60|120|240|480)"):
+        house.run("execute", given(CHECKING, 1000))
+
+
+def test_zero_never_gives_up_and_a_higher_demand_gives_up_sooner(tmp_path: Path) -> None:
+    house = judged(tmp_path, 0, 130)
+    made = house.run("execute", given(CHECKING, 30), least_yield=0.0)
+    assert (made.units, made.examples) == (130, 0)
+    house = judged(tmp_path / "higher", 20)
+    with pytest.raises(NothingSuitable, match=r"of the first (60|120) rows"):
+        house.run("execute", given(CHECKING, 300), least_yield=0.4)
+
+
+def test_rows_no_model_was_asked_about_say_nothing_of_the_models_work(tmp_path: Path) -> None:
+    house = judged(tmp_path, 100, 300)
+    few = msgspec.structs.replace(CHECKING, steps=(Keep(value="number", at_least=296), *CHECKING.steps))
+    made = house.run("execute", given(few, 30))
+    assert (made.units, made.examples, made.skipped) == (300, 4, 296)
+
+
+def test_a_plan_without_a_model_is_never_given_up(tmp_path: Path) -> None:
+    house = judged(tmp_path, 0, 300)
+    few = msgspec.structs.replace(MAPPING, steps=(*MAPPING.steps, Keep(value="number", at_least=299)))
+    assert house.run("execute", given(few, 30)).examples == 1
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_the_same_rows_are_looked_at_in_whatever_order_answers_come_and_after_a_stop(tmp_path: Path, seed: int) -> None:
+    """Two of the first sixty are right: enough for the first look, too few for a later one."""
+    plain = judged(tmp_path / "plain", 2)
+    with pytest.raises(NothingSuitable) as expected:
+        plain.run("execute", given(CHECKING, 1000))
+
+    class Torn(Shuffling):
+        def _any(self, waiting: list[Request]) -> Completion:
+            if len(self.order) == 57:
+                runs.send_command(house.connection, house.session.run, "cancel")
+            done = super()._any(waiting)
+            return msgspec.structs.replace(done, text=judging(2)("", waiting_prompt[done.key], Request("", ())))
+
+        def complete_many(self, requests: Iterable[Request]) -> Iterator[Completion]:
+            def seen() -> Iterator[Request]:
+                for request in requests:
+                    waiting_prompt[request.key] = self.render(request.messages)
+                    yield request
+
+            return super().complete_many(seen())
+
+    waiting_prompt: dict[str, str] = {}
+    house = judged(tmp_path / "torn", 2)
+    house.roles.special["execute"] = Torn(seed)
+    with pytest.raises(Cancelled):
+        house.run("execute", given(CHECKING, 1000))
+    house.begin()
+    house.roles.special["execute"] = Torn(seed + 7)
+    with pytest.raises(NothingSuitable) as caught:
+        house.run("execute", given(CHECKING, 1000))
+    assert caught.value.title == expected.value.title
+    asked = len(waiting_prompt)
+    house.begin()
+    with pytest.raises(NothingSuitable, match=re.escape(caught.value.title[:60])):
+        house.run("execute", given(CHECKING, 1000))
+    assert len(waiting_prompt) == asked, "given up again without asking"
+
+
+def test_a_run_takes_the_next_data_set_when_one_is_hopeless(tmp_path: Path) -> None:
+    def judge(role: str, prompt: str, request: Request) -> str:
+        return json.dumps({"answer": "yes" if int(re.findall(r"number (\d+)", prompt)[-1]) >= 1000 else "no"})
+
+    house = House(tmp_path, judge)
+    house.add("best", notes(200), f"# Weather notes\n\n{WEATHER.description}")
+    house.add("good", notes(200, start=1000), f"# Notes on weather\n\n{WEATHER.description}")
+    ending = house.pipeline(plan=write_plan(CHECKING), options={"execute": {"examples": 20}})
+    assert [part.choice.dataset for part in ending.parts] == ["local/good"]
+    assert any("none of the first 60" in refusal for refusal in ending.refusals)
+    assert len(house.asked("execute")) == 80
+
+
+# ── prose ─────────────────────────────────────────────────────────────────────────────────────────────────
+
+
 def test_prose_lets_the_model_make_input_and_output(tmp_path: Path) -> None:
     def follow(role: str, prompt: str, request: Request) -> str:
         number = re.findall(r"number (\d+)", prompt)[-1]
-        return json.dumps({"skip": number.endswith("3"), "input": f"Note of neighbour {number}", "output": f"Title {number}"})
+        return json.dumps({"skip": number.endswith("3"), "input": note(prompt), "output": f"Title {number}"})
 
     house = House(tmp_path, follow)
     house.add("notes", notes(30))
