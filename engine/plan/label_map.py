@@ -6,8 +6,12 @@ import re
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from engine.plan.label_cases import condition, gloss_of, leave_out, says, speaks
 from engine.plan.label_words import AFFIRMING, DENYING, NEGATIONS, ORDER, abbreviates, folded, loose_meanings, meanings, words_for
+from engine.plan.loanwords import sound_alike
 from engine.plan.profile import ColumnProfile
+from engine.plan.relevance import concerns, near_in_meaning, stem_likeness
+from engine.plan.vocabularies import stand_for
 from engine.records import Task, Value
 
 if TYPE_CHECKING:
@@ -51,18 +55,26 @@ def map_values(profile: ColumnProfile, task: Task, *, names: Sequence[str] = (),
     labels = task.output.labels
     values = list(profile.counts)
     shown = _shown(profile, names or profile.class_names)
-    matches = _by_words(values, shown, labels)
+    matches = _by_vocabulary(_by_words(values, shown, labels), shown, labels, task)
     # Values that spell every label say more than a reading of the description's sentences.
     spelled = {match.label for match in matches.values()} == set(labels)
     described = {} if spelled else _named_in_description(profile, shown, task)
     if described:
-        matches = described
-    else:
-        if embedder is not None:
-            matches = _by_meaning(matches, values, shown, labels, embedder)
-        _complete(matches, values, labels, profile)
-        if len({match.label for match in matches.values()}) < min(2, len(labels)):
-            matches = _truth(profile, values, labels, task) or _asked_about(profile, shown, task) or _decision(profile, shown, labels)
+        return _weigh(profile, shown, labels, described)
+    matches = _grouped(matches, shown, task)
+    unwanted = leave_out([shown[value] for value in values if value not in matches], task.description)
+    wanted = [value for value in values if value in matches or shown[value] not in unwanted]
+    if embedder is not None and task.language[:2].lower() in ("", "en"):
+        matches = _by_meaning(matches, wanted, shown, labels, embedder)
+    _complete(matches, wanted, labels, profile, shown)
+    _catch_all(matches, wanted, labels, profile)
+    if len({match.label for match in matches.values()}) < min(2, len(labels)):
+        matches = (
+            _truth(profile, values, labels, task)
+            or _poles(profile, shown, task)
+            or _asked_about(profile, shown, task)
+            or _decision(profile, shown, task, embedder)
+        )
     return _weigh(profile, shown, labels, matches)
 
 
@@ -91,41 +103,6 @@ def affirming(labels: Sequence[str], description: str = "") -> tuple[str, str] |
         if folded(no) in (f"not {folded(yes)}", f"non {folded(yes)}", f"un{folded(yes)}", f"in{folded(yes)}", f"no {folded(yes)}"):
             return yes, no
     return None
-
-
-def leave_out(values: Sequence[str], description: str) -> dict[str, str]:
-    """Values the description asks to leave out, with the words that say so: by name, by meaning or by initials."""
-    found: dict[str, str] = {}
-    for sentence in re.split(r"[.!?;。！？।\n]+", description):
-        if not _LEAVE_OUT.search(sentence):
-            continue
-        words = folded(sentence).split()
-        text = " ".join(words)
-        for value in values:
-            plain = folded(value)
-            if not plain:
-                continue
-            if re.search(rf"\b{re.escape(plain)}\b", text):
-                found[value] = f"the description leaves out “{value}”"
-            elif len(plain) in (2, 3, 4, 5) and plain.isalpha() and _initials(plain, words):
-                found[value] = f"“{value}” are the initials of “{_initials(plain, words)}”, which the description leaves out"
-            elif any(_says(text, word) for meaning in meanings(value) for word in words_for(meaning)):
-                found[value] = f"“{value}” means what the description leaves out"
-    return found
-
-
-_LEAVE_OUT = re.compile(
-    r"leave out|left out|leave .{1,40} out|skip|ignore|exclude|excluding|except|drop |without the|disregard|do not use|omit"
-    r"|auslassen|weglassen|lass .*(weg|aus)|ignorier|außer|ohne die|laisse[rz]? de côté|ignore[rz]|sauf|omit|excep|exclu"
-    r"|пропус|исключ|кроме|не учитыв|छोड़|忽略|跳过|排除|除外|除く|無視|제외|무시|تجاهل|باستثناء|acha |ruka|usijumuishe|atla|hariç",
-    re.IGNORECASE,
-)
-
-
-def condition_words(description: str, pair: tuple[str, str], vocabulary: Sequence[str]) -> tuple[str, ...]:
-    """The words of a vocabulary that the description names as the case for the first label of a pair."""
-    text = folded(_condition(description, *pair))
-    return tuple(word for word in vocabulary if text and len(word) > 1 and _says(text, folded(word)))
 
 
 def _shown(profile: ColumnProfile, names: Sequence[str]) -> dict[str, str]:
@@ -169,9 +146,12 @@ def _likeness(value: str, label: str) -> _Match:
         return _Match(label, 0.92, f"both mean {sorted(common)[0]}")
     if len(min(words, goal, key=len)) and (set(words) <= set(goal) or set(goal) <= set(words)) and max(len(words), len(goal)) <= 4:
         return _Match(label, 0.88, "one is part of the other")
-    best = max((_stem(word, other) for word in words for other in goal), default=0.0)
+    best = max((stem_likeness(word, other) for word in words for other in goal), default=0.0)
     if best:
         return _Match(label, 0.62 + 0.2 * best, "words of one stem")
+    heard = max((sound_alike(word, other) for word in words for other in goal), default=0.0)
+    if heard:
+        return _Match(label, 0.85 * heard, "words that sound alike")
     short, long = plain.replace(" ", ""), [wanted.replace(" ", ""), *(word for meaning in meanings(label) for word in words_for(meaning))]
     if len(short) >= 2 and short.isalpha() and any(abbreviates(short, word) for word in long):
         return _Match(label, 0.72, "an abbreviation")
@@ -180,16 +160,28 @@ def _likeness(value: str, label: str) -> _Match:
     return _Match(label, 0.0, "")
 
 
-def _stem(word: str, other: str) -> float:
-    """How much of the longer word the common beginning is, if it is a stem."""
-    common = 0
-    for one, two in zip(word, other, strict=False):
-        if one != two:
-            break
-        common += 1
-    least = 4 if word.isascii() else 3
-    longer = max(len(word), len(other))
-    return common / longer if common >= least and common >= 0.55 * longer and common >= min(len(word), len(other)) - 3 else 0.0
+def _by_vocabulary(found: dict[str, _Match], shown: dict[str, str], labels: Sequence[str], task: Task) -> dict[str, _Match]:
+    """Signs, codes and names of one closed vocabulary; where it knows all labels, what only looks alike is dropped."""
+    standing = stand_for(shown, labels, task.language)
+    if not standing:
+        return found
+    kept = {value: match for value, match in found.items() if match.score >= 0.9}
+    return {value: _Match(label, 0.92, reason) for value, (label, reason) in standing.items()} | kept
+
+
+def _grouped(found: dict[str, _Match], shown: dict[str, str], task: Task) -> dict[str, _Match]:
+    """Values that the description counts to one label ("MONEY (markets and firms)", "letters and parcels both count as MAIL")."""
+    labels = task.output.labels
+    glosses = {label: text for label in labels if (text := gloss_of(label, labels, task.description))}
+    result = dict(found)
+    for value, name in shown.items():
+        if value in found and found[value].score >= 0.9:
+            continue
+        told = {label: words for label, text in glosses.items() if (words := concerns(name, text))}
+        if len(told) == 1:
+            label, words = next(iter(told.items()))
+            result[value] = _with_name(_Match(label, 0.86, f"the description puts “{words[0]}” under “{label}”"), value, name)
+    return result
 
 
 def _by_meaning(
@@ -209,17 +201,42 @@ def _by_meaning(
     return result
 
 
-def _complete(found: dict[str, _Match], values: Sequence[str], labels: Sequence[str], profile: ColumnProfile) -> None:
-    """With as many values as labels, all but one of them mapped one to one, the last pair is what is left."""
+def _complete(
+    found: dict[str, _Match], values: Sequence[str], labels: Sequence[str], profile: ColumnProfile, shown: dict[str, str]
+) -> None:
+    """With as many values as labels, all but one of them mapped one to one, the last pair is what is left.
+
+    Of two labels only where values or labels are each other's opposite: one sure value says nothing of what the other one is.
+    """
     used = [match.label for match in found.values()]
-    if len(values) != len(labels) or profile.distinct != len(values) or len(found) != len(labels) - 1 or len(set(used)) != len(used):
+    if len(values) != len(labels) or profile.distinct != len(shown) or len(found) != len(labels) - 1 or len(set(used)) != len(used):
         return
-    if min(match.score for match in found.values()) < 0.7:
+    if min((match.score for match in found.values()), default=0.0) < 0.7:
         return
     value = next(value for value in values if value not in found)
     label = next(label for label in labels if label not in used)
-    if not _opposed(value, label):
-        found[value] = _Match(label, 0.6, "the only value and the only label left")
+    if len(labels) == 2 and not opposites(*(shown[each] for each in values)) and not opposites(*labels) and affirming(labels) is None:
+        return
+    if not _opposed(shown[value], label):
+        found[value] = _with_name(_Match(label, 0.62, "the only value and the only label left"), value, shown[value])
+
+
+def _catch_all(found: dict[str, _Match], values: Sequence[str], labels: Sequence[str], profile: ColumnProfile) -> None:
+    """A label that says "other", where every other label has its value: it takes what is left."""
+    rest = [label for label in labels if folded(label) in _OTHER]
+    if len(rest) != 1 or len(labels) < 3 or profile.distinct != len(profile.counts):
+        return
+    if {match.label for match in found.values() if match.score >= 0.8} < set(labels) - set(rest):
+        return
+    for value in values:
+        if value not in found:
+            found[value] = _Match(rest[0], 0.75, f"“{rest[0]}” is what no other label names")
+
+
+_OTHER = frozenset(
+    "other others misc miscellaneous rest else andere anderes sonstige sonstiges übrige autre autres divers otro otros otra "
+    "outro outros altro altri другое прочее иное остальное 其他 其它 その他 기타 أخرى अन्य diğer lainnya nyingine inne övrigt".split()
+) | {"something else"}
 
 
 def _opposed(value: str, label: str) -> bool:
@@ -298,19 +315,75 @@ def _ordered(labels: Sequence[str]) -> tuple[str, ...]:
     return ()
 
 
-def _decision(profile: ColumnProfile, shown: dict[str, str], labels: Sequence[str]) -> dict[str, _Match]:
-    """Values of which exactly one says "not": the others are what the question asks about."""
+def _decision(profile: ColumnProfile, shown: dict[str, str], task: Task, embedder: Embedder | None) -> dict[str, _Match]:
+    """Values of which exactly one says "not", where the others, or the column, are named as what the question asks about."""
+    labels = task.output.labels
     pair, values = affirming(labels), list(shown)
     denying = [value for value in values if _denies(shown[value])]
     if pair is None or len(denying) != 1 or not 2 <= len(values) <= 8 or profile.distinct != len(values) or profile.steps:
         return {}
-    if any(len(re.findall(r"[^\W\d]", shown[value])) < 3 for value in values if value != denying[0]):
+    others = [value for value in values if value != denying[0]]
+    if any(len(re.findall(r"[^\W\d]", shown[value])) < 3 for value in others):
         return {}
     if "negative" in meanings(pair[1]):
         return {}  # a tone, not a yes or no: what is nothing of the kind is not therefore negative
+    asked = f"{task.description} {' '.join(labels)}"
+    why = {value: _asked_for(shown[value], asked, task, embedder) or _asked_for(profile.name, asked, task, embedder) for value in others}
+    if not all(why.values()):
+        return {}
     score = 0.68 if len(values) == 2 else 0.57
-    others = {value: _Match(pair[0], score, f"it stands against “{denying[0]}”") for value in values if value != denying[0]}
-    return {denying[0]: _Match(pair[1], score, "it says that nothing of the kind is there"), **others}
+    yes = {value: _Match(pair[0], score, f"it stands against “{shown[denying[0]]}”, and {why[value]}") for value in others}
+    return {denying[0]: _Match(pair[1], score, "it says that nothing of the kind is there"), **yes}
+
+
+def _asked_for(name: str, asked: str, task: Task, embedder: Embedder | None) -> str:
+    """In words, how a name is what the task asks about; "" when it is not."""
+    words = concerns(name, asked)
+    if words:
+        return f"the task asks about “{words[0]}”"
+    return f"“{folded(name)}” is near to the task in meaning" if near_in_meaning(name, task.description, task.language, embedder) else ""
+
+
+def opposites(one: str, other: str) -> bool:
+    """One of two names is the other with a syllable or word before it that turns it around."""
+    return _turned(one, other) or _turned(other, one)
+
+
+def _turned(turned: str, plain: str) -> bool:
+    long, short = folded(turned), folded(plain)
+    short = re.sub(r"^(pro|for|with)[ -]?(?=\w{4})", "", short)
+    found = re.fullmatch(rf"({_TURNING}) ?(.+)", long)
+    return found is not None and len(short) >= 4 and found.group(2) == short
+
+
+_TURNING = "un|in|im|il|ir|dis|non|not|no|anti|contra|counter|mis|a|ab|de|without|nicht|kein|keine|не|без|анти|不|非|无|未"
+
+
+def _poles(profile: ColumnProfile, shown: dict[str, str], task: Task) -> dict[str, _Match]:
+    """Two values that are each other's opposite ("pro-war", "anti-war"), for a question that asks about the plain one."""
+    pair, values = affirming(task.output.labels), list(shown)
+    if pair is None or len(values) != 2 or profile.distinct != 2:
+        return {}
+    for plain, turned in (values, values[::-1]):
+        if not _turned(shown[turned], shown[plain]):
+            continue
+        words = concerns(shown[plain], task.description)
+        if not words or _TURNED_QUESTION.search(task.description):
+            return {}
+        reason = f"the question asks about “{words[0]}”"
+        return {
+            plain: _Match(pair[0], 0.74, reason),
+            turned: _Match(pair[1], 0.74, f"{reason}, and this is the opposite of “{shown[plain]}”"),
+        }
+    return {}
+
+
+_TURNED_QUESTION = re.compile(
+    r"\b(against|contradict\w*|oppos\w*|violat\w*|break\w*|contrary|unusual|un\w+typical|anti\w*|non|isn't|doesn't|fails?|lacks?|missing|without"
+    r"|gegen|widerspr\w*|verst[oö]ß\w*|kein\w*|contre|contredi\w*|contra|против\w*|наруша\w*)\b|(?<!or )\bnot\b|(?<!oder )\bnicht\b|反|违",
+    re.IGNORECASE,
+)
+"""A question that may ask for the turned value; which of the two is then nobody's guess."""
 
 
 def _named_in_description(profile: ColumnProfile, shown: dict[str, str], task: Task) -> dict[str, _Match]:
@@ -319,7 +392,7 @@ def _named_in_description(profile: ColumnProfile, shown: dict[str, str], task: T
     if pair is None or profile.distinct > len(profile.counts) or not 2 <= len(shown) <= 60:
         return {}
     yes, no = pair
-    clause, against = _condition(task.description, yes, no), _condition(task.description, no, yes)
+    clause, against = condition(task.description, yes, no), condition(task.description, no, yes)
     if not clause:
         clause, against, yes, no = against, clause, no, yes
     if not clause:
@@ -327,11 +400,11 @@ def _named_in_description(profile: ColumnProfile, shown: dict[str, str], task: T
     if against:
         return _named_for_each(shown, {yes: folded(clause), no: folded(against)})
     text = folded(clause)
-    named = [value for value in shown if len(folded(shown[value])) > 1 and not value.isdigit() and _says(text, folded(shown[value]))]
+    named = [value for value in shown if len(folded(shown[value])) > 1 and not value.isdigit() and says(text, folded(shown[value]))]
     named = [value for value in named if folded(shown[value]) not in (folded(yes), folded(no))]
     if not named or len(named) == len(shown):
         return {}
-    by_name = any(_says(text, word) or _says(text, word.rstrip("s")) for word in folded(profile.name).split() if len(word) > 2)
+    by_name = any(says(text, word) or says(text, word.rstrip("s")) for word in folded(profile.name).split() if len(word) > 2)
     score = 0.9 if by_name else 0.72
     words = ", ".join(f"“{shown[value]}”" for value in named)
     yes_matches = {value: _Match(yes, score, "the description names it as the case for this label") for value in named}
@@ -344,7 +417,7 @@ def _named_for_each(shown: dict[str, str], clauses: dict[str, str]) -> dict[str,
     """The description has a case for either label: only values that one of the two names, and the other does not, map."""
     found: dict[str, _Match] = {}
     for value, name in shown.items():
-        named = [label for label, text in clauses.items() if len(folded(name)) > 1 and not value.isdigit() and _says(text, folded(name))]
+        named = [label for label, text in clauses.items() if len(folded(name)) > 1 and not value.isdigit() and says(text, folded(name))]
         if len(named) == 1:
             found[value] = _Match(named[0], 0.8, "the description names it as the case for this label")
     return found if len({match.label for match in found.values()}) == len(clauses) else {}
@@ -359,7 +432,7 @@ def _asked_about(profile: ColumnProfile, shown: dict[str, str], task: Task) -> d
     for label in task.output.labels:
         said = re.sub(rf"(?<!\w){re.escape(folded(label))}(?!\w)", " ", said)
     known = {value: loose_meanings(name) for value, name in shown.items()}
-    named = [value for value, means in known.items() if any(_speaks(said, word) for meaning in means for word in words_for(meaning))]
+    named = [value for value, means in known.items() if any(speaks(said, word) for meaning in means for word in words_for(meaning))]
     if len(named) != 1 or sum(bool(means) for means in known.values()) * 2 < len(known):
         return {}
     word = sorted(known[named[0]])[0]
@@ -367,62 +440,9 @@ def _asked_about(profile: ColumnProfile, shown: dict[str, str], task: Task) -> d
     return {named[0]: _Match(pair[0], 0.66, f"it means {word}, which the question is about"), **others}
 
 
-def _speaks(text: str, word: str) -> bool:
-    """As _says, with an ending of up to four letters for words long enough to be stems."""
-    if len(word) >= 5 and word.isalpha() and not re.search(r"[\u3040-\u9fff\uac00-\ud7af]", word):
-        return re.search(rf"(?<!\w){re.escape(word)}\w{{0,4}}(?!\w)", text) is not None
-    return _says(text, word)
-
-
-def _condition(description: str, label: str, other: str) -> str:
-    """What the description says about when to give a label: the text after it, to the end of its sentence, its "otherwise",
-    or to where it says when to give the other one."""
-    spoken = re.escape(label)
-    found = re.search(
-        rf"(?<!\w)[\"'“«]?{spoken}[\"'”»]?(?!\w)\s*,?\s*(?:\w+\s+)?{_WHEN}(.{{3,160}})", description, re.IGNORECASE | re.DOTALL
-    )
-    if found is None:
-        found = re.search(
-            rf"{_WHEN}([^.;。]{{3,160}}?)[,，:：]\s*(?:(?!(?:{_OTHERWISE})\b)\w+\s+){{0,3}}[\"'“«]?{spoken}(?!\w)",
-            description,
-            re.IGNORECASE,
-        )
-    if found is None:
-        return ""
-    ends = rf"[.;。；।]|\b(?:{_OTHERWISE})\b|(?<!\w)[\"'“«]?{re.escape(other)}[\"'”»]?\s*,?\s*(?:\w+\s+)?{_WHEN}"
-    return re.split(ends, found.group(1), flags=re.IGNORECASE)[0]
-
-
-_WHEN = (
-    r"(?:when|if|where|for|wenn|falls|bei|si|quand|lorsque|cuando|se|если|когда|当|如果|ならば|場合|यदि|अगर|jika|kama|eğer|als)(?=\W|\s)"
-)
-_OTHERWISE = (
-    r"otherwise|else|sonst|andernfalls|sinon|si no|de lo contrario|иначе|в противном случае|否则|それ以外|अन्यथा|"
-    r"vinginevyo|aksi|altrimenti|anders"
-)
-
-
-def _says(text: str, word: str) -> bool:
-    """`word` stands in `text` as a word, or as a part of it where words are not set apart by blanks."""
-    if not word:
-        return False
-    if re.search(r"[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af\u0e00-\u0e7f]", word):
-        return word in text
-    return re.search(rf"(?<!\w){re.escape(word)}(?!\w)", text) is not None
-
-
 def _denies(text: str) -> bool:
     words = folded(text).split()
     return bool(words) and (words[0] in NEGATIONS or text.strip() in NEGATIONS or "no" in meanings(text))
-
-
-def _initials(short: str, words: Sequence[str]) -> str:
-    size = len(short)
-    for start in range(len(words) - size + 1):
-        run = words[start : start + size]
-        if "".join(word[0] for word in run) == short:
-            return " ".join(run)
-    return ""
 
 
 def _weigh(profile: ColumnProfile, shown: dict[str, str], labels: Sequence[str], matches: dict[str, _Match]) -> LabelMap:
@@ -439,7 +459,7 @@ def _weigh(profile: ColumnProfile, shown: dict[str, str], labels: Sequence[str],
     )
     reasons = tuple(f"{value} → {match.label}: {match.reason}" for value, match in matches.items())
     table = {value: match.label for value, match in matches.items()}
-    truth = all(value.casefold() in _TRUTHS for value in shown.values()) and len(shown) == 2
+    truth = len(shown) == 2 and all(value.casefold() in _TRUTHS or meanings(value) & {"yes", "no"} for value in shown.values())
     # Labels without a value beside values without a label: they probably belong together, and the map is not whole.
     whole = rows if covered < 1 and left_out else 0.6 + 0.4 * min(1.0, rows / 0.8)
     return LabelMap(table, reasons, truth, left_out, sure * covered * whole, covered, rows)

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 
 import pytest
 
-from engine.plan.label_map import LabelMap, affirming, class_names_in, leave_out, map_values
+from engine.plan.label_cases import leave_out
+from engine.plan.label_map import LabelMap, affirming, class_names_in, map_values
 from engine.plan.profile import profile_columns
 from engine.records import Column, Output, Row, Task
 
@@ -29,7 +30,6 @@ def mapped(
         (["hateful_speech", "fine"], ("hate", "fine"), {"hateful_speech": "hate", "fine": "fine"}),
         ([True, False], ("sí", "no"), {"true": "sí", "false": "no"}),
         ([1, 0], ("да", "нет"), {"1": "да", "0": "нет"}),
-        (["SPAMMY", "OTHER"], ("ja", "nein"), {"SPAMMY": "ja", "OTHER": "nein"}),
     ],
 )
 def test_values_meet_the_labels_they_stand_for(values: list[object], labels: tuple[str, ...], table: dict[str, str]) -> None:
@@ -112,3 +112,61 @@ def test_what_the_description_leaves_out_is_found_by_name_and_by_initials() -> N
 )
 def test_the_affirming_label_is_known_where_there_is_one(labels: tuple[str, ...], pair: tuple[str, str] | None) -> None:
     assert affirming(labels) == pair
+
+
+def test_names_that_sound_alike_across_alphabets_meet() -> None:
+    found = mapped(["Phonetics", "Comedy", "none"], ("фонетика", "комедия"))
+    assert found.table == {"Phonetics": "фонетика", "Comedy": "комедия"}
+
+
+def test_the_opposite_of_a_value_takes_the_label_left() -> None:
+    assert mapped(["ambiguous", "unambiguous"], ("unclear", "plain")).table == {"ambiguous": "unclear", "unambiguous": "plain"}
+    assert not mapped(["politics", "gardening"], ("politics", "cookery")).table, "one sure value says nothing of the other one"
+
+
+def test_the_description_groups_values_under_a_label() -> None:
+    values = ["Indoor", "Outdoor", "Chess", "Knitting"]
+    assert mapped(values, ("GYM", "BOARD"), description="GYM (in- and outdoor together) or BOARD (chess). Skip the rest.").table == {
+        "Indoor": "GYM",
+        "Outdoor": "GYM",
+        "Chess": "BOARD",
+    }
+    said = "Say mail or money. Letters and parcels both count as mail; money: invoices, refunds."
+    assert mapped(["letters", "parcels", "invoices", "refunds"], ("mail", "money"), description=said).table == {
+        "letters": "mail",
+        "parcels": "mail",
+        "invoices": "money",
+        "refunds": "money",
+    }
+
+
+def test_what_a_label_excludes_is_not_put_under_it() -> None:
+    found = mapped(["storms", "floods", "sunshine"], ("bad", "good"), description="bad (storms, but not floods), good (sunshine)")
+    assert found.table == {"storms": "bad", "sunshine": "good"}
+
+
+def test_a_label_for_the_rest_takes_the_rest_once_all_others_have_their_value() -> None:
+    values = ["music", "chess", "tennis"]
+    assert mapped(values, ("music", "chess", "other")).table == {"music": "music", "chess": "chess", "tennis": "other"}
+    assert "tennis" not in mapped(values, ("music", "poetry", "other")).table
+
+
+def test_a_value_the_description_leaves_out_is_not_the_value_left_over() -> None:
+    found = mapped(["sports", "news", "india", "music"], ("खेल", "देश", "संगीत"), description="खेल, देश या संगीत। समाचार छोड़ दें।")
+    assert found.table == {"sports": "खेल", "india": "देश", "music": "संगीत"}
+
+
+def test_a_yes_or_no_column_is_taken_only_for_what_its_values_are_about() -> None:
+    values = ["SPAMMY", "OTHER"]
+    assert mapped(values, ("ja", "nein"), description="Ist die Nachricht Spam?").table == {"SPAMMY": "ja", "OTHER": "nein"}
+    assert not mapped(values, ("ja", "nein"), description="Ist die Nachricht höflich?").table
+    assert not mapped(["insult", "threat", "none"], ("yes", "no"), description="Is the post a question about cooking?").table
+    assert not mapped(["insult", "threat", "none"], ("yes", "no"), description="Is it mean?").table
+
+
+def test_of_two_opposite_values_the_plain_one_is_what_a_question_asks_about() -> None:
+    values = ["pro-vaccination", "anti-vaccination"]
+    question = "Is the writer in favour of vaccination?"
+    assert mapped(values, ("yes", "no"), description=question).table == {"pro-vaccination": "yes", "anti-vaccination": "no"}
+    assert not mapped(values, ("yes", "no"), description="Does the post argue against vaccination?").table
+    assert not mapped(values, ("yes", "no"), description="Is the post funny?").table
