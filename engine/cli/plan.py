@@ -1,22 +1,29 @@
-"""Commands about plans: plan show, save, check, apply."""
+"""Commands about plans: plan show, save, check, compare, apply."""
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import click
 
-from engine.cli.output import json_option, put
+from engine.cli.output import json_option, put, table
 from engine.errors import BadInput, ExitCode
 
 if TYPE_CHECKING:
-    from engine.records import PlanChoice
+    from engine.plan.check import Problem
+    from engine.plan.compare import Comparison, Pair
+    from engine.plan.steps import Plan
+    from engine.records import PlanChoice, Row, RowSource, Task
+
+SAMPLE = 300
+"""Sample rows a plan is tried on."""
 
 
 @click.group()
 def plan() -> None:
-    """Show, save, check and apply plans. A plan is a TOML file you can edit."""
+    """Show, save, check, compare and apply plans. A plan is a TOML file you can edit."""
 
 
 @plan.command("show")
@@ -69,31 +76,17 @@ def save(run_id: str, file: Path, dataset: str | None, runner_up: int, force: bo
 @json_option
 def check(file: Path, dataset: str, task_file: Path, config: str, as_json: bool) -> int:
     """Check a plan against a data set's columns and try it on sample rows."""
-    from engine.cli.catalog import open_catalog
-    from engine.cli.run import _dataset
-    from engine.config import read_task
-    from engine.locations import locate
     from engine.plan.check import check_plan
-    from engine.plan.sampling import sample_rows
     from engine.plan.trial import try_plan
-    from engine.rows_here import RowsHere
 
     chosen = _read(file)
-    task = read_task(task_file).task
-    data = RowsHere(open_catalog(), locate().cache)
-    name = _dataset(dataset)
-    configs = data.splits(name)
-    if config and config not in configs:
-        raise BadInput(f"{dataset} has no config {config!r}", f"it has: {', '.join(configs)}")
-    splits = configs[config or next(iter(configs))]
-    split = next((s for s in splits if s.startswith("train")), splits[0])
-    source = data.rows(name, config or next(iter(configs)), split)
-    problems = check_plan(chosen, source.columns, task)
+    ground = _ground(dataset, config, task_file)
+    problems = check_plan(chosen, ground.source.columns, ground.task)
     errors = [problem for problem in problems if problem.severity == "error"]
-    trial = None if errors or chosen.prose else try_plan(chosen, source.columns, sample_rows(source, 300, 0), task)
+    trial = None if errors or chosen.prose else try_plan(chosen, ground.source.columns, ground.rows(), ground.task)
 
     def text() -> str:
-        lines = [f"{p.severity}: {p.place(chosen)}: {p.title}" + (f" ({p.hint})" if p.hint else "") for p in problems]
+        lines = [_problem_line(problem, chosen) for problem in problems]
         if trial:
             lines.append(f"score {trial.score:.2f}")
             lines.extend(f"  {reason}" for reason in trial.reasons)
@@ -102,6 +95,33 @@ def check(file: Path, dataset: str, task_file: Path, config: str, as_json: bool)
 
     put({"problems": problems, "trial": trial}, as_json, text)
     return ExitCode.BAD_INPUT if errors else ExitCode.DONE
+
+
+@plan.command()
+@click.argument("plans", nargs=-1, required=True, metavar="FILE_OR_RUN[#N]…")
+@click.option("--dataset", required=True, metavar="ID_OR_FOLDER", help="The data set whose rows they are tried on.")
+@click.option("--task", "task_file", required=True, type=click.Path(path_type=Path), help="The task they serve.")
+@click.option("--config", default="", help="Config of the data set.")
+@click.option("--rows", default=SAMPLE, show_default=True, type=click.IntRange(min=1, max=100_000), help="Sample rows to try them on.")
+@click.option("--seed", default=0, show_default=True, help="Draws the sample rows.")
+@json_option
+def compare(plans: tuple[str, ...], dataset: str, task_file: Path, config: str, rows: int, seed: int, as_json: bool) -> int:
+    """Run plans on the same sample rows and show where they agree.
+
+    A plan is a TOML file, or a run: RUN is the plan it chose, RUN#1 its first runner-up.
+    """
+    from engine.plan.compare import compare_plans
+
+    if len(plans) < 2:
+        raise BadInput(
+            "there is nothing to compare with one plan", "name two or more: files, or RUN for a run's plan, RUN#1 for a runner-up"
+        )
+    ground = _ground(dataset, config, task_file)
+    named = [(name, _named(name, ground.source.dataset)) for name in plans]
+    found = compare_plans(named, ground.source.columns, ground.rows(rows, seed), ground.task)
+    put(found, as_json, lambda: _side_by_side(found, dict(enumerate(plan for _, plan in named)), ground))
+    failed = any(problem.severity == "error" for side in found.plans for problem in side.problems)
+    return ExitCode.BAD_INPUT if failed else ExitCode.DONE
 
 
 @plan.command()
@@ -122,7 +142,101 @@ def apply(ctx: click.Context, /, file: Path, task: Path, **given: Any) -> int:
     return made
 
 
-def _read(file: Path) -> Any:
+class _Ground(NamedTuple):
+    """What plans are tried on."""
+
+    task: Task
+    source: RowSource
+
+    def rows(self, size: int = SAMPLE, seed: int = 0) -> list[Row]:
+        """Sample rows of the split."""
+        from engine.plan.sampling import sample_rows
+
+        return sample_rows(self.source, size, seed)
+
+
+def _ground(dataset: str, config: str, task_file: Path) -> _Ground:
+    """The task, and the split of the data set that a run would begin with. Raises BadInput."""
+    from engine.cli.catalog import open_catalog
+    from engine.cli.run import _dataset
+    from engine.config import read_task
+    from engine.locations import locate
+    from engine.rows_here import RowsHere
+
+    task = read_task(task_file).task
+    data = RowsHere(open_catalog(), locate().cache)
+    name = _dataset(dataset)
+    configs = data.splits(name)
+    if config and config not in configs:
+        raise BadInput(f"{dataset} has no config {config!r}", f"it has: {', '.join(configs)}")
+    chosen = config or next(iter(configs))
+    split = next((one for one in configs[chosen] if one.startswith("train")), configs[chosen][0])
+    return _Ground(task, data.rows(name, chosen, split))
+
+
+def _named(name: str, dataset: str) -> Plan:
+    """The plan in a file, or one a run made for the data set: chosen, or the runner-up after #. Raises BadInput."""
+    if Path(name).is_file() or Path(name).suffix == ".toml":
+        return _read(Path(name))
+    run_id, mark, number = name.partition("#")
+    if (mark and not number.isdecimal()) or not re.fullmatch(r"\w+", run_id):
+        raise BadInput(f"{name}: neither a file nor a run", "name a TOML file, or RUN for a run's plan, RUN#1 for its first runner-up")
+    choices = _choices(run_id, None)
+    choice = next((one for one in choices if one.dataset == dataset), None)
+    if choice is None:
+        others = ", ".join(one.dataset for one in choices)
+        raise BadInput(
+            f"run {run_id} has no plan for {dataset}", f"it has plans for {others}: save one with datatune plan save, and name its file"
+        )
+    place = int(number or 0)
+    if place > len(choice.runners_up):
+        raise BadInput(f"{name}: there are {len(choice.runners_up)} runners-up", f"see them: datatune plan show {run_id}")
+    return choice.runners_up[place - 1].plan if place else choice.plan
+
+
+def _problem_line(problem: Problem, plan: Plan) -> str:
+    return f"{problem.severity}: {problem.place(plan)}: {problem.title}" + (f" ({problem.hint})" if problem.hint else "")
+
+
+def _side_by_side(found: Comparison, plans: dict[int, Plan], ground: _Ground) -> str:
+    source = ground.source
+    lines = [f"{found.rows} sample rows of {source.dataset} ({source.config}, {source.split})", ""]
+    rows = [
+        (
+            place,
+            Path(side.name).name,
+            f"{side.trial.made:,}" if side.trial else "-",
+            f"{side.trial.score:.2f}" if side.trial else "-",
+            side.title,
+        )
+        for place, side in enumerate(found.plans, 1)
+    ]
+    lines.append(table(("", "PLAN", "MADE", "SCORE", "NAME"), rows))
+    for place, side in enumerate(found.plans):
+        said = [_problem_line(problem, plans[place]) for problem in side.problems]
+        said += side.trial.reasons if side.trial else ()
+        if side.asks_model:
+            said.append(f"asks a model, so only a run tries it: datatune plan apply {side.name} TASK --dataset …")
+        lines += ["", f"{place + 1}: {side.name}", *(f"  {line}" for line in said)]
+    for pair in found.pairs:
+        lines += ["", f"{pair.first} and {pair.second}: {_agreement(pair)}"]
+    for difference in found.differences:
+        lines += ["", f"row {difference.row}: {difference.input!r}"]
+        for place, (side, output) in enumerate(zip(found.plans, difference.outputs, strict=True), 1):
+            lines += [f"  {place} → {output!r}" if output else f"  {place} → no example"] if side.trial else []
+    return "\n".join(lines)
+
+
+def _agreement(pair: Pair) -> str:
+    if not pair.rows:
+        return "no row became an example under both"
+    return (
+        f"of {pair.rows:,} rows both made examples of, the same output in {pair.agreement:.0%} ({pair.rows - pair.same_outputs:,} differ), "
+        f"the same input in {pair.same_inputs / pair.rows:.0%}"
+    )
+
+
+def _read(file: Path) -> Plan:
     from engine.plan.file import read_plan
 
     try:
