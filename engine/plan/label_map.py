@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from engine.plan.label_cases import condition, gloss_of, leave_out, says, speaks
 from engine.plan.label_words import AFFIRMING, DENYING, NEGATIONS, ORDER, abbreviates, folded, loose_meanings, meanings, words_for
 from engine.plan.loanwords import sound_alike
-from engine.plan.profile import ColumnProfile
+from engine.plan.profile import ColumnProfile, as_number
 from engine.plan.relevance import concerns, near_in_meaning, stem_likeness
 from engine.plan.vocabularies import stand_for
 from engine.records import Task, Value
@@ -163,8 +163,8 @@ def _likeness(value: str, label: str) -> _Match:
 def _by_vocabulary(found: dict[str, _Match], shown: dict[str, str], labels: Sequence[str], task: Task) -> dict[str, _Match]:
     """Signs, codes and names of one closed vocabulary; where it knows all labels, what only looks alike is dropped."""
     standing = stand_for(shown, labels, task.language)
-    if not standing:
-        return found
+    if not standing or (len(standing) < len(shown) and all(as_number(name) is not None for name in shown.values())):
+        return found  # some numbers of a series are no signs
     kept = {value: match for value, match in found.items() if match.score >= 0.9}
     return {value: _Match(label, 0.92, reason) for value, (label, reason) in standing.items()} | kept
 

@@ -34,8 +34,8 @@ def label_drafts(sample: Sample, task: Task, embedder: Embedder | None = None) -
                 drafts.append(_mapped(profile, found, sample, task, embedder))
             elif profile.kind in ("text", "class") and not profile.constant:
                 failed.append(Unmapped(profile.name, tuple(profile.counts)[:8], ()))
-        drafts += threshold_drafts(profile, sample, task)
         drafts += held_drafts(profile, sample, task)
+    drafts += threshold_drafts(sample, task, embedder)
     return drafts, failed
 
 

@@ -1,83 +1,174 @@
-"""Plans whose label says on which side of a number a column's value lies."""
+"""Plans whose label says in which range a column's number lies, as the description draws the ranges."""
 
 from __future__ import annotations
 
+import math
 import re
+from typing import TYPE_CHECKING
 
 from engine.plan.label_map import affirming
-from engine.plan.label_words import folded
+from engine.plan.number_spans import NumberSpan, number_spans, spans_of_labels
 from engine.plan.profile import ColumnProfile, Sample, as_number
-from engine.plan.steps import Bin
+from engine.plan.relevance import concerns, near_in_meaning, telling_words
+from engine.plan.steps import AnyStep, Bin, Keep
 from engine.plan.structure.draft import Draft
-from engine.plan.structure.label_columns import LABEL_NAME
+from engine.plan.structure.label_columns import LABEL_NAME, voted_names
 from engine.plan.template import printed
-from engine.records import Task
+from engine.records import Task, Value
+
+if TYPE_CHECKING:
+    from models.embedding import Embedder
+
+_BETWEEN = "between the labels"
+_RATED = re.compile(
+    r"rated|rating|score|stars?\b|points?\b|grade|bewert|stern|punkt|\bnoten?\b|étoile|noté|estrella|puntu|puntos|stelle|оцен|балл|звезд|рейтинг"
+    r"|评分|得分|分数|星|評価|点|별점|점수|अंक|रेटिंग|تقييم|puan|nilai|bintang",
+    re.IGNORECASE,
+)
+"""Words for a number that people gave."""
 
 
-def threshold_drafts(profile: ColumnProfile, sample: Sample, task: Task) -> list[Draft]:
-    """A number cut at the threshold the description names, for two labels."""
-    pair = affirming(task.output.labels)
-    if pair is None or not profile.numeric or profile.kind == "class" or profile.distinct < 3 or profile.id_like:
+class _Ranges(Value):
+    """Label → range, and what decides between columns: the sentences the ranges stand in."""
+
+    spans: dict[str, NumberSpan]
+    rest: str
+    """The label of every other number; "" when numbers outside the ranges have none."""
+    said: str
+
+
+def threshold_drafts(sample: Sample, task: Task, embedder: Embedder | None = None) -> list[Draft]:
+    """A draft for each column of numbers that the ranges in the description may be drawn on."""
+    ranges = _ranges(task)
+    if ranges is None:
         return []
-    found = _threshold(task.description, profile)
-    if found is None:
-        return []
-    threshold, above, words = found
-    labels = (pair[1], pair[0]) if above else pair
+    fitting = [profile for profile in sample.profiles if _may_be_cut(profile, sample)]
+    drafts = [_draft(profile, ranges, fitting, sample, task, embedder) for profile in fitting]
+    return [draft for draft in drafts if draft is not None]
+
+
+def _ranges(task: Task) -> _Ranges | None:
+    """What the description says of the labels' ranges; None when some label has none."""
+    labels, description = task.output.labels, task.description
+    spans, rest = spans_of_labels(description, labels)
+    if all(span.bare for span in spans.values()):
+        spans = {}
+    if not spans and (pair := affirming(labels)):
+        drawn = [span for span in number_spans(description) if not span.bare]
+        spans, rest = ({pair[0]: drawn[0]}, pair[1]) if len(drawn) == 1 else ({}, "")
+    missing = [label for label in labels if label not in spans]
+    if not spans or len(missing) > 1 or (rest and missing != [rest]):
+        return None
+    if missing and not rest and len(labels) > 2:
+        return None
+    sentences = [part for part in re.split(r"[;；。।\n]|[.!?](?=\s|$)", description) if any(span.said in part for span in spans.values())]
+    return _Ranges(spans, missing[0] if missing else "", " ".join(sentences) or description)
+
+
+def _may_be_cut(profile: ColumnProfile, sample: Sample) -> bool:
+    return (
+        profile.numeric
+        and not profile.class_names
+        and profile.kind not in ("class", "boolean", "list", "dict")
+        and profile.distinct >= 3
+        and not profile.id_like
+        and not voted_names(profile, sample)
+    )
+
+
+def _draft(
+    profile: ColumnProfile, ranges: _Ranges, rivals: list[ColumnProfile], sample: Sample, task: Task, embedder: Embedder | None
+) -> Draft | None:
+    regions = _regions(profile, ranges)
+    if regions is None:
+        return None
+    cuts, labels = regions
     numbers = [as_number(value) for value in sample.values[profile.name]]
-    outputs = tuple("" if number is None else labels[number >= threshold] for number in numbers)
+    given = ["" if number is None else labels[sum(cut <= number for cut in cuts)] for number in numbers]
     word = sample.unused("label_word")
-    step = Bin(value=profile.name, into=word, thresholds=(threshold,), labels=labels)
-    mentioned = any(word in folded(task.description) for word in folded(profile.name).split() if len(word) > 3)
-    reason = f"{profile.name} lies between {profile.low:g} and {profile.high:g}; the description says “{words.strip()}”"
-    prior = 0.92 if mentioned else 0.5 if LABEL_NAME.search(profile.name) else 0.25
-    return [
-        Draft(
-            family="label",
-            output=printed(word),
-            reads=(profile.column,),
-            outputs=outputs,
-            prior=prior,
-            reasons=(reason,),
-            steps=(*profile.steps, step),
-        )
-    ]
+    steps: tuple[AnyStep, ...] = (*profile.steps, Bin(value=profile.name, into=word, thresholds=cuts, labels=labels))
+    if _BETWEEN in labels:
+        kept = tuple(label for label in dict.fromkeys(labels) if label != _BETWEEN)
+        steps += (Keep(value=word, one_of=kept, note="the description gives no label to what lies between"),)
+    prior, why = _prior(profile, ranges, rivals, task, embedder)
+    said = "; ".join(f"“{span.said}” is {label}" for label, span in ranges.spans.items())
+    reasons = [f"{profile.name} lies between {profile.low:g} and {profile.high:g}; in the description {said}", why]
+    if ranges.rest:
+        reasons.append(f"every other number is {ranges.rest}")
+    return Draft(
+        family="label",
+        output=printed(word),
+        reads=(profile.column,),
+        outputs=tuple("" if label == _BETWEEN else label for label in given),
+        prior=prior,
+        reasons=tuple(reasons),
+        steps=steps,
+    )
 
 
-_NUMBER = r"(\d+(?:[.,]\d+)?)"
-_AT_LEAST = (
-    r"at least|or more|or above|or higher|or better|minimum|from|≥|>=|mindestens|oder mehr|oder höher|ab|au moins|"
-    r"ou plus|al menos|o más|не менее|не ниже|от|и более|и выше|以上|至少|이상|कम से कम|या अधिक|angalau"
-)
-_MORE = (
-    r"more than|above|over|greater than|higher than|exceeds?|>|mehr als|über|größer als|plus de|supérieur à|más de|"
-    r"mayor que|более|больше|выше|超过|大于|高于|초과|से अधिक|zaidi ya"
-)
-_AT_MOST = (
-    r"at most|or less|or below|or lower|≤|<=|höchstens|oder weniger|au plus|ou moins|como máximo|o menos|не более|и менее|以下|至多|이하"
-)
-_LESS = (
-    r"less than|below|under|lower than|fewer than|<|weniger als|unter|moins de|inférieur à|menos de|menor que|менее|"
-    r"меньше|ниже|小于|低于|少于|미만"
-)
-
-
-def _threshold(description: str, profile: ColumnProfile) -> tuple[float, bool, str] | None:
-    """(threshold, whether the first label lies above, the words) as a Bin takes it, when the number lies within the column's range."""
+def _regions(profile: ColumnProfile, ranges: _Ranges) -> tuple[tuple[float, ...], tuple[str, ...]] | None:
+    """Cuts and the labels before, between and after them; None where a range lies outside the column or two overlap."""
     assert profile.low is not None and profile.high is not None
-    known = sorted(number for value in profile.counts if (number := as_number(value)) is not None)
-    kinds = ((_AT_LEAST, True, True), (_AT_MOST, False, False), (_MORE, True, False), (_LESS, False, True))
-    for words, above, inclusive in kinds:
-        for match in re.finditer(
-            rf"(?:(?<!\w)(?:{words})\s*(?:a |an |of |rating |score )*{_NUMBER}|{_NUMBER}\s*\w{{0,8}}\s*(?:{words})(?!\w))",
-            description,
-            re.IGNORECASE,
-        ):
-            text = match.group(1) or match.group(2)
-            number = float(text.replace(",", "."))
-            if not profile.low < number <= profile.high or (profile.whole == 1 and not number.is_integer()):
-                continue
-            if not inclusive:
-                number = next((value for value in known if value > number), number)
-            return number, above, match.group(0)
-    return None
+    scale = 0.01 if profile.high <= 1 and any(span.percent for span in ranges.spans.values()) else 1.0
+    ends = [end * scale for span in ranges.spans.values() for end in (span.low, span.high) if math.isfinite(end)]
+    if not ends or min(ends) < profile.low - 1e-9 or max(ends) > profile.high + 1e-9:
+        return None
+    if profile.whole == 1 and not all(end.is_integer() for end in ends):
+        return None
+    step = _step(profile, ends)
+    placed = sorted(
+        (
+            span.low * scale + (0.0 if span.low_in or math.isinf(span.low) else step),
+            span.high * scale + (step if span.high_in and math.isfinite(span.high) else 0.0),
+            label,
+        )
+        for label, span in ranges.spans.items()
+    )
+    cuts: list[float] = []
+    labels: list[str] = []
+    reached = -math.inf
+    for low, high, label in placed:
+        if low > reached + step / 2:
+            if labels:
+                cuts.append(round(reached, 9))
+            labels.append(ranges.rest or _BETWEEN)
+        elif low < reached - (step / 2 if profile.whole == 1 else 1.5 * step):
+            return None  # two labels for one number; one they share at their ends goes to the upper label
+        if labels:
+            cuts.append(round(low, 9))
+        labels.append(label)
+        reached = high
+    if math.isfinite(reached):
+        cuts.append(round(reached, 9))
+        labels.append(ranges.rest or _BETWEEN)
+    if len(cuts) != len(labels) - 1 or sorted(set(cuts)) != cuts:
+        return None
+    return tuple(cuts), tuple(labels)
+
+
+def _step(profile: ColumnProfile, ends: list[float]) -> float:
+    """Less than two numbers of the column can differ by; 1 for whole numbers."""
+    if profile.whole == 1:
+        return 1.0
+    decimals = [len(text.split(".", 1)[1]) for text in (*profile.counts, *map(repr, ends)) if "." in text and "e" not in text.lower()]
+    return float(10.0 ** -(min(6, max(decimals, default=1)) + 1))
+
+
+def _prior(
+    profile: ColumnProfile, ranges: _Ranges, rivals: list[ColumnProfile], task: Task, embedder: Embedder | None
+) -> tuple[float, str]:
+    """How likely the ranges are drawn on this column, by the words that stand around the numbers."""
+    words = concerns(profile.name, ranges.said)
+    if words:
+        share = len(words) / len(telling_words(profile.name))
+        return 0.8 + 0.14 * share, f"{profile.name} has to do with “{', '.join(words)}”, which stands with the number"
+    if _RATED.search(profile.name) and _RATED.search(ranges.said):
+        return 0.88, f"{profile.name} is a rating, and the description speaks of one"
+    if concerns(profile.name, task.description):
+        return 0.75, f"{profile.name} has to do with “{concerns(profile.name, task.description)[0]}” in the description"
+    if near_in_meaning(profile.name, ranges.said, task.language, embedder):
+        return 0.7, f"{profile.name} is near in meaning to what stands with the number"
+    alone = len(rivals) == 1
+    if alone and (not telling_words(profile.name) or LABEL_NAME.search(profile.name)):
+        return 0.5, f"{profile.name} is the only column of numbers"
+    return 0.25, f"nothing in the description names {profile.name}"
