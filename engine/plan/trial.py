@@ -7,7 +7,7 @@ import re
 import statistics
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
@@ -18,6 +18,7 @@ from engine.plan.structure import Unmapped, candidates
 from engine.plan.structure.draft import Draft
 from engine.plan.structure.inputs import LEAKS
 from engine.plan.structure.languages import input_language, output_language, told_language
+from engine.plan.structure.parts import with_parts
 from engine.plan.structure.shape import contents_of, form_of
 from engine.plan.structure.texts import form_likeness
 from engine.records import Column, Example, Row, Task, Value
@@ -83,6 +84,25 @@ class SampleSource:
         return [self._rows[index] for index in indices]
 
 
+class _Remembering:
+    """An embedder that embeds each text once, for plans tried on the same rows share most of theirs."""
+
+    def __init__(self, embedder: Embedder) -> None:
+        self.name = embedder.name
+        self.dimensions = embedder.dimensions
+        self._embedder = embedder
+        self._known: dict[str, Any] = {}
+
+    def embed(self, texts: Sequence[str]) -> Any:
+        """As the embedder's own."""
+        import numpy as np
+
+        new = [text for text in dict.fromkeys(texts) if text not in self._known]
+        if new:
+            self._known.update(zip(new, self._embedder.embed(new), strict=True))
+        return np.stack([self._known[text] for text in texts])
+
+
 def propose(task: Task, columns: Sequence[Column], rows: Sequence[Row], *, embedder: Embedder | None = None) -> Proposal:
     """The plans a data set's columns suggest for the task, best first, tried on the rows (about 300, drawn by seed).
 
@@ -90,7 +110,8 @@ def propose(task: Task, columns: Sequence[Column], rows: Sequence[Row], *, embed
     """
     if not rows:
         return Proposal((), "there are no rows")
-    sample = read_sample(columns, rows)
+    embedder = _Remembering(embedder) if embedder is not None else None
+    sample = with_parts(read_sample(columns, rows))
     found, unmapped = candidates(task, sample, embedder)
     tried = [(plan, draft, try_plan(plan, columns, rows, task, draft=draft, embedder=embedder)) for plan, draft in found[:_MOST_TRIED]]
     tried.sort(key=lambda entry: -entry[2].score)
@@ -244,7 +265,11 @@ def _fit(made: Sequence[Example], task: Task, draft: Draft | None) -> tuple[floa
     relation, relation_why = _relation(inputs, outputs, shown_in, shown_out)
     taken = min(_taken(inputs, outputs), _taken(shown_in, shown_out))
     known = 1.0 if taken > 0.8 else _known_outputs(outputs, shown_out)
-    return (0.35 * likeness + 0.4 * relation + 0.25 * asked) * known, [f"outputs: {why}", relation_why]
+    copied = _copied(inputs, outputs) if _copied(shown_in, shown_out) == 1 and statistics.median(map(len, shown_out)) >= 20 else 1.0
+    reasons = [f"outputs: {why}", relation_why]
+    if copied < 0.5:
+        reasons.append(f"{100 * copied:.0f} % of the outputs stand word for word in their inputs, as the examples' all do")
+    return (0.35 * likeness + 0.4 * relation + 0.25 * asked) * known * (1.0 if copied >= 0.5 else 0.7), reasons
 
 
 def _relation(inputs: Sequence[str], outputs: Sequence[str], shown_in: Sequence[str], shown_out: Sequence[str]) -> tuple[float, str]:
@@ -274,6 +299,11 @@ def _taken(inputs: Sequence[str], outputs: Sequence[str]) -> float:
         if own:
             shares.append(sum(unit in other for unit in own) / len(own))
     return statistics.median(shares) if shares else 0.0
+
+
+def _copied(inputs: Sequence[str], outputs: Sequence[str]) -> float:
+    """Share of outputs that stand word for word in their inputs."""
+    return sum(output.strip() in text for text, output in zip(inputs, outputs, strict=True)) / len(outputs) if outputs else 0.0
 
 
 def _units(text: str) -> list[str]:

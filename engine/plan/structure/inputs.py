@@ -14,7 +14,8 @@ from engine.plan.profile import ColumnProfile, Sample, as_text, identifier
 from engine.plan.steps import AnyStep, Each, Emit, Keep, Plan
 from engine.plan.structure.draft import Draft
 from engine.plan.structure.languages import input_language, language_code, names_language, told_language
-from engine.plan.structure.shape import Shape, drop_headings
+from engine.plan.structure.parts import apart
+from engine.plan.structure.shape import Shape, contents_of, drop_headings
 from engine.plan.template import printed
 from engine.records import Task, Value
 
@@ -76,6 +77,11 @@ def chosen_columns(draft: Draft, sample: Sample, task: Task, shape: Shape) -> tu
     if slots == 0 and draft.options:
         return [], []
     top = [profile for profile in sample.profiles if profile.name in draft.shown or (not profile.steps and profile.column not in hidden)]
+    top += [
+        profile
+        for profile in sample.profiles
+        if profile.steps and profile.column in draft.reads and not profile.first_item and apart(draft.steps, profile.steps)
+    ]
     named = _named_by(headings, top)
     if draft.made:
         return [profile.name for profile in top if profile.name in named], []
@@ -88,6 +94,8 @@ def chosen_columns(draft: Draft, sample: Sample, task: Task, shape: Shape) -> tu
     if len(kept) < slots and draft.family != "spans":
         spare = [profile for profile in top if profile not in kept and _fits_slot(profile, task)]
         kept += sorted(spare, key=lambda profile: -_mentioned(profile, task))[: slots - len(kept)]
+    if draft.family == "text" and kept and not draft.options and not any(_natural(profile, sample) for profile in kept):
+        kept = [] if all(profile.label_set and not _shown_values(profile, task) for profile in kept) else kept
     kept = sorted(kept, key=lambda profile: sample.profiles.index(profile))
     sure = named | set(draft.shown)
     reasons: list[str] = []
@@ -96,6 +104,12 @@ def chosen_columns(draft: Draft, sample: Sample, task: Task, shape: Shape) -> tu
     kept = _without_leaks(kept, sure, draft, sample, task, reasons)
     kept = _one_language(kept, sure, sample, task, reasons)
     return [profile.name for profile in kept], reasons
+
+
+def _shown_values(profile: ColumnProfile, task: Task) -> bool:
+    """An example's input is one of the column's values, or the description speaks of several."""
+    values = {folded(value) for value in profile.counts}
+    return any(folded(text) in values for text in contents_of(task)) or _mentioned(profile, task) >= 2
 
 
 def _named_by(headings: Sequence[str], profiles: Sequence[ColumnProfile]) -> set[str]:
@@ -257,7 +271,7 @@ def prediction_gain(keys: Sequence[str], outputs: Sequence[str]) -> float:
 
 
 def _holds(text: str, output: str) -> bool:
-    if not output.isascii():
+    if output not in text or not output.isascii():
         return output in text
     return re.search(rf"(?<!\w){re.escape(output)}(?!\w)", text) is not None
 

@@ -11,7 +11,7 @@ import msgspec
 
 from engine.plan.label_words import folded
 from engine.plan.profile import ColumnProfile, Sample, as_number, as_text
-from engine.plan.steps import AnyStep, Options, Pick, Shuffle
+from engine.plan.steps import AnyStep, Options, Pick, Shuffle, Template
 from engine.plan.structure.draft import Draft
 from engine.plan.structure.option_sets import (
     RIGHT,
@@ -27,6 +27,7 @@ from engine.plan.structure.option_sets import (
 )
 from engine.plan.structure.roles import answer_is_shown
 from engine.plan.structure.shape import Shape
+from engine.plan.template import printed
 from engine.records import Task, Value
 
 _ANSWER_NAME = re.compile(
@@ -79,6 +80,7 @@ def option_drafts(sample: Sample, task: Task, shape: Shape) -> list[Draft]:
         return []
     unseen = task.output.kind == "text" and not (shape.count and _may_choose(task))
     drafts: list[Draft | None] = []
+    continued = bool(task.examples) and all(example.output.startswith(example.input.strip()) for example in task.examples)
     numbers = [as_number(example.output) is not None for example in task.examples]
     for options in [*own_columns(sample), *option_sets(sample)]:
         if (
@@ -90,7 +92,8 @@ def option_drafts(sample: Sample, task: Task, shape: Shape) -> list[Draft]:
             continue
         asked = _reversed(options, task)
         for choice in _choices(asked, sample):
-            drafts.append(_draft(asked, choice, sample, task, shape))
+            draft = _draft(asked, choice, sample, task, shape)
+            drafts.append(_continuing(draft, asked, sample) if continued and unseen and draft is not None else draft)
     found = [draft for draft in drafts if draft is not None]
     return [_unshown(draft, task) for draft in found if draft.prior >= 0.7] if unseen else found
 
@@ -327,6 +330,31 @@ def _unshown(draft: Draft, task: Task) -> Draft:
     reasons = (*draft.reasons, "the examples' inputs list no options")
     given = 0.4 if answer_is_shown(task) else 1.0
     return msgspec.structs.replace(draft, family="text", options="", prior=draft.prior * 0.85 * given, reasons=reasons)
+
+
+def _continuing(draft: Draft, options: OptionSet, sample: Sample) -> Draft | None:
+    """The beginning and its right ending as one text, for examples whose outputs start with their inputs."""
+    starts = [profile for profile in sample.profiles if profile.free_text and not profile.steps and profile.name not in draft.reads]
+    if not options.members or options.members == ("right",) or not starts:
+        return None
+    start = max(starts, key=lambda profile: profile.chars)
+    blank = "" if start.script in ("CJK", "JAPANESE", "THAI") else " "
+    wholes = {name: sample.unused(f"whole_{number}") for number, name in enumerate(options.columns)}
+    steps: list[AnyStep] = [
+        Template(into=whole, template=blank.join((printed(start.name), printed(name)))) for name, whole in wholes.items()
+    ]
+    for step in draft.steps:
+        own = isinstance(step, Options) and step.into == draft.options
+        steps.append(msgspec.structs.replace(step, columns=tuple(wholes.values())) if own else step)
+    texts = sample.texts(start.name)
+    return msgspec.structs.replace(
+        draft,
+        steps=tuple(steps),
+        outputs=tuple(f"{text}{blank}{output}" if output else "" for text, output in zip(texts, draft.outputs, strict=True)),
+        shown=(start.name,),
+        prior=min(1.0, draft.prior * 1.1),
+        reasons=(*draft.reasons, f"the examples' outputs begin with their inputs: {start.name} and the right option as one text"),
+    )
 
 
 def _reversed(options: OptionSet, task: Task) -> OptionSet:

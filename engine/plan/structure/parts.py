@@ -1,0 +1,130 @@
+"""Parts of texts as values of their own: what stands under headings that recur in a column's rows, and fields such as name[…]."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Sequence
+from typing import Any
+
+from engine.plan.patterns import compile_pattern
+from engine.plan.profile import ColumnProfile, Sample, as_text, identifier
+from engine.plan.steps import AnyStep, Get, Match
+from engine.plan.structure.derived import derived_profile, extended
+
+_HEADING = re.compile(r"(?:^|(?<=[\s。．.!?？！;；,]))(?P<name>[^\W\d_][\w'’\-]*(?: [\w'’\-]+){0,2})\s?[:：](?!//|\d)")
+_FIELD = re.compile(r"(?:^|(?<=[\s,;|]))(?P<name>[A-Za-z][\w ]{0,24}?)\s?\[(?P<value>[^\[\]\n]+)\]")
+_MOST_READ = 120
+_MOST_PARTS = 8
+_MOST_FIELDS = 12
+_LEAST_SHARE = 0.85
+
+
+def with_parts(sample: Sample) -> Sample:
+    """The sample with the parts of its texts after the columns they are parts of."""
+    added: list[tuple[ColumnProfile, list[Any]]] = []
+    taken = set(sample.by_name)
+    for profile in sample.profiles:
+        if profile.kind == "text" and not profile.id_like and not profile.label_set and profile.chars >= 12 and profile.letters >= 0.3:
+            found = _under_headings(profile, sample, taken) or _fields(profile, sample, taken)
+            added += found
+    return extended(sample, added)
+
+
+def apart(read: Sequence[AnyStep], shown: Sequence[AnyStep]) -> bool:
+    """Whether a nested value is another piece than the one an output is read from: another key, or another group of one pattern."""
+    for one, other in zip(read, shown, strict=False):
+        if one == other:
+            continue
+        if isinstance(one, Get) and isinstance(other, Get):
+            return not (f"{other.path}.".startswith(f"{one.path}.") or f"{one.path}.".startswith(f"{other.path}."))
+        if isinstance(one, Match) and isinstance(other, Match):
+            return (one.value, one.pattern, one.mode) == (other.value, other.pattern, other.mode) and one.group != other.group
+        return False
+    return False
+
+
+def _under_headings(profile: ColumnProfile, sample: Sample, taken: set[str]) -> list[tuple[ColumnProfile, list[Any]]]:
+    texts = sample.texts(profile.name)
+    filled = [text for text in texts if text][:_MOST_READ]
+    names = _headings(filled)
+    if not names or len(filled) < 5:
+        return []
+    pattern = r"(?s)^(.*?)" + "".join(rf"{_start(name)}{_literal(name)}\s?[:：]\s*(.*?)" for name in names)
+    pattern = pattern.removesuffix("(.*?)") + r"(.*)$"
+    compiled = compile_pattern(pattern)
+    matches = [compiled.search(text) for text in texts]
+    if sum(match is not None for match in matches) < _LEAST_SHARE * sum(map(bool, texts)):
+        return []
+    found = []
+    for group, name in enumerate(("start", *names), 1):
+        values = [((match.group(group) or "").strip() or None) if match else None for match in matches]
+        if sum(value is not None for value in values) < 0.5 * len(filled) * len(texts) / max(1, len(texts)):
+            continue
+        into = _unused(f"{profile.name}_{name}", taken)
+        step = Match(value=profile.name, into=into, pattern=pattern, group=group)
+        found.append((derived_profile(into, profile, (step,), values), values))
+    return found if len(found) >= 2 or (found and len(names) == 1) else []
+
+
+def _headings(texts: Sequence[str]) -> list[str]:
+    """Headings that nearly every text holds exactly once, in the order most have them in."""
+    counts: Counter[str] = Counter()
+    for text in texts:
+        here: Counter[str] = Counter()
+        for match in _HEADING.finditer(text):
+            words = match["name"].split(" ")
+            here.update({" ".join(words[start:]) for start in range(len(words))})
+        counts.update(name for name, count in here.items() if count == 1)
+    often = [name for name, count in counts.items() if count >= _LEAST_SHARE * len(texts) and (len(name) > 1 or not name.isascii())]
+    kept = [name for name in often if not any(other != name and other.endswith(f" {name}") for other in often)]
+    orders = Counter(
+        tuple(sorted(kept, key=lambda name: _place(text, name))) for text in texts if all(_place(text, name) >= 0 for name in kept)
+    )
+    if not kept or not orders or len(kept) > _MOST_PARTS:
+        return []
+    order, count = orders.most_common(1)[0]
+    return list(order) if count >= _LEAST_SHARE * len(texts) else []
+
+
+def _place(text: str, name: str) -> int:
+    found = re.search(rf"(?<!\w){re.escape(name)}\s?[:：]", text)
+    return found.start() if found else -1
+
+
+def _start(name: str) -> str:
+    return r"\s*\b" if name[:1].isascii() else r"\s*"
+
+
+def _literal(text: str) -> str:
+    """The text as a pattern; RE2 lets only signs be escaped."""
+    return re.sub(r"([^\w\s])", r"\\\1", text) if text.isascii() else re.sub(r"([!-/:-@\[-`{-~])", r"\\\1", text)
+
+
+def _fields(profile: ColumnProfile, sample: Sample, taken: set[str]) -> list[tuple[ColumnProfile, list[Any]]]:
+    """Values of fields written as name[value], where texts are lists of such."""
+    texts = sample.texts(profile.name)
+    filled = [text for text in texts if text][:_MOST_READ]
+    rows = [dict(_FIELD.findall(text)) for text in filled]
+    if len(filled) < 5 or sum(len(row) >= 2 for row in rows) < _LEAST_SHARE * len(filled):
+        return []
+    counts = Counter(name.strip() for row in rows for name in row)
+    found = []
+    for name, count in counts.most_common(_MOST_FIELDS):
+        if count < max(3, 0.1 * len(filled)):
+            continue
+        pattern = rf"(?:^|[\s,;|]){_literal(name)}\s?\[([^\[\]\n]+)\]"
+        compiled = compile_pattern(pattern)
+        values = [match.group(1).strip() if (match := compiled.search(as_text(text))) else None for text in texts]
+        into = _unused(f"{profile.name}_{name}", taken)
+        step = Match(value=profile.name, into=into, pattern=pattern, group=1)
+        found.append((derived_profile(into, profile, (step,), values), list(values)))
+    return found
+
+
+def _unused(name: str, taken: set[str]) -> str:
+    name = identifier(name)
+    while name in taken:
+        name += "_"
+    taken.add(name)
+    return name
