@@ -12,7 +12,9 @@ from engine.plan.structure.counts import count_drafts
 from engine.plan.structure.draft import Draft
 from engine.plan.structure.filters import Filter, row_filters, together
 from engine.plan.structure.inputs import finish
+from engine.plan.structure.label_lists import label_list_drafts
 from engine.plan.structure.labels import Unmapped, label_drafts, named_drafts
+from engine.plan.structure.nested import nested_drafts
 from engine.plan.structure.options import option_drafts
 from engine.plan.structure.shape import Shape, shape_of
 from engine.plan.structure.spans import span_drafts
@@ -66,6 +68,8 @@ def _drafts(sample: Sample, task: Task, shape: Shape, embedder: Embedder | None)
         *text_drafts(sample, task),
         *turn_drafts(sample, task),
         *count_drafts(sample, task),
+        *label_list_drafts(sample, task, embedder),
+        *nested_drafts(sample, task),
     ]
     return [_less_alone(draft, drafts) for draft in drafts], [*failed, *unnamed]
 

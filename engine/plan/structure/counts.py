@@ -35,10 +35,10 @@ def count_drafts(sample: Sample, task: Task) -> list[Draft]:
         return []
     drafts = []
     for profile in sample.profiles:
-        if profile.kind != "list" or profile.tags or profile.fewest == profile.most or profile.most > _MOST:
+        if profile.kind != "list" or profile.tags or profile.most > _MOST:
             continue
         drafts += _equal_items(profile, sample, task)
-        word = _called(profile, task)
+        word = _called(profile, task) if profile.fewest < profile.most else ""
         if word:
             reason = f"the length of {profile.name}: the description asks how many and says “{word}”"
             drafts.append(

@@ -386,6 +386,8 @@ def alike(word: str, other: str) -> bool:
         if one != two:
             break
         common += 1
+    if common >= 6 and common == min(len(word), len(other)):  # success, successfully
+        return True
     return common >= (4 if word.isascii() else 3) and common >= 0.6 * max(len(word), len(other))
 
 

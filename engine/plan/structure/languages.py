@@ -27,21 +27,21 @@ _BY_SCRIPT = {
 }
 _NAMES = {
     "en": "english englisch anglais inglés inglese английск англійськ 英语 英語 영어 अंग्रेज़ी अंग्रेजी ingilizce kiingereza tiếng_anh",
-    "de": "german deutsch allemand alemán tedesco немецк 德语 ドイツ語 독일어 almanca kijerumani जर्मन tiếng_đức",
-    "fr": "french französisch français francés francese французск 法语 フランス語 프랑스어 fransızca kifaransa tiếng_pháp",
-    "es": "spanish spanisch espagnol español spagnolo испанск 西班牙语 スペイン語 스페인어 ispanyolca tiếng_tây_ban_nha",
+    "de": "german deutsch allemand alemán tedesco немецк 德语 德文 ドイツ語 독일어 almanca kijerumani जर्मन tiếng_đức",
+    "fr": "french französisch français francés francese французск 法语 法文 フランス語 프랑스어 fransızca kifaransa tiếng_pháp",
+    "es": "spanish spanisch espagnol español spagnolo испанск 西班牙语 西班牙文 スペイン語 스페인어 ispanyolca tiếng_tây_ban_nha",
     "it": "italian italienisch italien italiano итальянск 意大利语 イタリア語 이탈리아어 italyanca",
     "pt": "portuguese portugiesisch portugais portugués português португальск 葡萄牙语 ポルトガル語 포르투갈어 portekizce",
     "nl": "dutch niederländisch néerlandais nederlands нидерландск 荷兰语 オランダ語 네덜란드어",
-    "ru": "russian russisch russe ruso русск русский російськ 俄语 ロシア語 러시아어 rusça tiếng_nga",
+    "ru": "russian russisch russe ruso русск русский російськ 俄语 俄文 ロシア語 러시아어 rusça tiếng_nga",
     "pl": "polish polnisch polonais polaco polski польск 波兰语 폴란드어",
     "uk": "ukrainian ukrainisch ukrainien украинск українськ українська 乌克兰语",
     "tr": "turkish türkisch turc turco турецк türkçe 土耳其语 トルコ語 터키어",
-    "ar": "arabic arabisch arabe árabe арабск 阿拉伯语 アラビア語 아랍어 العربية arapça",
+    "ar": "arabic arabisch arabe árabe арабск 阿拉伯语 阿拉伯文 アラビア語 아랍어 العربية arapça",
     "hi": "hindi हिंदी हिन्दी 印地语 ヒンディー語 힌디어",
     "zh": "chinese mandarin chinesisch chinois chino китайск 中文 汉语 中国語 중국어 çince",
-    "ja": "japanese japanisch japonais japonés японск 日语 日本語 일본어 japonca",
-    "ko": "korean koreanisch coréen coreano корейск 韩语 韓国語 한국어 korece",
+    "ja": "japanese japanisch japonais japonés японск 日语 日文 日本語 일본어 japonca",
+    "ko": "korean koreanisch coréen coreano корейск 韩语 韩文 韓国語 한국어 korece",
     "sw": "swahili kiswahili suaheli суахили 斯瓦希里语",
     "id": "indonesian indonesisch indonésien bahasa_indonesia индонезийск 印尼语",
     "vi": "vietnamese vietnamesisch vietnamien vietnamita tiếng_việt вьетнамск 越南语 ベトナム語 베트남어",
@@ -289,17 +289,22 @@ def _names() -> dict[str, str]:
     return {name: code for code in _NAMES for name in _spellings(code)}
 
 
+@functools.cache
 def _named_target(description: str) -> str:
-    said = description.casefold()
-    for code in _NAMES:
-        for name in _spellings(code):
-            if re.search(rf"(?:\binto|\bins|\ben|\bau|\bauf|\bal|\bна|\bto)\s+(?:the )?{re.escape(name)}", said) and name not in ("to",):
-                return code
-            if not name.isascii() and re.search(
-                rf"(?:译成|翻译成|翻译为|译为)\s*{re.escape(name)}|{re.escape(name)}(?:に訳|に翻訳|로 번역)", said
-            ):
-                return code
-    return ""
+    found = _target_pattern().search(description.casefold())
+    return _names()[next(name for name in found.groups() if name)] if found else ""
+
+
+@functools.cache
+def _target_pattern() -> re.Pattern[str]:
+    """A language's name after a word that means "into", or before one where that is the order."""
+    spelled = sorted((name for name in _names() if len(name) > 2 or not name.isascii()), key=lambda name: -len(name))
+    every = "|".join(map(re.escape, spelled))
+    foreign = "|".join(re.escape(name) for name in spelled if not name.isascii())
+    return re.compile(
+        rf"(?:\binto|\bins|\ben|\bau|\bauf|\bal|\bна|\bto|\bsang)\s+(?:the )?({every})"
+        rf"|(?:译成|翻译成|翻译为|译为)\s*({foreign})|({foreign})(?:に訳|に翻訳|로 번역)"
+    )
 
 
 def _code(declared: str) -> str:

@@ -11,7 +11,6 @@ from engine.plan.steps import AnyStep, Keep, Spans, Template
 from engine.plan.structure.counts import asks_how_many
 from engine.plan.structure.draft import Draft
 from engine.plan.structure.filters import alike
-from engine.plan.structure.restrictions import clauses
 from engine.plan.template import printed
 from engine.records import Task
 
@@ -209,10 +208,13 @@ def none_word(task: Task) -> str:
         output = example.output.strip()
         if output and not any(part.strip() in example.input for part in re.split(r"[;,|\n、，]", output)):
             return output
-    for clause in clauses(task.description):
-        if clause.strict and not clause.wanted:
-            continue
-        quoted = re.findall(r"[\"'“„«「]([^\W\d][\w ]{1,24}|[-–—])[\"'”“»」]", clause.text)
-        if quoted and re.search(_NOTHING, clause.text, re.IGNORECASE):
+    return described_none(task)
+
+
+def described_none(task: Task) -> str:
+    """The word in quotation marks that the description wants where there is nothing; "" when it names none."""
+    for sentence in re.split(r"[.!?](?=\s|$)|[。！？।\n]", task.description):
+        quoted = re.findall(r"[\"'“„«「]([^\W\d][\w ]{1,24}|[-–—])[\"'”“»」]", sentence)
+        if quoted and re.search(_NOTHING, sentence, re.IGNORECASE):
             return str(quoted[-1])
     return ""

@@ -15,7 +15,9 @@ from tests.engine.plan.tables import Table
 BIRDS = ["heron", "wren", "crow", "swift", "robin", "goose", "eagle", "stork"]
 
 
-def task(description: str, *examples: tuple[str, str], kind: OutputKind = "text", labels: tuple[str, ...] = (), language: str = "en") -> Task:
+def task(
+    description: str, *examples: tuple[str, str], kind: OutputKind = "text", labels: tuple[str, ...] = (), language: str = "en"
+) -> Task:
     return Task("made-up", description, language, Output(kind, labels), tuple(TaskExample(*example) for example in examples))
 
 
@@ -50,7 +52,9 @@ def requests(count: int = 80) -> list[dict[str, Any]]:
 
 
 def test_rows_of_the_kind_the_description_wants_only_are_kept() -> None:
-    wanted = task("Name the intent with blanks. I only need requests about hotels, not taxi rides.", ("is there a double left", "book room"))
+    wanted = task(
+        "Name the intent with blanks. I only need requests about hotels, not taxi rides.", ("is there a double left", "book room")
+    )
     made = best(requests(), wanted)
     assert {example.output for example in made} == {"book room", "late arrival"}
     assert len(made) == 20
@@ -148,7 +152,9 @@ def test_rows_of_mixed_languages_without_a_column_are_kept_by_their_text() -> No
     wanted = task("Nenne das Thema.", ("Der kleine Zaunkönig baute sein Nest unter dem Dach der alten Scheune.", "wren"), language="de")
     kept = row_filters(sample(rows), wanted)
     assert [one.steps[0].language for one in kept] == ["de"]  # type: ignore[union-attr]
-    both = task("Nenne das Thema des deutschen oder französischen Textes.", ("Der kleine Zaunkönig baute sein Nest.", "wren"), language="de")
+    both = task(
+        "Nenne das Thema des deutschen oder französischen Textes.", ("Der kleine Zaunkönig baute sein Nest.", "wren"), language="de"
+    )
     assert row_filters(sample(rows), both) == ()
 
 
