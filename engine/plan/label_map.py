@@ -10,7 +10,7 @@ from engine.plan.label_cases import condition, gloss_of, leave_out, says, speaks
 from engine.plan.label_words import AFFIRMING, DENYING, NEGATIONS, ORDER, abbreviates, folded, loose_meanings, meanings, words_for
 from engine.plan.loanwords import sound_alike
 from engine.plan.profile import ColumnProfile, as_number
-from engine.plan.relevance import concerns, near_in_meaning, stem_likeness
+from engine.plan.relevance import concerns, near_in_meaning, stem_likeness, telling_words
 from engine.plan.vocabularies import stand_for
 from engine.records import Task, Value
 
@@ -76,6 +76,13 @@ def map_values(profile: ColumnProfile, task: Task, *, names: Sequence[str] = (),
             or _decision(profile, shown, task, embedder)
         )
     return _weigh(profile, shown, labels, matches)
+
+
+def match_names(names: Sequence[str], labels: Sequence[str], language: str = "") -> dict[str, str]:
+    """Column names → the labels they are named after, where the wording leaves no doubt."""
+    said = {name: " ".join(telling_words(name)) or name for name in names}
+    found = {name: match.label for name, match in _by_words(list(names), said, labels).items()}
+    return {name: label for name, (label, _) in stand_for(said, labels, language).items()} | found
 
 
 def class_names_in(description: str, values: Sequence[str]) -> tuple[str, ...]:

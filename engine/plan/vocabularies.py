@@ -46,6 +46,12 @@ def stand_for(shown: Mapping[str, str], labels: Sequence[str], language: str = "
     return best
 
 
+def place_in_a_row(text: str) -> int | None:
+    """The number a word or sign counts to ("second" and "II" are 2, "neither" is 0); None for any other text."""
+    found = _look_up("places in a row", text)
+    return int(next(iter(found))) if len(found) == 1 else None
+
+
 def _vocabularies(language: str) -> dict[str, Callable[[str], frozenset[str]]]:
     tables = {name: functools.partial(_look_up, name) for name in WORDS}
     named = {

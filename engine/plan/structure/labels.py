@@ -8,6 +8,7 @@ from engine.plan.label_map import LabelMap, class_names_in, map_values
 from engine.plan.profile import ColumnProfile, Sample, as_text
 from engine.plan.steps import AnyStep, Keep, Map
 from engine.plan.structure.draft import Draft
+from engine.plan.structure.flags import flag_drafts
 from engine.plan.structure.held import held_drafts
 from engine.plan.structure.label_columns import Unmapped, about, same_question, voted_names, weight_of
 from engine.plan.structure.named import named_drafts
@@ -36,6 +37,7 @@ def label_drafts(sample: Sample, task: Task, embedder: Embedder | None = None) -
                 failed.append(Unmapped(profile.name, tuple(profile.counts)[:8], ()))
         drafts += held_drafts(profile, sample, task)
     drafts += threshold_drafts(sample, task, embedder)
+    drafts += flag_drafts(sample, task)
     return drafts, failed
 
 
