@@ -103,6 +103,23 @@ def test_the_likelihoods_are_those_of_the_tokens_one_by_one(model: LlamaCppModel
         assert found == pytest.approx(total, abs=0.3)
 
 
+def test_an_answer_longer_than_a_chunk_is_weighed_to_its_end(model: LlamaCppModel) -> None:
+    context, vocabulary = model._context, model._vocabulary
+    assert context is not None
+    long = "one two three four five six seven eight nine ten " * (context.chunk // 8)
+    assert context.chunk < len(vocabulary.tokens(long)) < 200
+    short, whole, _ = json.loads(weighed(model, "Count.", ("one", long, f"{long} and on")))
+    assert whole < short
+    prompt = model._chat.tokens((Message("user", "Count."),))
+    alone = json.loads(weighed(model, "Count.", (long,)))
+    assert alone == [pytest.approx(whole, abs=0.5)]
+    logits, total = context.start(prompt), 0.0
+    for token in vocabulary.tokens(long):
+        total += float(logits[token]) - log_sum(logits)
+        logits = context.extend([token])
+    assert whole == pytest.approx(total + log_sum(logits[sorted(vocabulary.ends)]) - log_sum(logits), abs=1.5)
+
+
 def log_sum(logits: NDArray[np.float32]) -> float:
     return float(np.logaddexp.reduce(logits.astype(np.float64)))
 
