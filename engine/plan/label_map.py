@@ -273,7 +273,8 @@ def _truth(profile: ColumnProfile, values: Sequence[str], labels: Sequence[str],
 
 
 _RATING = re.compile(
-    r"^(.*_)?(label|target)$|star(s|\b|_)|rating|rated|\bscore|_score|grade|sentiment|polarity|valence|mood|\btone|satisf|likert|bewertung|stern|stimmung"
+    r"^(.*_)?(label|target)$|star(s|\b|_)|rating|rated|\bscore|_score|grade|sentiment|polarity|valence|mood|\btone"
+    r"|satisf|likert|bewertung|stern|stimmung"
     r"|étoile|évaluation|estrella|puntuaci|calific|valutazion|stelle|оцен|звезд|рейтинг|тональн|ocen|betyg|puan|nilai|ukadiriaji"
     r"|评分|星级|评级|評価|星|별점|평점|रेटिंग|تقييم",
     re.IGNORECASE,
@@ -386,7 +387,8 @@ def _poles(profile: ColumnProfile, shown: dict[str, str], task: Task) -> dict[st
 
 
 _TURNED_QUESTION = re.compile(
-    r"\b(against|contradict\w*|oppos\w*|violat\w*|break\w*|contrary|unusual|un\w+typical|anti\w*|non|isn't|doesn't|fails?|lacks?|missing|without"
+    r"\b(against|free of|contradict\w*|oppos\w*|violat\w*|break\w*|contrary|unusual|un\w+typical|anti\w*|non|isn't"
+    r"|doesn't|fails?|lacks?|missing|without"
     r"|gegen|widerspr\w*|verst[oö]ß\w*|kein\w*|contre|contredi\w*|contra|против\w*|наруша\w*)\b|(?<!or )\bnot\b|(?<!oder )\bnicht\b|反|违",
     re.IGNORECASE,
 )
@@ -431,20 +433,35 @@ def _named_for_each(shown: dict[str, str], clauses: dict[str, str]) -> dict[str,
 
 
 def _asked_about(profile: ColumnProfile, shown: dict[str, str], task: Task) -> dict[str, _Match]:
-    """Of a few values with known meanings, the one whose meaning the question speaks of is the case for yes ("Is the word positive?")."""
+    """Of a few values, the one the question speaks of is the case for yes ("Is the word positive?", "Does it ask for the weather?")."""
     pair = affirming(task.output.labels)
-    if pair is None or not 2 <= len(shown) <= 12 or profile.distinct > len(profile.counts) or set(map(meanings, pair)) & {frozenset()}:
+    if pair is None or not 2 <= len(shown) <= 24 or profile.distinct > len(profile.counts) or set(map(meanings, pair)) & {frozenset()}:
         return {}
     said = folded(task.description)
     for label in task.output.labels:
         said = re.sub(rf"(?<!\w){re.escape(folded(label))}(?!\w)", " ", said)
-    known = {value: loose_meanings(name) for value, name in shown.items()}
-    named = [value for value, means in known.items() if any(speaks(said, word) for meaning in means for word in words_for(meaning))]
-    if len(named) != 1 or sum(bool(means) for means in known.values()) * 2 < len(known):
+    if _TURNED_QUESTION.search(said) or not all(_is_name(name) for name in shown.values()):
         return {}
-    word = sorted(known[named[0]])[0]
+    known = {value: loose_meanings(name) for value, name in shown.items()}
+    spoken = {
+        value: next(
+            (word for meaning in sorted(means) if any(speaks(said, word) for word in words_for(meaning)) for word in (meaning,)), ""
+        )
+        for value, means in known.items()
+    }
+    if sum(bool(means) for means in known.values()) * 2 < len(known) or sum(map(bool, spoken.values())) != 1:
+        spoken = {value: " ".join(concerns(name, said)[:1]) for value, name in shown.items()}
+    named = [value for value, word in spoken.items() if word]
+    if len(named) != 1:
+        return {}
+    word = spoken[named[0]]
     others = {value: _Match(pair[1], 0.66, f"the question is about {word}") for value in shown if value != named[0]}
     return {named[0]: _Match(pair[0], 0.66, f"it means {word}, which the question is about"), **others}
+
+
+def _is_name(text: str) -> bool:
+    """A word or several, or a sign that there is none."""
+    return len(re.findall(r"[^\W\d]", text)) >= 2 or text in ("0", "-", "") or _denies(text)
 
 
 def _denies(text: str) -> bool:

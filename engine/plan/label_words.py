@@ -85,6 +85,7 @@ news: news nachrichten noticias nouvelles actualité actualités notizie notíci
     न्यूज ख़बर खबर 新闻 新聞 ニュース 뉴스 أخبار berita
 india: india indien inde भारत 印度 インド 인도 الهند индия
 china: china chine चीन 中国 中國 중국 الصين китай çin
+home: home domestic national inland inländisch intérieur nacional nazionale внутренн 国内 국내 محلي राष्ट्रीय ulusal kitaifa nasional
 usa: usa america amerika amérique estados_unidos сша अमेरिका 美国 アメリカ 미국
 insult: insult insulting beleidigung insulte insulto оскорблени अपमान 侮辱 모욕 إهانة
 abuse: abuse abusive beschimpfung schmähung maltrato 辱骂 虐待

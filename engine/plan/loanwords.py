@@ -36,6 +36,9 @@ def sound_alike(one: str, other: str) -> float:
     heard, said = _sound(one), _sound(other)
     if min(len(heard), len(said)) < _SHORTEST or heard[0] != said[0]:
         return 0.0
+    short, long = sorted((heard, said), key=len)
+    if len(short) >= 5 and long.startswith(short):
+        return _ALIKE  # one of the words has an ending more
     likeness = difflib.SequenceMatcher(None, heard, said, autojunk=False).ratio()
     return likeness if likeness >= _ALIKE else 0.0
 

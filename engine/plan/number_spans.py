@@ -50,7 +50,8 @@ _AT_LEAST = (
     r"не ниже|хотя бы|минимум|от|至少|不低于|최소|कम से कम|minimal|setidaknya|en az|angalau|على الأقل"
 )
 _AT_LEAST_AFTER = (
-    r"(?:or|and) (?:more|above|higher|better|over|up|greater)|\+|at least|oder (?:mehr|höher|besser|darüber)|und mehr"
+    r"(?:or|and) (?:more|above|higher|better|over|up|greater|later|newer)|oder später|ou plus tard|o más tarde"
+    r"|или позже|\+|at least|oder (?:mehr|höher|besser|darüber)|und mehr"
     r"|ou plus|et plus|o más|y más"
     r"|o más alto|o più|ou mais|и более|и больше|или более|или больше|и выше|или выше|以上|이상|या अधिक|atau lebih|veya daha fazla|na zaidi"
 )
@@ -66,7 +67,8 @@ _AT_MOST = (
     r"no máximo|не более|не выше|максимум|до|至多|不超过|最多|maksimal|paling banyak|en fazla"
 )
 _AT_MOST_AFTER = (
-    r"(?:or|and) (?:less|below|lower|worse|under|fewer)|oder (?:weniger|niedriger|tiefer|schlechter|darunter)|und weniger"
+    r"(?:or|and) (?:less|below|lower|worse|under|fewer|earlier)|oder früher|ou plus tôt|o antes|или раньше"
+    r"|oder (?:weniger|niedriger|tiefer|schlechter|darunter)|und weniger"
     r"|ou moins|et moins"
     r"|o menos|y menos|o meno|ou menos|и менее|и меньше|или меньше|или менее|и ниже|или ниже|以下|이하|या कम|atau kurang|veya daha az"
 )
@@ -80,6 +82,11 @@ _BETWEEN = r"(?:between|from|zwischen|von|entre|de|desde|tra|fra|da|от|с|从)
 _TO = r"\s*(?:-|–|—|~|〜|～|to|and|through|bis|und|à|et|a|y|e|до|и|至|到|から)\s*"
 _OR = r"\s*(?:or|and|oder|und|ou|et|o|y|e|или|и|或|和|か|또는|या|/|,)\s*"
 _FILLER = r"(?:\s*(?:a|an|of|the|rating|score|rated|einer|eine|eine bewertung|note|de|of at)\s+)*\s*"
+_NOBODY = (
+    r"\b(?:nobody|no ?one|no (?:rater|annotator|judge|worker|reviewer|person|vote)s?|none of the \w+|niemand"
+    r"|keine[rs]?|personne|aucun\w*|nadie|"
+    r"ninguno|nessuno|ninguém|никто|ни один)\b|没有人|無人|誰も|아무도"
+)
 _ANYBODY = (
     r"\b(?:any|some|irgendein\w*|jemand|au moins un|algún|alguno|хоть один)\s+(?:one\s+)?(?:of the\s+)?"
     r"(?:rater|annotator|judge|worker|reviewer|person|people|voter|vote)s?\b"
@@ -106,6 +113,8 @@ def number_spans(description: str) -> tuple[NumberSpan, ...]:
 
     for match in each(_ANYBODY):
         add(match, "1", None)
+    for match in each(_NOBODY):
+        add(match, "0", "0")
     for match in each(rf"{_BETWEEN}{number}{_TO}{number}"):
         add(match, match.group(1), match.group(2))
     for words, behind, lower, inclusive in (

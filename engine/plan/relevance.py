@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 GENERIC = frozenset(
     "label labels target class gold answer output category binary truth value final true false coarse fine majority is has are was the of "
-    "and original human annotation annotated annotator rater votes vote flag field data type status result correct right any all "
+    "and original human annotation annotated annotator rater votes vote flag field data type status result any all "
     # what inputs are called, of any data set
     "question questions sentence sentences text texts tweet tweets review reviews comment comments word words message document article "
     "passage story dialogue conversation utterance title headline post email input context frage satz beitrag kommentar wort artikel "

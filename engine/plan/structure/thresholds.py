@@ -6,7 +6,9 @@ import math
 import re
 from typing import TYPE_CHECKING
 
+from engine.plan.label_cases import says
 from engine.plan.label_map import affirming
+from engine.plan.label_words import folded
 from engine.plan.number_spans import NumberSpan, number_spans, spans_of_labels
 from engine.plan.profile import ColumnProfile, Sample, as_number
 from engine.plan.relevance import concerns, near_in_meaning, telling_words
@@ -158,6 +160,8 @@ def _prior(
     profile: ColumnProfile, ranges: _Ranges, rivals: list[ColumnProfile], task: Task, embedder: Embedder | None
 ) -> tuple[float, str]:
     """How likely the ranges are drawn on this column, by the words that stand around the numbers."""
+    if says(folded(task.description), folded(profile.name)):
+        return 0.94, f"the description names {profile.name}"
     words = concerns(profile.name, ranges.said)
     if words:
         share = len(words) / len(telling_words(profile.name))
@@ -168,6 +172,10 @@ def _prior(
         return 0.75, f"{profile.name} has to do with “{concerns(profile.name, task.description)[0]}” in the description"
     if near_in_meaning(profile.name, ranges.said, task.language, embedder):
         return 0.7, f"{profile.name} is near in meaning to what stands with the number"
+    if not telling_words(profile.name) and _RATED.search(ranges.said):
+        return 0.6, f"the description speaks of a rating, and {profile.name} may be any number"
+    if not telling_words(profile.name) and any(says(folded(ranges.said), word) for word in folded(profile.name).split()):
+        return 0.62, f"a word of {profile.name} stands with the number"
     alone = len(rivals) == 1
     if alone and (not telling_words(profile.name) or LABEL_NAME.search(profile.name)):
         return 0.5, f"{profile.name} is the only column of numbers"
