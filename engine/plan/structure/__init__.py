@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING, NamedTuple
 import msgspec
 
 from engine.plan.profile import Sample
-from engine.plan.steps import AnyStep, Plan
+from engine.plan.steps import AnyStep, Get, Map, Plan
 from engine.plan.structure.counts import count_drafts
 from engine.plan.structure.draft import Draft
 from engine.plan.structure.filters import Filter, row_filters, together
 from engine.plan.structure.inputs import finish
 from engine.plan.structure.label_lists import label_list_drafts
 from engine.plan.structure.labels import Unmapped, label_drafts, named_drafts
-from engine.plan.structure.nested import nested_drafts
+from engine.plan.structure.nested import has_names, nested_drafts
 from engine.plan.structure.options import option_drafts
 from engine.plan.structure.shape import Shape, shape_of
 from engine.plan.structure.spans import span_drafts
@@ -41,7 +41,7 @@ def candidates(task: Task, sample: Sample, embedder: Embedder | None = None) -> 
     found = _filtered(filters, drafts, sample, task, shape, embedder)
     strict = any(one.strict for one in filters)
     for draft in drafts:
-        less = 1.0 if set(draft.reads) & {column for one in filters for column in one.columns} else 0.8 if strict else 0.95
+        less = 1.0 if set(draft.reads) & {column for one in filters for column in one.columns} else 0.45 if strict else 0.85
         found.append(_Found(msgspec.structs.replace(draft, prior=draft.prior * (less if found else 1.0)), sample, ()))
     plans: list[tuple[Plan, Draft]] = []
     for one in sorted(found, key=lambda one: -one.draft.prior)[:MOST_CANDIDATES]:
@@ -71,7 +71,7 @@ def _drafts(sample: Sample, task: Task, shape: Shape, embedder: Embedder | None)
         *label_list_drafts(sample, task, embedder),
         *nested_drafts(sample, task),
     ]
-    return [_less_alone(draft, drafts) for draft in drafts], [*failed, *unnamed]
+    return [_whole_table(_less_named(_less_alone(draft, drafts), sample), task) for draft in drafts], [*failed, *unnamed]
 
 
 def _filtered(
@@ -107,3 +107,28 @@ def _less_alone(draft: Draft, drafts: list[Draft]) -> Draft:
     if draft.family != "text" or draft.option_columns or not optional & set(draft.reads):
         return draft
     return msgspec.structs.replace(draft, prior=draft.prior * 0.6)
+
+
+def _less_named(draft: Draft, sample: Sample) -> Draft:
+    """The value of a list's first entry, whatever that entry is called, is right only by chance."""
+    entries = {step.path.removesuffix("[0]") for step in draft.steps if isinstance(step, Get) and step.path.endswith("[0]")}
+    if draft.family != "text" or not any(entry in sample.by_name and has_names(sample.by_name[entry], sample) for entry in entries):
+        return draft
+    return msgspec.structs.replace(draft, prior=draft.prior * 0.25)
+
+
+def _whole_table(draft: Draft, task: Task) -> Draft:
+    """A map whose entries all write the label in the same brackets also knows the labels that no sample row has."""
+    steps = tuple(_completed(step, task) if isinstance(step, Map) else step for step in draft.steps)
+    return msgspec.structs.replace(draft, steps=steps) if steps != draft.steps else draft
+
+
+def _completed(step: Map, task: Task) -> Map:
+    around = {tuple(value.split(label, 1)) if label and label in value else ("", "", "") for value, label in step.table.items()}
+    if len(step.table) < 2 or len(around) != 1:
+        return step
+    before, after, *more = around.pop()
+    if more or not before + after:
+        return step
+    whole = {f"{before}{label}{after}": label for label in task.output.labels}
+    return msgspec.structs.replace(step, table={**whole, **step.table})

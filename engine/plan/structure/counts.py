@@ -6,10 +6,11 @@ import json
 import re
 
 from engine.plan.label_words import folded, meanings, words_for
+from engine.plan.loanwords import sound_alike
 from engine.plan.profile import ColumnProfile, Sample, as_text
 from engine.plan.steps import AnyStep, Template
 from engine.plan.structure.draft import Draft
-from engine.plan.structure.filters import alike, speaks
+from engine.plan.structure.filters import COUNT_WORDS, alike, speaks
 from engine.plan.template import printed
 from engine.records import Task
 
@@ -33,7 +34,7 @@ def count_drafts(sample: Sample, task: Task) -> list[Draft]:
     """For tasks that ask how many: the length of a list called what the description speaks of, or how often it holds a named value."""
     if not asks_how_many(task):
         return []
-    drafts = []
+    drafts = _counted(sample, task)
     for profile in sample.profiles:
         if profile.kind != "list" or profile.tags or profile.most > _MOST:
             continue
@@ -47,10 +48,40 @@ def count_drafts(sample: Sample, task: Task) -> list[Draft]:
     return drafts
 
 
+def _counted(sample: Sample, task: Task) -> list[Draft]:
+    """The one column whose name says that it counts, if what it counts is spoken of (or the description is in another language)."""
+    found = []
+    for profile in sample.profiles:
+        words = folded(profile.name).split()
+        small = profile.low is not None and profile.high is not None and profile.low >= 0 and profile.high <= 99 and profile.whole == 1
+        if small and profile.distinct > 1 and len(words) > 1 and set(words) & COUNT_WORDS and not profile.id_like:
+            found.append((profile, _called(profile, task)))
+    if len(found) != 1 or (not found[0][1] and task.language[:2] == "en"):
+        return []
+    profile, word = found[0]
+    reason = f"{profile.name} counts by its name, and the description asks how many" + (f" and says “{word}”" if word else "")
+    texts = tuple(sample.texts(profile.name))
+    return [
+        Draft(
+            family="named",
+            output=printed(profile.name),
+            reads=(profile.column,),
+            outputs=texts,
+            prior=0.85 if word else 0.65,
+            reasons=(reason,),
+            steps=profile.steps,
+        )
+    ]
+
+
 def _called(profile: ColumnProfile, task: Task) -> str:
     spoken = folded(task.description).split()
-    words = [word for word in folded(profile.name).split() if len(word) > 3 and word not in ("list", "text", "value", "values")]
-    return next((other for word in reversed(words) for other in spoken if alike(word, other)), "")
+    words = [
+        word
+        for word in folded(profile.name).split()
+        if len(word) > 3 and word not in ("list", "text", "value", "values", "count", "number")
+    ]
+    return next((other for word in reversed(words) for other in spoken if alike(word, other) or sound_alike(word, other)), "")
 
 
 def _lengths(profile: ColumnProfile, sample: Sample) -> tuple[str, ...]:

@@ -11,7 +11,7 @@ import re
 from collections import Counter
 from collections.abc import Sequence
 
-from engine.plan.label_words import folded, meanings, words_for
+from engine.plan.label_words import abbreviates, folded, meanings, words_for
 from engine.plan.profile import ColumnProfile, Sample, as_text
 from engine.plan.steps import AnyStep, Get, Keep, Template
 from engine.plan.structure.languages import input_language, language_code, names_language, told_language
@@ -29,7 +29,7 @@ _PARTLY = 0.5
 _SPLIT = re.compile(r"(^|_)(split|partition|fold|set)$", re.IGNORECASE)
 _LABEL_NAME = re.compile(r"label|class|gold|target|categor|topic|domain|intent|type", re.IGNORECASE)
 _ONE_VOICE = re.compile(r"annotator|author|worker|rater|label_?[2-9]$|(?<![a-z])old|noisy|pred|silver", re.IGNORECASE)
-_COUNT_NAME = frozenset("nbr num number count n nr anzahl nombre amount total size len length".split())
+COUNT_WORDS = frozenset("nbr num number count n nr anzahl nombre amount total size len length".split())
 _LANGUAGE_NAME = re.compile(r"lang|locale|sprache|langue|idioma|lingua|язык|语言|言語|언어|भाषा|lugha|bahasa", re.IGNORECASE)
 _SAYS_NOTHING = frozenset(
     (
@@ -243,12 +243,12 @@ def _counted(profile: ColumnProfile, sample: Sample, said: Sequence[Clause], tas
     words = folded(profile.name).split()
     if profile.low is None or profile.high is None or profile.whole < 1 or profile.low < 0 or profile.high > 30 or profile.distinct < 2:
         return None
-    if not set(words) & _COUNT_NAME or len(words) < 2:
+    if not set(words) & COUNT_WORDS or len(words) < 2:
         return None
     clause = next((clause for clause in said if clause.strict and clause.wanted and asks_for_one(clause)), None)
     if clause is None:
         return None
-    things = [word for word in words if word not in _COUNT_NAME and word not in _SAYS_NOTHING]
+    things = [word for word in words if word not in COUNT_WORDS and word not in _SAYS_NOTHING]
     named = [word for word in things if _spoken(word, clause)]
     if not named and task.language[:2] == "en":
         return None
@@ -399,3 +399,8 @@ def speaks(text: str, word: str) -> bool:
         return word in text
     ending = r"\w{0,3}" if len(word) >= 5 else "s?" if len(word) >= 4 else ""
     return re.search(rf"(?<!\w){re.escape(word)}{ending}(?!\w)", text) is not None
+
+
+def shortens(word: str, other: str) -> bool:
+    """A name as programs shorten it: ALTS for alternatives, GRT for Gerichte."""
+    return 3 <= len(word) <= 5 and len(other) >= len(word) + 3 and word.isalpha() and abbreviates(word, other)

@@ -13,7 +13,7 @@ from engine.plan.label_words import folded, meanings, words_for
 from engine.plan.profile import ColumnProfile, Sample, as_text
 from engine.plan.steps import AnyStep, Each, Get, Keep, Template
 from engine.plan.structure.draft import Draft
-from engine.plan.structure.filters import alike, speaks
+from engine.plan.structure.filters import alike, shortens, speaks
 from engine.plan.structure.spans import separator_of
 from engine.plan.template import printed
 from engine.records import Task
@@ -36,6 +36,12 @@ def nested_drafts(sample: Sample, task: Task) -> list[Draft]:
         elif task.output.kind == "label" and profile.kind == "list" and profile.item_kind == "dict":
             drafts += _occurs(profile, sample, task)
     return drafts
+
+
+def has_names(profile: ColumnProfile, sample: Sample) -> bool:
+    """A list of entries of which each says by a name what it is."""
+    items = [item for value in sample.values[profile.name] for item in _dicts(value)]
+    return profile.kind == "list" and any(_few_names(Counter(as_text(item.get(key)) for item in items)) for key in profile.keys)
 
 
 # ── values of slots ───────────────────────────────────────────────────────────────────────────────────────
@@ -237,7 +243,7 @@ def _share(name: str, asked: str, counts: Counter[str]) -> tuple[float, str]:
         return 0.0, ""
     if len(plain) >= 5 and speaks(asked, plain):
         return 1.0, plain
-    found = {word: other for word in words for other in asked.split() if len(other) >= 5 and alike(word, other)}
+    found = {word: other for word in words for other in asked.split() if len(other) >= 5 and (alike(word, other) or shortens(word, other))}
     shared = sum(1 for other in counts if set(found) & set(folded(other).split()))
     return (len(found) / len(words), " ".join(found.values())) if found and shared == 1 else (0.0, "")
 

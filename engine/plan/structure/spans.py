@@ -10,7 +10,7 @@ from engine.plan.profile import ColumnProfile, Sample, as_text
 from engine.plan.steps import AnyStep, Keep, Spans, Template
 from engine.plan.structure.counts import asks_how_many
 from engine.plan.structure.draft import Draft
-from engine.plan.structure.filters import alike
+from engine.plan.structure.filters import alike, shortens
 from engine.plan.template import printed
 from engine.records import Task
 
@@ -77,6 +77,11 @@ def _types(sample: Sample, tags: ColumnProfile, task: Task) -> list[tuple[str, s
             results.append((kind, f"{kind} is the beginning of a word in the description", 0.9))
         elif known:
             results.append((kind, f"{kind} and “{known[0][1]}” of the description mean {known[0][0]}", 0.88))
+    if not results:
+        # Short names are guesses: one only, and in the words that say what is wanted, before any that say how to write it.
+        wanted = folded(re.split(r"[,.;:?!،，。？！]", task.description)[0]).split()
+        short = [(kind, word) for kind in sorted(found) for word in wanted if shortens(folded(kind), word)]
+        results = [(kind, f"{kind} is short for “{word}” of the description", 0.75) for kind, word in short if len(short) == 1]
     if not results and len(found) == 1:
         results.append((found.pop(), "the only type of tag there is", 0.6))
     return results

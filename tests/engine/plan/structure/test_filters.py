@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from engine.plan.profile import Sample, read_sample
+from engine.plan.steps import Keep, Map
 from engine.plan.structure.filters import row_filters
 from engine.plan.trial import propose, run_on
 from engine.records import Example, Output, OutputKind, Task, TaskExample
@@ -162,3 +163,16 @@ def test_no_filter_leaves_the_column_the_output_is_read_from() -> None:
     wanted = task("Say which area it is: only flights or hotels.", ("to Rome", "flights"), kind="label", labels=("flights", "hotels"))
     made = best(requests(), wanted)
     assert {example.output for example in made} == {"flights", "hotels"}
+
+
+def test_letters_in_brackets_that_no_sample_row_has_are_mapped_too() -> None:
+    rows = [
+        {"kind": ["calendar", "knots"][n % 2], "puzzle": f"Puzzle {n} about the mill by the sea.", "target": f"({'ABC'[n % 3]})"}
+        for n in range(60)
+    ]
+    wanted = task("Calendar puzzles only. Give the letter.", ("What day is it?", "B"), kind="label", labels=("A", "B", "C", "D"))
+    table = Table(rows)
+    plan = propose(wanted, table.columns, table.rows).plans[0][0]
+    tables = [step.table for step in plan.steps if isinstance(step, Map)]
+    assert tables == [{"(A)": "A", "(B)": "B", "(C)": "C", "(D)": "D"}]
+    assert isinstance(plan.steps[0], Keep)

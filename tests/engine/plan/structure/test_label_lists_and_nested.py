@@ -122,3 +122,9 @@ def test_an_act_nobody_asks_for_says_nothing() -> None:
     table = Table(talks())
     rude = task("Was anybody rude? yes or no", ("caller: You fool!", "yes"), ("caller: A room?", "no"), labels=("yes", "no"))
     assert propose(rude, table.columns, table.rows).plans == ()
+
+
+def test_the_first_entry_of_another_name_is_no_answer() -> None:
+    table = Table(orders())
+    colour = task("Which colour is named?", ("paint it blue", "blue"), ("a red one", "red"))
+    assert propose(colour, table.columns, table.rows).plans == ()

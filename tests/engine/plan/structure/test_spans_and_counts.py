@@ -118,3 +118,22 @@ def test_items_of_the_kind_described_are_counted() -> None:
     rows = [{"sentence": f"Sentence {n} about the mill by the sea.", "pos": [kinds[(n * m) % 3] for m in range(1, 6)]} for n in range(40)]
     made = best(Table(rows), task("Count the nouns of a sentence.", ("The mill turns.", "1"), ("Mill and sea.", "2")))
     assert [example.output for example in made] == [str(row["pos"].count("noun")) for row in rows]
+
+
+def test_a_short_type_is_read_off_one_word_that_says_what_is_wanted() -> None:
+    rows = [{**row, "tags": [tag.replace("PER", "CRT") for tag in row["tags"]]} for row in tagged()]
+    made = best(Table(rows), task("List the courts, separated by commas.", *PEOPLE))
+    assert made[0].output == "Bob Lee, Eve"
+    table = Table(rows)
+    assert propose(task("List the kings, one after the other, and be correct.", *PEOPLE), table.columns, table.rows).plans == ()
+
+
+def test_a_column_that_counts_by_its_name_answers_how_many() -> None:
+    rows = [
+        {"question": f"Which of the following towns had a mill in the year {n}?", "nbr_correct_answers": n % 4, "year": 1900 + n}
+        for n in range(40)
+    ]
+    made = best(Table(rows), task("How many answers are correct?", ("Which is it?", "2"), ("Which are they?", "1")))
+    assert [example.output for example in made[:4]] == ["0", "1", "2", "3"]
+    table = Table(rows)
+    assert propose(task("How many sheep are there?", ("Two sheep", "2"), ("One sheep", "1")), table.columns, table.rows).plans == ()
