@@ -31,6 +31,10 @@ BAR = 0.55
 SEED = 0
 _FOREIGN = "the inputs are in"
 _FOREIGN_SCRIPT = "the inputs are written in"
+_TRANSLATES = re.compile(
+    r"translat|übersetz|tradu[iczts]|перев(од|ед|ёд|ести)|перекла|翻译|翻譯|译成|訳|번역|çevir|terjemah|tafsiri|अनुवाद|ترجم|dịch|vertaal|przetłumacz",
+    re.IGNORECASE,
+)
 _SHOWN = 5
 _MOST_TRIED = 14
 
@@ -209,16 +213,26 @@ def _wrong_language(made: Sequence[Example], task: Task, draft: Draft | None) ->
         return f"{_FOREIGN} {told.most_common(1)[0][0]}, the task's are in {wanted}"
     if task.output.kind != "text" or (draft is not None and draft.family not in ("text", "turns")):
         return ""
-    source, wanted = wanted, output_language(task)
-    outputs = [example.output for example in made[:60]]
+    return _wrong_output_language(inputs, [example.output for example in made[:60]], wanted, task)
+
+
+def _wrong_output_language(inputs: Sequence[str], outputs: Sequence[str], source: str, task: Task) -> str:
+    wanted = output_language(task)
     short = statistics.median(map(len, outputs)) < 15
-    if short and wanted == source:
+    if form_of(outputs).code > 0.5:
         return ""
-    # Words alone tell a language only many together; a translation's have to, for their form tells nothing.
-    size = 12 if short else 3
-    together = Counter(told_language(" ".join(outputs[start : start + size]), wanted) for start in range(0, len(outputs) - size + 1, size))
-    if wanted and together and together[wanted] < 0.3 * together.total() and together[""] < 0.5 * together.total():
-        return f"the outputs are in {together.most_common(1)[0][0]}, the task's are in {wanted}"
+    if not short or wanted != source:
+        # Words alone tell a language only many together; a translation's have to, for their form tells nothing.
+        size = 12 if short else 3
+        together = Counter(
+            told_language(" ".join(outputs[start : start + size]), wanted) for start in range(0, len(outputs) - size + 1, size)
+        )
+        if wanted and together and together[wanted] < 0.3 * together.total() and together[""] < 0.5 * together.total():
+            return f"the outputs are in {together.most_common(1)[0][0]}, the task's are in {wanted}"
+    if _TRANSLATES.search(task.description) and task.examples:
+        spoken = [told_language(" ".join(side[:30]), "") for side in (inputs, outputs)]
+        if spoken[0] and spoken[0] == spoken[1]:
+            return f"inputs and outputs are both in {spoken[0]}, and a translation is asked for"
     return ""
 
 
@@ -265,6 +279,7 @@ def _fit(made: Sequence[Example], task: Task, draft: Draft | None) -> tuple[floa
     relation, relation_why = _relation(inputs, outputs, shown_in, shown_out)
     taken = min(_taken(inputs, outputs), _taken(shown_in, shown_out))
     known = 1.0 if taken > 0.8 else _known_outputs(outputs, shown_out)
+    relation *= _strangeness(inputs, outputs, shown_in, shown_out) if taken <= 0.8 else 1.0
     copied = _copied(inputs, outputs) if _copied(shown_in, shown_out) == 1 and statistics.median(map(len, shown_out)) >= 20 else 1.0
     reasons = [f"outputs: {why}", relation_why]
     if copied < 0.5:
@@ -299,6 +314,13 @@ def _taken(inputs: Sequence[str], outputs: Sequence[str]) -> float:
         if own:
             shares.append(sum(unit in other for unit in own) / len(own))
     return statistics.median(shares) if shares else 0.0
+
+
+def _strangeness(inputs: Sequence[str], outputs: Sequence[str], shown_in: Sequence[str], shown_out: Sequence[str]) -> float:
+    """Less than 1 where outputs are many times longer or shorter beside their inputs than the examples', or only these ask."""
+    factor = 0.4 if abs(math.log(_ratio(inputs, outputs) / _ratio(shown_in, shown_out))) > math.log(5) else 1.0
+    made, shown = form_of(inputs), form_of(shown_in)
+    return factor * (0.4 if shown.asks == 1 and made.questions < 0.2 else 1.0)
 
 
 def _copied(inputs: Sequence[str], outputs: Sequence[str]) -> float:

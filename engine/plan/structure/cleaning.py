@@ -137,6 +137,8 @@ def _run_rules(
         filled = [text for text in texts if text]
         if len(said) >= _DEEPEST or not filled or any(feature.search(output) for output in outputs):
             continue
+        if rule.replacement == " " and not any(" " in output for output in outputs):
+            continue
         if sum(bool(feature.search(text)) for text in filled) < rule.share * len(filled):
             continue
         pattern = compile_pattern(rule.pattern)

@@ -14,7 +14,9 @@ from engine.plan.profile import ColumnProfile, Sample, as_text, identifier
 from engine.plan.steps import AnyStep, Each, Emit, Keep, Plan
 from engine.plan.structure.draft import Draft
 from engine.plan.structure.languages import input_language, language_code, names_language, told_language
+from engine.plan.structure.options import optional_columns
 from engine.plan.structure.parts import apart
+from engine.plan.structure.roles import said_side
 from engine.plan.structure.shape import Shape, contents_of, drop_headings
 from engine.plan.template import printed
 from engine.records import Task, Value
@@ -94,15 +96,20 @@ def chosen_columns(draft: Draft, sample: Sample, task: Task, shape: Shape) -> tu
     if len(kept) < slots and draft.family != "spans":
         spare = [profile for profile in top if profile not in kept and _fits_slot(profile, task)]
         kept += sorted(spare, key=lambda profile: -_mentioned(profile, task))[: slots - len(kept)]
-    if draft.family == "text" and kept and not draft.options and not any(_natural(profile, sample) for profile in kept):
-        kept = [] if all(profile.label_set and not _shown_values(profile, task) for profile in kept) else kept
     kept = sorted(kept, key=lambda profile: sample.profiles.index(profile))
     sure = named | set(draft.shown)
     reasons: list[str] = []
+    if not draft.options and not any(slot.options for slot in shape.slots):
+        optional = optional_columns(sample) - sure
+        kept = [profile for profile in kept if profile.name not in optional] if {profile.name for profile in kept} - optional else kept
+    if len(kept) > 1 and slots == 1 and draft.family == "text":
+        kept = _only_one(kept, sure, task)
     if len(kept) > max(1, slots):
         kept = _without_notes(kept, sure, task, reasons)
     kept = _without_leaks(kept, sure, draft, sample, task, reasons)
     kept = _one_language(kept, sure, sample, task, reasons)
+    if draft.family == "text" and kept and not draft.options and not any(_natural(profile, sample) for profile in kept):
+        kept = [] if all(profile.label_set and not _shown_values(profile, task) for profile in kept) else kept
     return [profile.name for profile in kept], reasons
 
 
@@ -197,6 +204,18 @@ def _same_word(name: str, heading: str) -> int:
     if words[-1].rstrip("s") == goal[-1].rstrip("s") or (len(words) == len(goal) == 1 and meanings(words[0]) & meanings(goal[0])):
         return 2
     return int(len(goal) == 1 and goal[0] in words)
+
+
+def _only_one(kept: list[ColumnProfile], sure: set[str], task: Task) -> list[ColumnProfile]:
+    """Of several texts the one the description names as the input, or the only one of the examples' length where all are far longer."""
+    named = [profile for profile in kept if said_side(folded(profile.name).split(), task.description)[0] == "input"]
+    if len(named) == 1 and not sure - {named[0].name}:
+        return named
+    wanted = statistics.median([len(text) for text in contents_of(task)] or [0])
+    near = [profile for profile in kept if wanted / 3 <= profile.chars <= 3 * wanted]
+    if wanted and len(near) == 1 and not sure and all(profile in near or profile.chars > 10 * wanted for profile in kept):
+        return near
+    return kept
 
 
 def _without_notes(kept: list[ColumnProfile], sure: set[str], task: Task, reasons: list[str]) -> list[ColumnProfile]:

@@ -107,6 +107,15 @@ def choosers(sample: Sample) -> set[str]:
     return found
 
 
+def optional_columns(sample: Sample) -> set[str]:
+    """Columns that hold an option each, with another column that by name and value says which of them is right."""
+    found = set()
+    for options in option_sets(sample):
+        if options.members and len(options.columns) > 1 and any(choice.prior >= 0.85 for choice in _choices(options, sample)):
+            found |= set(options.columns)
+    return found
+
+
 def _choices(options: OptionSet, sample: Sample) -> Iterator[_Choice]:
     """The ways other columns tell the right option."""
     if options.members == ("right",):

@@ -17,7 +17,8 @@ _FIELD = re.compile(r"(?:^|(?<=[\s,;|]))(?P<name>[A-Za-z][\w ]{0,24}?)\s?\[(?P<v
 _MOST_READ = 120
 _MOST_PARTS = 8
 _MOST_FIELDS = 12
-_LEAST_SHARE = 0.85
+_LEAST_SHARE = 0.5
+"""Of the texts have to hold the headings; the others give no part."""
 
 
 def with_parts(sample: Sample) -> Sample:
@@ -59,7 +60,7 @@ def _under_headings(profile: ColumnProfile, sample: Sample, taken: set[str]) -> 
     found = []
     for group, name in enumerate(("start", *names), 1):
         values = [((match.group(group) or "").strip() or None) if match else None for match in matches]
-        if sum(value is not None for value in values) < 0.5 * len(filled) * len(texts) / max(1, len(texts)):
+        if sum(value is not None for value in values) < 0.5 * sum(match is not None for match in matches):
             continue
         into = _unused(f"{profile.name}_{name}", taken)
         step = Match(value=profile.name, into=into, pattern=pattern, group=group)
@@ -84,7 +85,7 @@ def _headings(texts: Sequence[str]) -> list[str]:
     if not kept or not orders or len(kept) > _MOST_PARTS:
         return []
     order, count = orders.most_common(1)[0]
-    return list(order) if count >= _LEAST_SHARE * len(texts) else []
+    return list(order) if count >= 0.85 * orders.total() else []
 
 
 def _place(text: str, name: str) -> int:
@@ -106,7 +107,7 @@ def _fields(profile: ColumnProfile, sample: Sample, taken: set[str]) -> list[tup
     texts = sample.texts(profile.name)
     filled = [text for text in texts if text][:_MOST_READ]
     rows = [dict(_FIELD.findall(text)) for text in filled]
-    if len(filled) < 5 or sum(len(row) >= 2 for row in rows) < _LEAST_SHARE * len(filled):
+    if len(filled) < 5 or sum(len(row) >= 2 for row in rows) < 0.85 * len(filled):
         return []
     counts = Counter(name.strip() for row in rows for name in row)
     found = []

@@ -191,7 +191,9 @@ def _inline(text: str) -> tuple[str, str, str, int] | None:
 
 
 def _slots(text: str, before: str = "") -> tuple[Slot, ...]:
-    """The text cut at its headings; a heading of one letter is a speaker, not a heading."""
+    """The text cut at its headings; a heading of one letter is a speaker, not a heading, and a program has none."""
+    if _CODE.search(text):
+        return (Slot(content=text.strip(), before=before),) if text.strip() else ()
     heads = [head for head in _HEADING.finditer(text) if len(head["name"]) > 1 or not head["name"].isascii()]
     if not heads:
         return (Slot(content=text.strip(), before=before),) if text.strip() else ()

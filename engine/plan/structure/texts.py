@@ -16,6 +16,7 @@ from engine.plan.structure.draft import Draft
 from engine.plan.structure.lists import marked_items, neighbours
 from engine.plan.structure.numbers import as_written, decimals_apart, named_range, on_scale, written_number
 from engine.plan.structure.option_sets import siblings
+from engine.plan.structure.options import optional_columns
 from engine.plan.structure.rewrites import rewrite_drafts
 from engine.plan.structure.roles import names_output, names_question, output_role
 from engine.plan.structure.shape import Form, form_of
@@ -32,19 +33,24 @@ def text_drafts(sample: Sample, task: Task) -> list[Draft]:
         return []
     wanted = form_of(outputs)
     rewrites = rewrite_drafts(sample, task)
+    optional = optional_columns(sample)
+    held = all(example.output.strip() in example.input for example in task.examples)
+    counted = any(_ordinal(profile.name, task.description) for profile in sample.profiles)
     twice = {name for draft in rewrites for name in draft.option_columns}
     drafts: list[Draft | None] = [*rewrites]
     for profile in sample.profiles:
         if profile.name in twice:
             continue
         made = cleaned(profile, sample, outputs, task.description)
-        if _may_be_output(profile, wanted):
-            drafts.append(_single(profile, sample.values[profile.name], sample, task, wanted, 0.85 if made else 1.0, ()))
+        if _may_be_output(profile, wanted) or (held and _may_be_found(profile)):
+            weight = (0.85 if made else 1.0) * (0.6 if profile.name in optional or _nested_sibling(profile, sample) else 1.0)
+            weight *= 0.8 if counted and not _ordinal(profile.name, task.description) else 1.0
+            drafts.append(_single(profile, sample.values[profile.name], sample, task, wanted, weight, ()))
         for other in made:
             if _may_be_output(other.profile, wanted):
-                said = (f"{profile.name}, {', '.join(other.said)}, as no example has such",)
+                said = (f"{profile.name}, {', '.join(other.said)}, for the form of the examples",)
                 drafts.append(_single(other.profile, other.texts, sample, task, wanted, 1.0, said, asked=other.asked))
-    drafts += [*_joined(sample, task, wanted), *_lists(sample, task), *marked_items(sample, task), *neighbours(sample, task)]
+    drafts += [*_joined(sample, task, wanted, optional), *_lists(sample, task), *marked_items(sample, task), *neighbours(sample, task)]
     found = sorted((draft for draft in drafts if draft is not None), key=lambda draft: -draft.prior)
     return found[:_LONGEST]
 
@@ -57,7 +63,24 @@ def _may_be_output(profile: ColumnProfile, wanted: Form) -> bool:
         return profile.numeric and (said or not profile.id_like)
     if profile.numeric or profile.id_like:
         return False
-    return (not profile.label_set or profile.distinct >= 25) and not profile.coded and (profile.letters >= 0.3 or wanted.script == "")
+    return (
+        (not profile.label_set or profile.distinct >= 25)
+        and (not profile.coded or wanted.words <= 1)
+        and (profile.letters >= 0.3 or wanted.script == "")
+    )
+
+
+def _may_be_found(profile: ColumnProfile) -> bool:
+    """Names that recur, for tasks whose examples' outputs stand in their inputs: whether these do, the trial sees."""
+    return profile.kind == "text" and profile.label_set and profile.distinct >= 6 and not (profile.coded or profile.numeric)
+
+
+def _nested_sibling(profile: ColumnProfile, sample: Sample) -> bool:
+    """One of several numbered values within one column, as notes on options are."""
+    if not profile.steps:
+        return False
+    inside = [other.name for other in sample.profiles if other.steps and other.column == profile.column]
+    return any(profile.name in names for _, names in siblings(inside))
 
 
 def _single(
@@ -90,6 +113,10 @@ def _single(
         role = max(role, 0.95)
         reasons.append("the description speaks of such marks")
         weight += 0.05
+    place = _ordinal(profile.name, task.description)
+    if place:
+        role = max(role, 0.85)
+        reasons.append(f"the description says “{place}”")
     # Any number has the form of a number: only its name can say that it answers, or a scale of its own.
     scale = named_range(task.description, outputs) if wanted.numeric == 1 else None
     if scale is not None and on_scale(profile, scale, outputs):
@@ -120,6 +147,20 @@ def _single(
     )
 
 
+_ORDINALS = (
+    r"first|erste[nrs]?|premi(?:er|ère)|primer[ao]?|prim[ao]|перв\w+|第一|最初|첫",
+    r"second|zweite[nrs]?|deuxième|segund[ao]|second[ao]|втор\w+|第二|二番目|두 번째",
+    r"third|dritte[nrs]?|troisième|tercer[ao]?|terz[ao]|треть\w+|第三|三番目|세 번째",
+)
+
+
+def _ordinal(name: str, description: str) -> str:
+    """The word by which the description means the one of numbered columns that has this number, "" when it means none or several."""
+    number = re.search(r"(?<!\d)([123])$", name)
+    said = {place: found.group() for place, words in enumerate(_ORDINALS, 1) if (found := re.search(words, description, re.IGNORECASE))}
+    return said.get(int(number.group(1)), "") if number and len(said) == 1 else ""
+
+
 def form_likeness(found: Form, wanted: Form) -> tuple[float, str]:
     """0 to 1: how much texts look like those the examples show, and the measures in words. 0 is another script or no number."""
     if wanted.numeric >= 0.5 and found.numeric < 0.8:
@@ -138,7 +179,9 @@ def form_likeness(found: Form, wanted: Form) -> tuple[float, str]:
     score = 0.45 * length + 0.15 * words + 0.4 * marks
     score *= 1.0 if (found.lines > 3) == (wanted.lines > 3) else 0.7
     score *= 0.6 if asks > 0.75 else 0.75 if abs(found.questions - wanted.questions) > 0.7 else 1.0
+    score *= 0.7 if wanted.sentences >= 3 and found.sentences < 2 else 1.0
     score *= 0.75 if wanted.words > 4 and min(found.sentences, wanted.sentences) < 2 <= max(found.sentences, wanted.sentences) else 1.0
+    score *= 0.6 if wanted.words >= 7 and wanted.ends >= 0.75 and found.words <= 3 and found.ends < 0.25 else 1.0
     score *= 0.65 if _apart(found.symbols, wanted.symbols) else 1.0
     score *= 0.5 if abs(found.code - wanted.code) > 0.6 else 1.0
     return (
@@ -151,12 +194,12 @@ def _apart(found: float, wanted: float) -> bool:
     return abs(found - wanted) > 0.05 and max(found, wanted) > 3 * min(found, wanted)
 
 
-def _joined(sample: Sample, task: Task, wanted: Form) -> list[Draft]:
+def _joined(sample: Sample, task: Task, wanted: Form, optional: set[str]) -> list[Draft]:
     """Numbered sibling columns that together are the output."""
     drafts = []
     for _, names in siblings([profile.name for profile in sample.profiles if not profile.steps]):
         profiles = [sample.by_name[name] for name in names]
-        if not all(profile.free_text for profile in profiles):
+        if not all(profile.free_text for profile in profiles) or optional & set(names):
             continue
         between = "\n" if wanted.lines > 1 else ("" if profiles[0].script in ("CJK", "JAPANESE") else " ")
         texts = [between.join(filter(None, parts)) for parts in zip(*(sample.texts(name) for name in names), strict=True)]
