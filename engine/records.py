@@ -191,6 +191,11 @@ class SamplePair(Value):
     output: str
 
 
+PlanVerdict = Literal["", "verified", "unverified", "beaten"]
+""""verified": a model that does the task on sample rows agrees with the outputs clearly more than by chance; "unverified": it does
+not, for the outputs are wrong or the model too weak to tell; "beaten": it agrees more with another plan; "": not asked."""
+
+
 class RunnerUp(Value):
     """A plan that scored less."""
 
@@ -198,6 +203,8 @@ class RunnerUp(Value):
     score: float
     reasons: tuple[str, ...] = ()
     samples: tuple[SamplePair, ...] = ()
+    verdict: PlanVerdict = ""
+    evidence: str = ""
 
 
 class PlanChoice(Value):
@@ -213,6 +220,9 @@ class PlanChoice(Value):
     samples: tuple[SamplePair, ...] = ()
     runners_up: tuple[RunnerUp, ...] = ()
     output_origin: OutputOrigin = "copied"
+    verdict: PlanVerdict = ""
+    evidence: str = ""
+    """What the verdict rests on, in one line."""
 
 
 class Part(Value):

@@ -20,7 +20,7 @@ from engine.plan.steps import AnyStep, Borrow, Check, Explode, Group, Join, Pick
 from engine.plan.template import compile_template
 from engine.plan.units import Accepted, ModelCall, Outcome, Unit, outcome_of
 from engine.plan.value_steps import Context, CountTokens, Run, characters_by_four, render
-from engine.plan.values import OptionSet, Stop, Values
+from engine.plan.values import Choice, OptionSet, Stop, Values
 from engine.records import Column, Example, RowSource, Source, Task
 
 BLOCK = 256
@@ -91,9 +91,11 @@ class Program:
 
     def run(self, unit: Unit) -> Generator[ModelCall, str, Outcome]:
         """Yields the calls a unit needs, is sent each completion's text, and returns what became of the unit."""
+        return (yield from self._run(unit, dict(unit.values)))
+
+    def _run(self, unit: Unit, values: Values) -> Generator[ModelCall, str, Outcome]:
         if unit.stopped is not None:
             return unit.stopped
-        values = dict(unit.values)
         try:
             if self._prose is not None:
                 given, output = yield from self._prose.follow(values)
@@ -117,6 +119,16 @@ class Program:
         except StopIteration as end:
             outcome: Outcome = end.value
             return outcome
+        raise ValueError("this plan asks a model")
+
+    def outcome_with_options(self, unit: Unit) -> tuple[Outcome, tuple[Choice, ...]]:
+        """As `outcome`, with the options the plan's last set holds, in the order shown; () for a plan without options."""
+        values = dict(unit.values)
+        try:
+            next(self._run(unit, values))
+        except StopIteration as end:
+            sets = [value for value in values.values() if isinstance(value, OptionSet)]
+            return end.value, tuple(sets[-1]) if sets else ()
         raise ValueError("this plan asks a model")
 
     def _blocks(self, source: RowSource, block: int) -> Blocks:

@@ -18,8 +18,11 @@ from engine.plan.draft import draft_schema, few_values, plan_of, read_draft, sho
 from engine.plan.file import plan_digest, read_plan
 from engine.plan.flow import origin_of_output
 from engine.plan.sampling import sample_rows
+from engine.plan.search import SURE_SCORE, Reading, label_maps, rivals, verified
 from engine.plan.steps import Check, Plan, Write
 from engine.plan.trial import BAR, Trial, propose, try_plan
+from engine.plan.witness.label_question import LabelQuestion
+from engine.plan.witness.verify import FIRST_ROWS
 from engine.prompts import plan as prompt
 from engine.records import Column, ExpandedTask, PlanChoice, Row, RunnerUp, SamplePair, SchemaSelection, Task, Value
 from engine.stage import Context, Stage
@@ -52,6 +55,14 @@ class Options(Value):
     allow_guessing: Annotated[
         bool, Meta(description="Let the model say which label a value stands for; off takes only values that name or mean their label.")
     ] = False
+    verify: Annotated[
+        bool, Meta(description="Have the planner model do the task on sample rows and hold its answers against the plan's outputs.")
+    ] = True
+    verify_rows: Annotated[int, Meta(description="Rows the model is asked at most, for each reading.", ge=8, le=2000)] = 96
+    verify_seconds: Annotated[float, Meta(description="Model time for it at most, in seconds a data set.", ge=1, le=86_400)] = 240.0
+    unverified: Annotated[
+        Literal["keep", "refuse"], Meta(description="What becomes of a data set whose best plan the model does not bear out.")
+    ] = "keep"
     runners_up: Annotated[int, Meta(description="How many other plans to keep beside the chosen one.", ge=0, le=20)] = 4
 
 
@@ -62,21 +73,59 @@ def run(given: Given, options: Options, ctx: Context) -> PlanChoice:
     columns = tuple(source.columns)
     rows = sample_rows(source, options.sample_rows, ctx.seed)
     if given.plan:
-        return _of_user(given, columns, rows, ctx)
+        return _of_user(given, columns, rows, options, ctx)
     if options.mode == "prose":
         return _prose(given, columns, rows, ctx)
-    tried: list[tuple[Plan, Trial]] = []
-    refusal, hopeless = "", False
+    readings: list[Reading] = []
+    refusals: list[str] = []
+    hopeless = False
     if options.mode != "model":
         proposal = propose(given.task, columns, rows, embedder=ctx.embedder())
-        tried = [(plan, trial) for plan, trial in proposal.plans if _obeys(plan, schema, columns)]
-        refusal, hopeless = proposal.refusal or "every plan goes against the roles you set", proposal.hopeless
-    if not tried and not hopeless and options.mode != "structure":
-        tried, failures = _drafted(given, columns, rows, options, ctx)
-        refusal = "; ".join(part for part in (refusal, failures) if part)
-    if not tried:
+        readings = [Reading(plan, trial) for plan, trial in proposal.plans if _obeys(plan, schema, columns)]
+        refusals.append(proposal.refusal or "every plan goes against the roles you set")
+        hopeless = proposal.hopeless
+    if options.mode != "structure" and not hopeless:
+        if not readings or readings[0].trial.score < SURE_SCORE:
+            asked, why = label_maps(given.task, columns, rows, _question(given.task, ctx), ctx.embedder(), [r.plan for r in readings])
+            readings = sorted([*readings, *(r for r in asked if _obeys(r.plan, schema, columns))], key=lambda r: -r.trial.score)
+            refusals.append(why)
+        if not readings:
+            readings, why = _drafted(given, columns, rows, options, ctx)
+            refusals.append(why)
+    if not readings:
+        refusal = "; ".join(part for part in refusals if part)
         raise NothingSuitable(f"{schema.dataset}: {refusal or 'no plan gives examples of the task'}")
-    return _choice(given, tried, columns, options, ctx)
+    return _choice(given, _verified(given, readings, columns, rows, options, ctx), columns, options, ctx)
+
+
+def _question(task: Task, ctx: Context) -> LabelQuestion:
+    return LabelQuestion(task, lambda requests: ctx.complete("plan", requests))
+
+
+def _verified(
+    given: Given, readings: list[Reading], columns: tuple[Column, ...], rows: list[Row], options: Options, ctx: Context
+) -> list[Reading]:
+    """The readings after the model did the task on sample rows; as they are where that is off."""
+    if not options.verify or not rivals(readings, columns, rows, given.task):
+        return readings
+    ctx.expect_calls("plan", FIRST_ROWS, FIRST_ROWS * 250, FIRST_ROWS * 10)
+    found, cost = verified(
+        readings,
+        columns,
+        rows,
+        given.task,
+        lambda requests: ctx.complete("plan", requests),
+        most_rows=options.verify_rows,
+        most_seconds=options.verify_seconds,
+        tell=lambda done, of: ctx.progress(done, of, "rows asked"),
+    )
+    best = found[0]
+    ctx.event("verified", f"{best.verdict.state}: {best.verdict.said}", calls=cost.calls, seconds=cost.seconds, state=best.verdict.state)
+    if best.plan != readings[0].plan:
+        ctx.event("overturned", f"{readings[0].plan.reasons[0]}: {found[-1].verdict.said}; taken instead: {best.plan.reasons[0]}")
+    if best.verdict.state != "verified" and options.unverified == "refuse":
+        raise NothingSuitable(f"{given.schema.dataset}: the plan is not verified, and plan.unverified says refuse: {best.verdict.said}")
+    return found
 
 
 def _obeys(plan: Plan, schema: SchemaSelection, columns: tuple[Column, ...]) -> bool:
@@ -88,9 +137,7 @@ def _obeys(plan: Plan, schema: SchemaSelection, columns: tuple[Column, ...]) -> 
     return inputs <= shown | answer and (not answer or bool(outputs & answer))
 
 
-def _drafted(
-    given: Given, columns: tuple[Column, ...], rows: list[Row], options: Options, ctx: Context
-) -> tuple[list[tuple[Plan, Trial]], str]:
+def _drafted(given: Given, columns: tuple[Column, ...], rows: list[Row], options: Options, ctx: Context) -> tuple[list[Reading], str]:
     """The model's drafts until one passes; failures go back to it."""
     guess = options.allow_guessing or options.mode == "model"
     inputs, few = showable(columns, rows), few_values(columns, rows)
@@ -119,18 +166,18 @@ def _drafted(
             continue
         if any(isinstance(step, Write) for step in plan.steps):
             if options.allow_writing:
-                return [(plan, _untried(BAR, "a model writes the outputs, so it is not tried first"))], ""
+                return [Reading(plan, _untried(BAR, "a model writes the outputs, so it is not tried first"))], ""
             failures.append(f"{plan.reasons[0]}: writing outputs is off")
             continue
         trial = try_plan(plan, columns, rows, given.task, embedder=ctx.embedder())
         if trial.score >= BAR:
-            return [(plan, trial)], ""
+            return [Reading(plan, trial)], ""
         failures.append(f"{plan.reasons[0]}: {trial.reasons[-1] if trial.reasons else 'scored too low'}")
         ctx.event("draft-refused", failures[-1])
     return [], f"the model's {len(failures)} plans failed too: {failures[-1]}" if failures else ""
 
 
-def _of_user(given: Given, columns: tuple[Column, ...], rows: list[Row], ctx: Context) -> PlanChoice:
+def _of_user(given: Given, columns: tuple[Column, ...], rows: list[Row], options: Options, ctx: Context) -> PlanChoice:
     plan = read_plan(given.plan)
     problems = check_plan(plan, columns, given.task)
     for problem in problems:
@@ -139,12 +186,12 @@ def _of_user(given: Given, columns: tuple[Column, ...], rows: list[Row], ctx: Co
         ctx.event("plan-warning", problem.title)
     if plan.prose or any(isinstance(step, Write | Check) for step in plan.steps):
         trial = _untried(1.0, "your plan; a model takes part, so it is not tried first")
-        return _choice(given, [(plan, trial)], columns, Options(), ctx)
+        return _choice(given, [Reading(plan, trial)], columns, options, ctx)
     trial = try_plan(plan, columns, rows, given.task)
     if trial.made == 0:
         why = "; ".join([*trial.reasons[:1], *list(trial.why_not)[:2]])
         raise NothingSuitable(f"plan {plan.name!r} makes no example of {len(rows)} sample rows: {why}")
-    return _choice(given, [(plan, trial)], columns, Options(), ctx)
+    return _choice(given, [Reading(plan, trial)], columns, options, ctx)
 
 
 def _untried(score: float, reason: str) -> Trial:
@@ -167,10 +214,10 @@ def _prose(given: Given, columns: tuple[Column, ...], rows: list[Row], ctx: Cont
     )
 
 
-def _choice(given: Given, tried: list[tuple[Plan, Trial]], columns: tuple[Column, ...], options: Options, ctx: Context) -> PlanChoice:
-    plan, trial = tried[0]
+def _choice(given: Given, readings: list[Reading], columns: tuple[Column, ...], options: Options, ctx: Context) -> PlanChoice:
+    best = readings[0]
+    plan, trial = best.plan, best.trial
     ctx.event("plan", f"{plan.name} ({plan.origin}, score {trial.score:.2f}): {'; '.join(plan.reasons[:2])}", score=trial.score)
-    others = tuple(RunnerUp(p, t.score, t.reasons, _samples(t)) for p, t in tried[1 : options.runners_up + 1])
     schema = given.schema
     return PlanChoice(
         schema.dataset,
@@ -181,8 +228,22 @@ def _choice(given: Given, tried: list[tuple[Plan, Trial]], columns: tuple[Column
         trial.score,
         plan.reasons + trial.reasons,
         _samples(trial),
-        others,
-        origin_of_output(plan),
+        tuple(_runner_up(reading) for reading in readings[1 : options.runners_up + 1]),
+        origin_of_output(plan, columns),
+        best.verdict.state if best.verdict.rows else "",
+        best.verdict.said if best.verdict.rows else "",
+    )
+
+
+def _runner_up(reading: Reading) -> RunnerUp:
+    verdict = reading.verdict
+    return RunnerUp(
+        reading.plan,
+        reading.trial.score,
+        reading.trial.reasons,
+        _samples(reading.trial),
+        verdict.state if verdict.rows else "",
+        verdict.said if verdict.rows else "",
     )
 
 
@@ -191,5 +252,5 @@ def _samples(trial: Trial) -> tuple[SamplePair, ...]:
 
 
 STAGE = Stage(
-    "plan", "finding a plan and trying it on sample rows", 4, Given, Options, PlanChoice, run, roles=("plan",), per_candidate=True
+    "plan", "finding a plan and trying it on sample rows", 5, Given, Options, PlanChoice, run, roles=("plan",), per_candidate=True
 )

@@ -62,11 +62,12 @@ def notes(count: int, key: str = "weather", names: dict[str, str] | None = None,
 
 
 class ToldRoles(Roles):
-    """Roles whose models ask the house; `asked` holds (role, prompt) of every call that reached a model."""
+    """Roles whose models ask the house; `asked` holds (role, prompt) of every call that reached a model to write, `weighed` to weigh."""
 
     def __init__(self, locations: Locations, answer: Answer, context_length: int) -> None:
         super().__init__({}, locations)
         self.asked: list[tuple[str, str]] = []
+        self.weighed: list[tuple[str, str]] = []
         self.special: dict[str, LanguageModel] = {}
         self._answer = answer
         self._context_length = context_length
@@ -77,7 +78,7 @@ class ToldRoles(Roles):
             return self.special[role]
 
         def answer(prompt: str, request: Request) -> str | None:
-            self.asked.append((role, prompt))
+            (self.weighed if request.choices else self.asked).append((role, prompt))
             return self._answer(role, prompt, request)
 
         return ScriptedModel(Script(name=role, context_length=self._context_length), answer=answer)
