@@ -1,4 +1,4 @@
-"""What schema asks when structure finds no plan: which column is the answer, and whether the input needs each other one."""
+"""What schema asks when structure finds no plan: which column is the answer."""
 
 from __future__ import annotations
 
@@ -47,25 +47,6 @@ def read_output(text: str, names: Sequence[str]) -> str:
     """The column named; "" for anything else."""
     named = fields(text).get("output")
     return named if isinstance(named, str) and named in names else ""
-
-
-def input_messages(task: Task, column: str, columns: Sequence[Column], rows: Sequence[Row]) -> tuple[Message, ...]:
-    """Whether the task's input needs a column."""
-    return chat(
-        SYSTEM,
-        f"Task:\n{quoted(task.description, 1500)}{_example(task)}\n\nColumns with three rows:\n{table(columns, rows)}\n\n"
-        f'Must a person see the column {column!r} to do the task? Answer {{"needed": true}} or {{"needed": false}}.',
-    )
-
-
-def yes_no_schema() -> dict[str, Any]:
-    """True or false."""
-    return _object({"needed": {"type": "boolean"}})
-
-
-def read_yes(text: str) -> bool:
-    """Whether the answer is a plain yes."""
-    return fields(text).get("needed") is True
 
 
 def _object(properties: dict[str, Any]) -> dict[str, Any]:

@@ -1,7 +1,7 @@
 """Schema: which config and splits of a data set to use, and what each column is for.
 
 Roles are read off the best plan that structure suggests, so that exactly one output (or an option and label pair) is named
-and nothing that gives it away is an input; where structure has none, the model is asked one closed question a column.
+and nothing that gives it away is an input; where structure has none, the model names the output in one closed question.
 Test splits are left out unless asked for. A role the user sets is final.
 """
 
@@ -14,6 +14,7 @@ from msgspec import Meta
 
 from engine.errors import BadInput, NothingSuitable
 from engine.plan.column_roles import inputs_and_outputs
+from engine.plan.draft import showable
 from engine.plan.file import read_plan
 from engine.plan.names import gives, reads
 from engine.plan.sampling import sample_rows
@@ -159,7 +160,8 @@ def _with_columns(roles: dict[str, Role], looks: list[Look], dataset: str) -> li
 
 
 def _asked(given: Given, options: Options, look: Look, refusal: str, ctx: Context) -> SchemaSelection:
-    """No plan from structure: the model names the output column and says of each other one whether the input needs it."""
+    """No plan from structure: the model names the output column; the input is the natural text beside it, for a model that is asked
+    what an input needs nearly always drags the answer along."""
     names = tuple(column.name for column in look.columns)
     requests = [
         Request(
@@ -173,21 +175,8 @@ def _asked(given: Given, options: Options, look: Look, refusal: str, ctx: Contex
     output = prompt.read_output(answer.text, names) if answer.finish == "stop" else ""
     roles: dict[str, Role] = dict.fromkeys(names, "irrelevant")
     if output:
-        asked = [
-            Request(
-                name,
-                prompt.input_messages(given.task, name, look.columns, look.rows),
-                prompt.yes_no_schema(),
-                Sampling(seed=ctx.seed, max_tokens=20),
-            )
-            for name in names
-            if name != output
-        ]
+        roles |= {name: "input" for name in showable(look.columns, look.rows) if name != output}
         roles[output] = "output"
-        for done, completion in enumerate(ctx.complete("schema", asked), 1):
-            ctx.progress(done, len(asked), "columns")
-            if completion.finish == "stop" and prompt.read_yes(completion.text):
-                roles[completion.key] = "input"
     roles |= options.roles
     origin: Literal["model", "user"] = "user" if options.roles else "model"
     reason = f"structure finds no plan ({refusal}); the model names the roles"
@@ -195,4 +184,4 @@ def _asked(given: Given, options: Options, look: Look, refusal: str, ctx: Contex
     return SchemaSelection(given.dataset, look.config, look.splits, roles, (), origin, reason)
 
 
-STAGE = Stage("schema", "deciding what each column is for", 3, Given, Options, SchemaSelection, run, roles=("schema",), per_candidate=True)
+STAGE = Stage("schema", "deciding what each column is for", 4, Given, Options, SchemaSelection, run, roles=("schema",), per_candidate=True)

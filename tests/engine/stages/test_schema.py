@@ -37,13 +37,9 @@ def given(dataset: str, for_task: Task = WEATHER, plan: str = "") -> Given:
     return Given(for_task, dataset, "r1", plan)
 
 
-def answers(output: str, needed: Callable[[str], object]) -> Callable[[str, str, Request], str]:
-    """A model that names this output column and says of each other whether it is needed."""
-
-    def answer(role: str, prompt: str, request: Request) -> str:
-        return json.dumps({"output": output} if request.key == "output" else {"needed": needed(request.key)})
-
-    return answer
+def answers(output: str) -> Callable[[str, str, Request], str]:
+    """A model that names this output column."""
+    return lambda role, prompt, request: json.dumps({"output": output})
 
 
 def two_configs(house: House) -> str:
@@ -123,7 +119,7 @@ def test_the_config_that_serves_the_task_is_chosen(tmp_path: Path) -> None:
 
 
 def test_a_config_asked_for_is_used_and_an_unknown_one_refused(tmp_path: Path) -> None:
-    house = House(tmp_path, answers("price", lambda column: True))
+    house = House(tmp_path, answers("price"))
     dataset = two_configs(house)
     assert house.run("schema", given(dataset), config="prices").config == "prices"
     with pytest.raises(BadInput, match="no config 'note'") as refused:
@@ -132,7 +128,7 @@ def test_a_config_asked_for_is_used_and_an_unknown_one_refused(tmp_path: Path) -
 
 
 def test_at_most_so_many_configs_are_looked_at(tmp_path: Path) -> None:
-    house = House(tmp_path, answers("price", lambda column: True))
+    house = House(tmp_path, answers("price"))
     assert house.run("schema", given(two_configs(house)), configs_tried=1).config == "prices"
 
 
@@ -193,11 +189,11 @@ def asked(folder: Path, answer: Callable[[str, str, Request], str]) -> tuple[Hou
     return house, record
 
 
-def test_where_structure_finds_no_plan_the_model_is_asked_about_each_column(tmp_path: Path) -> None:
-    house, record = asked(tmp_path, answers("kind", lambda column: column == "note"))
+def test_where_structure_finds_no_plan_the_model_names_the_output_and_the_text_beside_it_is_the_input(tmp_path: Path) -> None:
+    house, record = asked(tmp_path, answers("kind"))
     assert record.roles == {"number": "irrelevant", "note": "input", "kind": "output"}
     assert record.origin == "model" and "no column holds any of the labels" in record.reason
-    assert len(house.asked("schema")) == 3
+    assert len(house.asked("schema")) == 1
 
 
 @pytest.mark.parametrize(
@@ -207,11 +203,6 @@ def test_an_output_that_is_no_column_leaves_all_roles_open(tmp_path: Path, text:
     house, record = asked(tmp_path, lambda role, prompt, request: text)
     assert set(record.roles.values()) == {"irrelevant"}
     assert len(house.asked("schema")) == 1
-
-
-def test_only_a_plain_yes_makes_an_input(tmp_path: Path) -> None:
-    _, record = asked(tmp_path, answers("kind", lambda column: "true" if column == "note" else 1))
-    assert set(record.roles.values()) == {"irrelevant", "output"}
 
 
 def test_the_grammar_names_only_columns_that_exist(tmp_path: Path) -> None:
