@@ -12,10 +12,11 @@ from engine.records import Column, Task
 
 MAX_WRITTEN_CHARS = 4_000
 
+# "skip" comes last: asked for it first, a 1.5B model left out 20 rows of 20 that it turns into right examples when it writes them first.
 _FIELDS = {
-    "skip": {"type": "boolean"},
     "input": {"type": "string", "maxLength": MAX_WRITTEN_CHARS},
     "output": {"type": "string", "maxLength": MAX_WRITTEN_CHARS},
+    "skip": {"type": "boolean"},
 }
 
 
@@ -57,7 +58,7 @@ def _instruction(plan: Plan, task: Task, description: str) -> str:
         parts.append(f"Example {number} of the task\nInput: {example.input}\nOutput: {example.output}")
     parts.append("Steps to follow:\n" + "\n".join(f"{number}. {step.strip()}" for number, step in enumerate(plan.prose, 1)))
     parts.append(
-        'Answer with "skip", "input" and "output". Set "skip" to true and leave the texts empty if the row cannot become an example; '
+        'Answer with "input", "output" and "skip". Set "skip" to true only if the row cannot become an example, to false otherwise; '
         "do not copy the examples above. The row follows, one column after the other."
     )
     return "\n\n".join(parts)

@@ -285,4 +285,4 @@ def _made(given: Given, counts: Counts, ctx: Context) -> Made:
     return made
 
 
-STAGE = Stage("execute", "turning rows into examples", 2, Given, Options, Made, run, roles=("execute",), per_candidate=True)
+STAGE = Stage("execute", "turning rows into examples", 3, Given, Options, Made, run, roles=("execute",), per_candidate=True)
