@@ -55,7 +55,7 @@ def map_values(profile: ColumnProfile, task: Task, *, names: Sequence[str] = (),
     labels = task.output.labels
     values = list(profile.counts)
     shown = _shown(profile, names or profile.class_names)
-    matches = _by_vocabulary(_by_words(values, shown, labels), shown, labels, task)
+    matches = _by_initials(_by_vocabulary(_by_words(values, shown, labels), shown, labels, task, profile.name), shown, labels)
     # Values that spell every label say more than a reading of the description's sentences.
     spelled = {match.label for match in matches.values()} == set(labels)
     described = {} if spelled else _named_in_description(profile, shown, task)
@@ -70,7 +70,7 @@ def map_values(profile: ColumnProfile, task: Task, *, names: Sequence[str] = (),
     _catch_all(matches, wanted, labels, profile)
     if len({match.label for match in matches.values()}) < min(2, len(labels)):
         matches = (
-            _truth(profile, values, labels, task)
+            _truth(profile, shown, labels, task)
             or _poles(profile, shown, task)
             or _asked_about(profile, shown, task)
             or _decision(profile, shown, task, embedder)
@@ -99,6 +99,8 @@ def affirming(labels: Sequence[str], description: str = "") -> tuple[str, str] |
     """The label of two that says a property holds, then the one that says it does not; None when neither is plain."""
     if len(labels) != 2:
         return None
+    if set(labels) == {"1", "0"}:
+        return "1", "0"
     for yes, no in (labels, tuple(reversed(labels))):
         means_yes, means_no = meanings(yes), meanings(no)
         for one, other in zip(AFFIRMING, DENYING, strict=True):
@@ -153,6 +155,8 @@ def _likeness(value: str, label: str) -> _Match:
         return _Match(label, 0.92, f"both mean {sorted(common)[0]}")
     if len(min(words, goal, key=len)) and (set(words) <= set(goal) or set(goal) <= set(words)) and max(len(words), len(goal)) <= 4:
         return _Match(label, 0.88, "one is part of the other")
+    if _denies(plain) != _denies(wanted):
+        return _Match(label, 0.0, "")
     best = max((stem_likeness(word, other) for word in words for other in goal), default=0.0)
     if best:
         return _Match(label, 0.62 + 0.2 * best, "words of one stem")
@@ -167,13 +171,36 @@ def _likeness(value: str, label: str) -> _Match:
     return _Match(label, 0.0, "")
 
 
-def _by_vocabulary(found: dict[str, _Match], shown: dict[str, str], labels: Sequence[str], task: Task) -> dict[str, _Match]:
+_MONTH = re.compile(r"month|monat|mois|\bmes\b|mese|mês|месяц|月|월|ay\b|bulan|mwezi|महीना|شهر", re.IGNORECASE)
+
+
+def _by_vocabulary(found: dict[str, _Match], shown: dict[str, str], labels: Sequence[str], task: Task, column: str) -> dict[str, _Match]:
     """Signs, codes and names of one closed vocabulary; where it knows all labels, what only looks alike is dropped."""
     standing = stand_for(shown, labels, task.language)
     if not standing or (len(standing) < len(shown) and all(as_number(name) is not None for name in shown.values())):
         return found  # some numbers of a series are no signs
+    if all(name.isdigit() for name in shown.values()) and "(months)" in next(iter(standing.values()))[1] and not _MONTH.search(column):
+        return found
     kept = {value: match for value, match in found.items() if match.score >= 0.9}
     return {value: _Match(label, 0.92, reason) for value, (label, reason) in standing.items()} | kept
+
+
+def _by_initials(found: dict[str, _Match], shown: dict[str, str], labels: Sequence[str]) -> dict[str, _Match]:
+    """Single letters that are the first letters of all labels, one each, or the other way round."""
+    names = list(shown.values())
+    for short, long, turned in ((names, labels, False), (labels, names, True)):
+        letters = [text.casefold() for text in short]
+        begins = [folded(text)[:1] for text in long]
+        if len(names) != len(labels) or any(len(text) != 1 or not text.isalpha() for text in letters):
+            continue
+        if any(len(folded(text)) < 3 for text in long) or sorted(letters) != sorted(begins) or len(set(letters)) != len(letters):
+            continue
+        of_letter = dict(zip(letters, short, strict=True)) if turned else dict(zip(begins, long, strict=True))
+        fitting = {value: of_letter[(folded(name)[:1] if turned else name.casefold())] for value, name in shown.items()}
+        return {value: _Match(label, 0.85, "its first letter, and so are the others'") for value, label in fitting.items()} | {
+            value: match for value, match in found.items() if match.score >= 0.9
+        }
+    return found
 
 
 def _grouped(found: dict[str, _Match], shown: dict[str, str], task: Task) -> dict[str, _Match]:
@@ -184,7 +211,7 @@ def _grouped(found: dict[str, _Match], shown: dict[str, str], task: Task) -> dic
     for value, name in shown.items():
         if value in found and found[value].score >= 0.9:
             continue
-        told = {label: words for label, text in glosses.items() if (words := concerns(name, text))}
+        told = {label: words for label, text in glosses.items() if (words := _counted(name, text))}
         if len(told) == 1:
             label, words = next(iter(told.items()))
             result[value] = _with_name(_Match(label, 0.86, f"the description puts “{words[0]}” under “{label}”"), value, name)
@@ -195,7 +222,7 @@ def _by_meaning(
     found: dict[str, _Match], values: Sequence[str], shown: dict[str, str], labels: Sequence[str], embedder: Embedder
 ) -> dict[str, _Match]:
     """Values wording says nothing about, by the nearest label's embedding where it is clearly the nearest."""
-    open_values = [value for value in values if value not in found and re.search(r"[^\W\d]{3}", shown[value])]
+    open_values = [value for value in values if value not in found and re.search(r"[^\W\d]{3}", shown[value]) and not _denies(shown[value])]
     if not open_values or len(labels) < 2 or not all(re.search(r"[^\W\d]{3}", label) for label in labels):
         return found
     near = embedder.embed([folded(shown[value]) for value in open_values]) @ embedder.embed([folded(label) for label in labels]).T
@@ -206,6 +233,14 @@ def _by_meaning(
         if best >= 0.55 and best - second >= 0.12:
             result[value] = _Match(labels[order[0]], min(0.8, best), f"nearest in meaning ({best:.2f}, next {second:.2f})")
     return result
+
+
+def _counted(name: str, gloss: str) -> tuple[str, ...]:
+    """The words of a gloss that a value's name has to do with; codes such as A1 count as words, numbers do not."""
+    plain = folded(name)
+    if plain and not plain.isdigit() and len(plain) > 1 and says(gloss, plain):
+        return (plain,)
+    return concerns(name, gloss)
 
 
 def _complete(
@@ -252,11 +287,14 @@ def _opposed(value: str, label: str) -> bool:
     return bool(one) and bool(other) and not one & other
 
 
-def _truth(profile: ColumnProfile, values: Sequence[str], labels: Sequence[str], task: Task) -> dict[str, _Match]:
-    """Truth values to a pair of labels of which one says that something holds; numbers in order to labels on a scale."""
-    plain = {value.casefold(): value for value in values}
+def _truth(profile: ColumnProfile, shown: dict[str, str], labels: Sequence[str], task: Task) -> dict[str, _Match]:
+    """Truth values to a pair of labels of which one says that something holds; numbers in order to labels on a scale.
+
+    Numbers that have class names are no truth values: the names say what they mean.
+    """
+    plain = {name.casefold(): value for value, name in shown.items()}
     pair = affirming(labels)
-    if profile.distinct != len(values):
+    if profile.distinct != len(shown) or len(plain) != len(shown):
         return {}
     for true, false in (("true", "false"), ("1", "0"), ("yes", "no"), ("y", "n"), ("t", "f"), ("1", "-1")):
         if set(plain) != {true, false}:
@@ -269,7 +307,7 @@ def _truth(profile: ColumnProfile, values: Sequence[str], labels: Sequence[str],
             plain[true]: _Match(pair[0], 0.8, f"{plain[true]} says that it holds"),
             plain[false]: _Match(pair[1], 0.8, f"{plain[false]} says that it does not"),
         }
-    return _scale(profile, values, labels)
+    return _scale(profile, list(shown), labels, task) if all(value == name for value, name in shown.items()) else {}
 
 
 _RATING = re.compile(
@@ -288,7 +326,7 @@ def _named_by_column(profile: ColumnProfile, labels: Sequence[str]) -> tuple[str
     return (alike[0], next(label for label in labels if label != alike[0])) if len(alike) == 1 else None
 
 
-def _scale(profile: ColumnProfile, values: Sequence[str], labels: Sequence[str]) -> dict[str, _Match]:
+def _scale(profile: ColumnProfile, values: Sequence[str], labels: Sequence[str], task: Task) -> dict[str, _Match]:
     """Small numbers in order (stars, grades) to labels whose meanings lie on a scale; other numbers (counts, seasons) are no scale."""
     if not profile.numeric or profile.whole < 1 or not 2 <= len(values) <= 11:
         return {}
@@ -297,6 +335,8 @@ def _scale(profile: ColumnProfile, values: Sequence[str], labels: Sequence[str])
     order = _ordered(labels)
     if not order:
         return {}
+    if not meanings(order[0]) & {"negative"} and not concerns(profile.name, task.description):
+        return {}  # stars are a tone; low or high of what, the column's name has to say
     numbers = sorted(values, key=float)
     low, high = float(numbers[0]), float(numbers[-1])
     if len(numbers) < 3 and not (low < 0 < high):
@@ -409,7 +449,7 @@ def _named_in_description(profile: ColumnProfile, shown: dict[str, str], task: T
     if against:
         return _named_for_each(shown, {yes: folded(clause), no: folded(against)})
     text = folded(clause)
-    named = [value for value in shown if len(folded(shown[value])) > 1 and not value.isdigit() and says(text, folded(shown[value]))]
+    named = [value for value in shown if len(folded(shown[value])) > 1 and not shown[value].isdigit() and says(text, folded(shown[value]))]
     named = [value for value in named if folded(shown[value]) not in (folded(yes), folded(no))]
     if not named or len(named) == len(shown):
         return {}
@@ -423,19 +463,28 @@ def _named_in_description(profile: ColumnProfile, shown: dict[str, str], task: T
 
 
 def _named_for_each(shown: dict[str, str], clauses: dict[str, str]) -> dict[str, _Match]:
-    """The description has a case for either label: only values that one of the two names, and the other does not, map."""
+    """The description has a case for either label: only values that one of the two names, and the other does not, map.
+
+    Of two values, the one no case names is the other case.
+    """
     found: dict[str, _Match] = {}
     for value, name in shown.items():
-        named = [label for label, text in clauses.items() if len(folded(name)) > 1 and not value.isdigit() and says(text, folded(name))]
+        named = [label for label, text in clauses.items() if len(folded(name)) > 1 and not name.isdigit() and says(text, folded(name))]
         if len(named) == 1:
             found[value] = _Match(named[0], 0.8, "the description names it as the case for this label")
+    if len(found) == 1 and len(shown) == 2 and len(clauses) == 2:
+        value = next(value for value in shown if value not in found)
+        label = next(label for label in clauses if label != next(iter(found.values())).label)
+        found[value] = _Match(label, 0.66, "the other value is the case for this label")
     return found if len({match.label for match in found.values()}) == len(clauses) else {}
 
 
 def _asked_about(profile: ColumnProfile, shown: dict[str, str], task: Task) -> dict[str, _Match]:
     """Of a few values, the one the question speaks of is the case for yes ("Is the word positive?", "Does it ask for the weather?")."""
     pair = affirming(task.output.labels)
-    if pair is None or not 2 <= len(shown) <= 24 or profile.distinct > len(profile.counts) or set(map(meanings, pair)) & {frozenset()}:
+    if pair is None or not 2 <= len(shown) <= 24 or profile.distinct > len(profile.counts):
+        return {}
+    if set(task.output.labels) != {"1", "0"} and not all(map(meanings, pair)):
         return {}
     said = folded(task.description)
     for label in task.output.labels:

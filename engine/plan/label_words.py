@@ -12,10 +12,12 @@ import re
 import unicodedata
 
 _TABLE = """
-positive: positive positively favourable favorable pos positiv positif positiva positivo positief pozytywn положительн
-    позитивн olumlu pozitif chanya सकारात्मक 积极 正面 正向 肯定的 积极的 ポジティブ 肯定的 긍정 긍정적 إيجابي ايجابي
-negative: negative negatively unfavourable unfavorable neg negativ négatif negatif negativa negativo negatief negatywn
-    отрицательн негативн olumsuz hasi नकारात्मक 消极 负面 负向 消极的 ネガティブ 否定的 부정 부정적 سلبي
+positive: positive good gut bon buena bueno хорош 好 良い 좋음 جيد अच्छा iyi nzuri baik positively favourable favorable pos
+    positiv positif positiva positivo positief pozytywn положительн позитивн olumlu pozitif chanya सकारात्मक 积极 正面 正向
+    肯定的 积极的 ポジティブ 肯定的 긍정 긍정적 إيجابي ايجابي
+negative: negative bad schlecht mauvais malo плох 坏 差 悪い 나쁨 سيئ बुरा kötü mbaya buruk negatively unfavourable
+    unfavorable neg negativ négatif negatif negativa negativo negatief negatywn отрицательн негативн olumsuz hasi
+    नकारात्मक 消极 负面 负向 消极的 ネガティブ 否定的 부정 부정적 سلبي
 neutral: neutral neutrally neut neutre neutra neutro neutraal neutraln нейтральн nötr netral neutrale katikati तटस्थ
     中立 中性 中立的 ニュートラル 중립 중립적 محايد محايدة
 mixed: mixed conflict ambivalent both gemischt mixte mitigé mixto смешанн karışık मिश्रित 混合 複雑 혼합 مختلط
@@ -85,7 +87,8 @@ news: news nachrichten noticias nouvelles actualité actualités notizie notíci
     न्यूज ख़बर खबर 新闻 新聞 ニュース 뉴스 أخبار berita
 india: india indien inde भारत 印度 インド 인도 الهند индия
 china: china chine चीन 中国 中國 중국 الصين китай çin
-home: home domestic national inland inländisch intérieur nacional nazionale внутренн 国内 국내 محلي राष्ट्रीय ulusal kitaifa nasional
+home: home domestic national inland inländisch intérieur nacional nazionale внутренн 国内 국내 محلي राष्ट्रीय ulusal
+    kitaifa nasional
 usa: usa america amerika amérique estados_unidos сша अमेरिका 美国 アメリカ 미국
 insult: insult insulting beleidigung insulte insulto оскорблени अपमान 侮辱 모욕 إهانة
 abuse: abuse abusive beschimpfung schmähung maltrato 辱骂 虐待

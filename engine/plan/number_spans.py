@@ -45,7 +45,8 @@ _WORD = "|".join(_COUNTS.values())
 _NUMBER = rf"(?:(?<![A-Za-z\d.,])[-−]?\d+(?:[.,]\d+)?(?:\s*%)?(?![A-Za-z\d]|[.,]\d)|(?<!\w)(?:{_WORD})(?!\w))"
 _CJK_NUMBER = r"(?:[-−]?\d+(?:[.,]\d+)?%?|[一二两三四五六七八九十])"
 _AT_LEAST = (
-    r"at least|no less than|not less than|minimum|from|≥|>=|mindestens|wenigstens|ab|au moins|al menos|por lo menos|almeno"
+    r"at least|since|seit|depuis|desde|с тех пор как|no less than|not less than|minimum|from|≥|>=|mindestens"
+    r"|wenigstens|ab|au moins|al menos|por lo menos|almeno"
     r"|pelo menos|не менее|"
     r"не ниже|хотя бы|минимум|от|至少|不低于|최소|कम से कम|minimal|setidaknya|en az|angalau|على الأقل"
 )
@@ -56,7 +57,8 @@ _AT_LEAST_AFTER = (
     r"|o más alto|o più|ou mais|и более|и больше|или более|или больше|и выше|или выше|以上|이상|या अधिक|atau lebih|veya daha fazla|na zaidi"
 )
 _MORE = (
-    r"more than|above|over|greater than|higher than|better than|exceeds?|exceeding|>|mehr als|über|größer als|höher als"
+    r"more than|above|over|after|nach|après|después de|dopo|depois de|после|greater than|higher than|better than"
+    r"|exceeds?|exceeding|>|mehr als|über|größer als|höher als"
     r"|plus de|supérieure? à|"
     r"más de|mayor (?:que|de)|superior a|più di|mais de|более|больше|выше|свыше|超过|大于|高于|lebih dari|zaidi ya|أكثر من"
 )
@@ -73,7 +75,8 @@ _AT_MOST_AFTER = (
     r"|o menos|y menos|o meno|ou menos|и менее|и меньше|или меньше|или менее|и ниже|или ниже|以下|이하|या कम|atau kurang|veya daha az"
 )
 _LESS = (
-    r"less than|below|under|lower than|fewer than|worse than|<|weniger als|unter|kleiner als|moins de|inférieure? à"
+    r"less than|below|under|before|vor|avant|antes de|prima di|до того как|раньше|lower than|fewer than|worse than|<"
+    r"|weniger als|unter|kleiner als|moins de|inférieure? à"
     r"|menos de|menor (?:que|de)|"
     r"inferior a|meno di|menos de|менее|меньше|ниже|小于|低于|少于|kurang dari|chini ya|أقل من"
 )
@@ -150,6 +153,7 @@ def _read(text: str) -> float:
 
 
 _OTHERWISE = (
+    r"in between|in the middle|dazwischen|entre les deux|en medio|между ними|посередине|之间|中间|その間|"
     r"otherwise|else|all others?|the others?|the rest|everything else|anything else|sonst|andernfalls|alle anderen"
     r"|alles andere|die übrigen|sinon|"
     r"autrement|si no|de lo contrario|en caso contrario|altrimenti|senão|caso contrário|иначе|в противном случае|остальн\w+|否则|其他|其余|"

@@ -14,15 +14,15 @@ if TYPE_CHECKING:
 
 GENERIC = frozenset(
     "label labels target class gold answer output category binary truth value final true false coarse fine majority is has are was the of "
-    "and original human annotation annotated annotator rater votes vote flag field data type status result any all "
+    "and original human annotation annotated annotator rater flag field data type status result any all "
     # what inputs are called, of any data set
     "question questions sentence sentences text texts tweet tweets review reviews comment comments word words message document article "
     "passage story dialogue conversation utterance title headline post email input context frage satz beitrag kommentar wort artikel "
     "phrase mot oración frase pregunta comentario вопрос предложение текст слово комментарий".split()
 )
 """Words in names of columns that say nothing of what the column is about."""
-_NEAR = 0.35
-"""Cosine of a name and a description that are about one thing; unrelated ones measure up to 0.25 (all-MiniLM-L6-v2, English)."""
+_NEAR = 0.5
+"""Cosine of a name and a description that are about one thing; unrelated ones reach 0.4 (all-MiniLM-L6-v2, English)."""
 
 
 def telling_words(name: str) -> tuple[str, ...]:

@@ -50,8 +50,8 @@ neutral: n neu neut neutral unknown undetermined
 contradiction: c con contra contradiction contradicts contradictory
 """,
     "verdicts": """
-true: true t supported supports support entailed confirmed verified right correct wahr vrai verdadero правда 真
-false: false f refuted refutes refute contradicted debunked wrong incorrect falsch faux falso ложь 假
+true: true t supported supports support entailed confirmed verified wahr vrai verdadero правда 真
+false: false f refuted refutes refute contradicted debunked falsch faux falso ложь 假
 unproven: nei unproven unverified not_enough_info not_enough_information unknown undetermined unklar
 """,
     "stances": """

@@ -83,7 +83,7 @@ def about(profile: ColumnProfile, sample: Sample, task: Task, embedder: Embedder
     if profile.column in choosers(sample) and len(own) == 1:
         return 0.3, f"{profile.name} says which of several options is right"
     if not telling_words(profile.name):
-        return 0.95, ""
+        return 0.55, f"nothing says what {profile.name} is true of; look at the rows before you trust it"
     if near_in_meaning(profile.name, task.description, task.language, embedder):
         return 0.95, f"{profile.name} is near to the task in meaning"
     return 0.3, f"the task does not speak of {profile.name}"

@@ -14,7 +14,7 @@ from engine.plan.profile import ColumnProfile, Sample, as_number
 from engine.plan.relevance import concerns, near_in_meaning, telling_words
 from engine.plan.steps import AnyStep, Bin, Keep
 from engine.plan.structure.draft import Draft
-from engine.plan.structure.label_columns import LABEL_NAME, voted_names
+from engine.plan.structure.label_columns import voted_names
 from engine.plan.template import printed
 from engine.records import Task, Value
 
@@ -28,6 +28,15 @@ _RATED = re.compile(
     re.IGNORECASE,
 )
 """Words for a number that people gave."""
+_LENGTH = re.compile(
+    r"\b(words?|characters?|letters?|sentences?|lines?|tokens?|wörter|worte|zeichen|buchstaben|sätze|zeilen|mots|caractères|phrases|lignes|palabras|"
+    r"caracteres|líneas|слов|символ\w*|букв|строк)\b|字|文字|글자|단어",
+    re.IGNORECASE,
+)
+"""Units of a text's own length, which no column need hold."""
+_YEAR = re.compile(
+    r"(^|[_\-. ])(year|yr|date|jahr|année|annee|an|año|anno|ano|год|yil|tahun)s?($|[_\-. ])|published|released", re.IGNORECASE
+)
 
 
 class _Ranges(Value):
@@ -172,11 +181,15 @@ def _prior(
         return 0.75, f"{profile.name} has to do with “{concerns(profile.name, task.description)[0]}” in the description"
     if near_in_meaning(profile.name, ranges.said, task.language, embedder):
         return 0.7, f"{profile.name} is near in meaning to what stands with the number"
+    if _YEAR.search(profile.name) and all(
+        1500 < end < 2100 for span in ranges.spans.values() for end in (span.low, span.high) if math.isfinite(end)
+    ):
+        return 0.85, f"the numbers are years, as in {profile.name}"
     if not telling_words(profile.name) and _RATED.search(ranges.said):
         return 0.6, f"the description speaks of a rating, and {profile.name} may be any number"
     if not telling_words(profile.name) and any(says(folded(ranges.said), word) for word in folded(profile.name).split()):
         return 0.62, f"a word of {profile.name} stands with the number"
-    alone = len(rivals) == 1
-    if alone and (not telling_words(profile.name) or LABEL_NAME.search(profile.name)):
+    alone = len(rivals) == 1 and not _LENGTH.search(ranges.said)
+    if alone and (not telling_words(profile.name) or (len(ranges.spans) > 1 and not _RATED.search(ranges.said))):
         return 0.5, f"{profile.name} is the only column of numbers"
     return 0.25, f"nothing in the description names {profile.name}"

@@ -170,3 +170,50 @@ def test_of_two_opposite_values_the_plain_one_is_what_a_question_asks_about() ->
     assert mapped(values, ("yes", "no"), description=question).table == {"pro-vaccination": "yes", "anti-vaccination": "no"}
     assert not mapped(values, ("yes", "no"), description="Does the post argue against vaccination?").table
     assert not mapped(values, ("yes", "no"), description="Is the post funny?").table
+
+
+def test_a_numbered_class_is_what_its_name_says_and_no_truth_value() -> None:
+    column = Column("label", "integer", class_names=("non_ironic", "ironic"))
+    assert mapped([0, 1], ("yes", "no"), column=column, description="Is the post ironic?").table == {"1": "yes", "0": "no"}
+    assert not mapped([0, 1], ("yes", "no"), column=column, description="Is the post about gardens?").table
+
+
+def test_a_denied_value_is_not_like_the_label_it_denies() -> None:
+    assert mapped(["non_ironic", "ironic"], ("irony", "serious")).table == {"ironic": "irony", "non_ironic": "serious"}
+
+
+def test_stars_are_a_tone_and_no_level_of_something_else() -> None:
+    assert mapped([1, 2, 3, 4, 5], ("positive", "negative"), name="stars").table["5"] == "positive"
+    assert not mapped([1, 2, 3, 4, 5], ("low", "medium", "high"), name="stars", description="How urgent is it?").table
+    assert (
+        mapped([1, 2, 3], ("easy", "medium", "hard"), name="difficulty_score", description="Difficulty of the piece").table["3"] == "hard"
+    )
+
+
+def test_numbers_are_months_only_in_a_column_of_months() -> None:
+    months = ("January", "February", "March")
+    assert not mapped([1, 2, 3], months, name="grade").table
+    assert mapped([1, 2, 3], months, name="month").table == {"1": "January", "2": "February", "3": "March"}
+
+
+def test_single_letters_are_the_first_letters_of_all_labels_or_of_none() -> None:
+    assert mapped(["X", "K"], ("Xylophone", "Kazoo")).table == {"X": "Xylophone", "K": "Kazoo"}
+    assert mapped(["xylophone", "kazoo"], ("K", "X")).table == {"xylophone": "X", "kazoo": "K"}
+    assert not mapped(["X", "Q"], ("Xylophone", "Kazoo")).table
+
+
+def test_one_and_nought_are_labels_the_description_explains() -> None:
+    assert mapped(["junk", "fine"], ("1", "0"), description="1 for junk, 0 for all good messages").table == {"junk": "1", "fine": "0"}
+
+
+def test_codes_in_brackets_belong_to_the_label_before_them() -> None:
+    found = mapped(["L1", "L2", "L3"], ("novice", "expert"), description="novice (L1, L2) or expert (L3)")
+    assert found.table == {"L1": "novice", "L2": "novice", "L3": "expert"}
+
+
+def test_one_value_of_many_that_the_question_names_is_the_case_for_yes() -> None:
+    values = ["OrderTaxi", "PlayRadio", "SetAlarm", "0"]
+    found = mapped(values, ("yes", "no"), name="intent", description="Does the speaker want a taxi?")
+    assert found.table == {"OrderTaxi": "yes", "PlayRadio": "no", "SetAlarm": "no", "0": "no"}
+    assert not mapped(values, ("yes", "no"), name="intent", description="Is the message free of any taxi?").table
+    assert not mapped(values, ("yes", "no"), name="intent", description="Does the speaker play a radio or set an alarm?").table

@@ -95,3 +95,14 @@ def test_a_truth_column_about_something_else_is_no_answer() -> None:
     assert outputs(rows, task("Is the note written as a joke?", ("yes", "no"))) == {}
     assert outputs(rows, task("Is it urgent?", ("yes", "no")))[0] == "yes"
     assert outputs(rows, task("Ist die Nachricht dringend?", ("ja", "nein")))[1] == "nein"
+
+
+def test_years_and_the_middle_between_two_ranges() -> None:
+    rows = [{"text": note(n), "year": 1900 + 10 * (n % 12)} for n in range(48)]
+    found = outputs(rows, task("old = before 1930, new = from 1980 on, in between: middling", ("old", "middling", "new")))
+    assert [found[n] for n in (0, 2, 3, 7, 8, 11)] == ["old", "old", "middling", "middling", "new", "new"]
+
+
+def test_the_only_column_of_numbers_is_not_cut_for_the_length_of_the_text() -> None:
+    rows = [{"text": note(n), "height": n % 90} for n in range(90)]
+    assert outputs(rows, task("short = fewer than 20 words, long = more than 60 words", ("short", "long"))) == {}
