@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from engine.cli.choose import other_settings
 from engine.cli.find import find_run
 from engine.cli.output import clean, complain, json_option, note, put, to_json
 from engine.errors import BadInput, Busy, ExitCode, StoreUnusable
@@ -14,6 +15,7 @@ from engine.errors import BadInput, Busy, ExitCode, StoreUnusable
 if TYPE_CHECKING:
     from engine.config import TaskFile
     from engine.locations import Locations
+    from engine.records import Task
     from engine.store.runs import Run, RunSettings
 
 DEMO_TASK = "cause-effect"
@@ -247,12 +249,16 @@ def _add_starter(locations: Locations) -> None:
 
 def _start(file: TaskFile, settings: RunSettings, detach: bool, as_json: bool, examples_shown: int = 0) -> int:
     from engine.locations import locate
+
+    return _start_run(file.task, settings, locate().ensure(), detach, as_json, examples_shown)
+
+
+def _start_run(task: Task, settings: RunSettings, locations: Locations, detach: bool, as_json: bool, examples_shown: int) -> int:
     from engine.store import runs
     from engine.store.database import open_writer
 
-    locations = locate().ensure()
     connection = open_writer(locations.database)
-    made = runs.create_run(connection, file.task, settings)
+    made = runs.create_run(connection, task, settings)
     connection.close()
     return _drive(made, locations, detach, as_json, examples_shown)
 
@@ -289,6 +295,8 @@ def _drive(run_id: str, locations: Locations, detach: bool, as_json: bool, examp
         click.echo(clean(show_result(open_reader(locations.database), ended, examples_shown)))
     if ended.state != "done":
         complain(f"run {run_id} {ended.state}: {ended.reason}", _hint(locations, run_id))
+    elif not as_json and (settings := other_settings(ended, locations)) is not None:
+        return _start_run(ended.task, settings, locations, detach, as_json, examples_shown)
     return code
 
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from engine.cli.choose import second_reading
 from engine.cli.output import json_option, put, table
 from engine.errors import BadInput, ExitCode
 
@@ -224,13 +225,21 @@ def _plan_text(choice: PlanChoice, runners_up: bool = False) -> str:
 
     path = Path(choice.dataset)
     name = path.name if path.is_absolute() else choice.dataset
-    lines = [f"plan for {name} (from {choice.plan.origin}, score {choice.score:.2f}, output {choice.output_origin})"]
+    judged = f", {choice.verdict}" if choice.verdict else ""
+    lines = [f"plan for {name} (from {choice.plan.origin}, score {choice.score:.2f}{judged}, output {choice.output_origin})"]
+    if choice.evidence:
+        lines.append(f"  {choice.evidence}")
     lines.append(_block(write_plan(choice.plan).strip()))
     if runners_up:
         lines.extend(f"  {sample.input!r} → {sample.output!r}" for sample in choice.samples)
         for other in choice.runners_up:
-            lines.append(f"runner-up, score {other.score:.2f}: {'; '.join(other.plan.reasons[:2])}")
+            judged = f", {other.verdict}: {other.evidence}" if other.verdict else ""
+            lines.append(f"runner-up, score {other.score:.2f}: {'; '.join(other.plan.reasons[:2])}{judged}")
             lines.extend(f"  {sample.input!r} → {sample.output!r}" for sample in other.samples)
+    elif place := second_reading(choice):
+        lines.append(
+            f"  a second reading is not ruled out, runner-up {place}: `datatune plan show RUN` and `plan compare` show both"
+        )
     return "\n".join(lines)
 
 
