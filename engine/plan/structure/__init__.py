@@ -10,8 +10,9 @@ from engine.plan.profile import Sample
 from engine.plan.steps import AnyStep, Get, Map, Plan
 from engine.plan.structure.counts import count_drafts
 from engine.plan.structure.draft import Draft
-from engine.plan.structure.filters import Filter, row_filters, together
+from engine.plan.structure.filters import row_filters
 from engine.plan.structure.inputs import finish
+from engine.plan.structure.kept_rows import Filter, together
 from engine.plan.structure.label_lists import label_list_drafts
 from engine.plan.structure.labels import Unmapped, label_drafts, named_drafts
 from engine.plan.structure.nested import has_names, nested_drafts
@@ -39,10 +40,12 @@ def candidates(task: Task, sample: Sample, embedder: Embedder | None = None) -> 
     drafts, failed = _drafts(sample, task, shape, embedder)
     filters = row_filters(sample, task)
     found = _filtered(filters, drafts, sample, task, shape, embedder)
-    strict = any(one.strict for one in filters)
+    columns = {column for one in filters for column in one.columns}
+    # All rows, where the description wants some, are the wrong rows.
+    less = 1.0 if not found else 0.45 if any(one.strict for one in filters) else 0.85
     for draft in drafts:
-        less = 1.0 if set(draft.reads) & {column for one in filters for column in one.columns} else 0.45 if strict else 0.85
-        found.append(_Found(msgspec.structs.replace(draft, prior=draft.prior * (less if found else 1.0)), sample, ()))
+        weight = 1.0 if columns & set(draft.reads) else less
+        found.append(_Found(msgspec.structs.replace(draft, prior=draft.prior * weight), sample, ()))
     plans: list[tuple[Plan, Draft]] = []
     for one in sorted(found, key=lambda one: -one.draft.prior)[:MOST_CANDIDATES]:
         plan = finish(one.draft, one.sample, task, shape)

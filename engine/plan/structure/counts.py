@@ -10,7 +10,7 @@ from engine.plan.loanwords import sound_alike
 from engine.plan.profile import ColumnProfile, Sample, as_text
 from engine.plan.steps import AnyStep, Template
 from engine.plan.structure.draft import Draft
-from engine.plan.structure.filters import COUNT_WORDS, alike, speaks
+from engine.plan.structure.spoken import COUNT_WORDS, alike, speaks
 from engine.plan.template import printed
 from engine.records import Task
 

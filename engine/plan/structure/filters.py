@@ -11,57 +11,26 @@ import re
 from collections import Counter
 from collections.abc import Sequence
 
-from engine.plan.label_words import abbreviates, folded, meanings, words_for
+from engine.plan.label_words import folded, meanings, words_for
 from engine.plan.profile import ColumnProfile, Sample, as_text
 from engine.plan.steps import AnyStep, Get, Keep, Template
+from engine.plan.structure.filters_by_number import counted, in_range
+from engine.plan.structure.kept_rows import LEAST_ROWS, Filter, together
 from engine.plan.structure.languages import input_language, language_code, names_language, told_language
 from engine.plan.structure.option_sets import siblings
-from engine.plan.structure.restrictions import Clause, asks_for_one, clauses
+from engine.plan.structure.restrictions import Clause, clauses
 from engine.plan.structure.shape import form_of
+from engine.plan.structure.spoken import OF_ANY_TASK, SAYS_NOTHING, alike, speaks, spoken
 from engine.plan.template import printed
-from engine.records import Task, Value
+from engine.records import Task
 
-LEAST_ROWS = 8
-"""Sample rows a filter must leave."""
 _MOST_VALUES = 60
 _NAMED = 0.95
 _PARTLY = 0.5
 _SPLIT = re.compile(r"(^|_)(split|partition|fold|set)$", re.IGNORECASE)
 _LABEL_NAME = re.compile(r"label|class|gold|target|categor|topic|domain|intent|type", re.IGNORECASE)
 _ONE_VOICE = re.compile(r"annotator|author|worker|rater|label_?[2-9]$|(?<![a-z])old|noisy|pred|silver", re.IGNORECASE)
-COUNT_WORDS = frozenset("nbr num number count n nr anzahl nombre amount total size len length".split())
 _LANGUAGE_NAME = re.compile(r"lang|locale|sprache|langue|idioma|lingua|язык|语言|言語|언어|भाषा|lugha|bahasa", re.IGNORECASE)
-_SAYS_NOTHING = frozenset(
-    (
-        "true false yes no y n t f none null nan unknown other others misc train training test validation val dev na n a "
-        "of the and in an to for on with by from or de la le der die das und et y en"
-    ).split()
-)
-_OF_ANY_TASK = frozenset(
-    (
-        "number numbers text texts word words sentence sentences question questions answer answers label labels name names "
-        "output input letter letters line lines title titles option options list language english single multiple short long "
-        "first second simple data value row rows item items write choice right wrong good bad one two three positive negative "
-        "human user task type kind find get"
-    ).split()
-)
-"""Words of so many descriptions that part of a value's name among them says nothing."""
-
-
-class Filter(Value):
-    """Rows to keep."""
-
-    steps: tuple[AnyStep, ...]
-    columns: tuple[str, ...]
-    """Top-level columns it looks at: what is read from these cannot be the output."""
-    kept: tuple[bool, ...]
-    """Of the sample's rows, in order."""
-    reason: str
-    strict: bool
-    """The description says "only" or "leave out" (or the row is in another language); else it merely names the value."""
-    score: float
-    words: frozenset[str] = frozenset()
-    """Words of the description it rests on."""
 
 
 def row_filters(sample: Sample, task: Task) -> tuple[Filter, ...]:
@@ -70,11 +39,13 @@ def row_filters(sample: Sample, task: Task) -> tuple[Filter, ...]:
     found: list[tuple[tuple[float, ...], Filter]] = []
     sets = {name for _, names in siblings([profile.name for profile in sample.profiles]) for name in names}
     for place, profile in enumerate(sample.profiles):
-        if profile.constant or profile.kind in ("list", "dict") or _of_one_item(profile):
+        if profile.kind == "list" and not profile.steps:
+            found += [((-float(one.strict), -one.score, 1.0, profile.distinct, place), one) for one in _by_items(profile, sample, said)]
+        if profile.constant or profile.kind in ("list", "dict") or _of_one_item(profile, sample):
             continue
         voice = float(bool(_ONE_VOICE.search(profile.name))) + 0.5 * (not _LABEL_NAME.search(profile.name))
         few = profile.label_set and 2 <= profile.distinct <= _MOST_VALUES and not _SPLIT.search(profile.name)
-        candidates = [_counted(profile, sample, said, task)]
+        candidates = [counted(profile, sample, said, task), in_range(profile, sample, said, task)]
         if few and (not profile.numeric or profile.class_names):
             candidates += [_by_values(profile, sample, said, task)]
         if few and profile.name not in sets:
@@ -85,8 +56,8 @@ def row_filters(sample: Sample, task: Task) -> tuple[Filter, ...]:
             if one is not None:
                 found.append(((-float(one.strict), -one.score, voice, profile.distinct, place), one))
     columns = _language_columns(sample)
-    spoken = _spoken_language(columns, sample, task) if columns else _mixed_languages(sample, task)
-    chosen = [spoken] if spoken is not None else []
+    in_language = _spoken_language(columns, sample, task) if columns else _mixed_languages(sample, task)
+    chosen = [in_language] if in_language is not None else []
     for _, one in sorted(found, key=lambda entry: entry[0]):
         known = {word for other in chosen for word in other.words}
         if any(set(one.columns) & set(other.columns) for other in chosen) or (one.words and one.words <= known):
@@ -96,14 +67,10 @@ def row_filters(sample: Sample, task: Task) -> tuple[Filter, ...]:
     return tuple(one for one in chosen if sum(one.kept) >= LEAST_ROWS)
 
 
-def _of_one_item(profile: ColumnProfile) -> bool:
+def _of_one_item(profile: ColumnProfile, sample: Sample) -> bool:
     """Read out of a list that may hold others: it says nothing about the row."""
-    return profile.first_item or any("[" in step.path for step in profile.steps if isinstance(step, Get))
-
-
-def together(filters: Sequence[Filter], rows: int) -> tuple[bool, ...]:
-    """Whether each sample row passes all of them."""
-    return tuple(all(one.kept[row] for one in filters) for row in range(rows))
+    lists = [step.path.split("[")[0] for step in profile.steps if isinstance(step, Get) and "[" in step.path]
+    return any(name not in sample.by_name or sample.by_name[name].most > 1 for name in lists)
 
 
 # ── values that the description names ─────────────────────────────────────────────────────────────────────
@@ -125,7 +92,7 @@ def _by_values(profile: ColumnProfile, sample: Sample, said: Sequence[Clause], t
     # Merely named: one value, whole, and none of the others anywhere.
     scored = [_best(name, said, rare, len(shown)) for name in shown.values()]
     named = [(value, words) for value, (score, words) in zip(shown, scored, strict=True) if score >= _NAMED]
-    if len(named) != 1 or named[0][1] <= _OF_ANY_TASK:
+    if len(named) != 1 or named[0][1] <= OF_ANY_TASK:
         return None
     clause = next(clause for clause in said if _score(shown[named[0][0]], clause, rare, len(shown))[0] >= _NAMED)
     return _keep(profile, sample, shown, named, True, 0.9, False) if clause.wanted else None
@@ -137,7 +104,7 @@ def _shown(profile: ColumnProfile) -> dict[str, str]:
     for value in profile.counts:
         place = int(value) if value.isdigit() else -1
         name = profile.class_names[place] if 0 <= place < len(profile.class_names) else value
-        if not set(folded(name).split()) <= _SAYS_NOTHING and re.search(r"[^\W\d]{2}", name):
+        if not set(folded(name).split()) <= SAYS_NOTHING and re.search(r"[^\W\d]{2}", name):
             names[value] = name
     return names
 
@@ -151,10 +118,10 @@ def _score(name: str, clause: Clause, rare: Counter[str], distinct: int) -> tupl
     plain, spoken = folded(name), clause.said.split()
     if speaks(clause.said, plain):
         return 1.0, frozenset(plain.split())
-    words = [word for word in plain.split() if word not in _SAYS_NOTHING and not word.isdigit()]
+    words = [word for word in plain.split() if word not in SAYS_NOTHING and not word.isdigit()]
     pairs = {word: next((other for other in spoken if alike(word, other)), "") for word in words}
     matched = {word for word, other in pairs.items() if other}
-    telling = {word for word in matched if word not in _OF_ANY_TASK and rare[word] <= max(1, 0.35 * distinct)}
+    telling = {word for word in matched if word not in OF_ANY_TASK and rare[word] <= max(1, 0.35 * distinct)}
     share = len(matched) / len(words) if words and telling else 0.0
     if share == 1:
         return 0.97, frozenset(pairs.values())
@@ -189,6 +156,35 @@ def _keep(
     )
 
 
+def _by_items(profile: ColumnProfile, sample: Sample, said: Sequence[Clause]) -> list[Filter]:
+    """A list of a few kinds of items, where the description wants only rows whose list holds a named one, or none of it."""
+    if profile.item_kind != "text" or profile.tags or profile.most < 2:
+        return []
+    lists = [list(map(as_text, value)) if isinstance(value, list | tuple) else [] for value in sample.values[profile.name]]
+    counts = Counter(item for items in lists for item in items)
+    if not 2 <= len(counts) <= _MOST_VALUES or len(counts) * 3 > counts.total():
+        return []
+    names = _shown(ColumnProfile(name=profile.name, column=profile.column, kind="text", rows=profile.rows, counts=dict(counts)))
+    rare = Counter(word for name in names for word in set(folded(name).split()))
+    for wanted in (True, False):
+        clauses_ = [clause for clause in said if clause.strict and clause.wanted is wanted]
+        scored = {name: _best(name, clauses_, rare, len(names)) for name in names}
+        named = [name for name, (score, _) in scored.items() if score >= _NAMED]
+        kept = tuple((len(named) == 1 and named[0] in items) is wanted for items in lists)
+        if len(named) != 1 or not LEAST_ROWS <= sum(kept) < len(kept):
+            continue
+        words, into = scored[named[0]][1], sample.unused("held")
+        test = f"{{{{ 1 if {json.dumps(named[0], ensure_ascii=False)} in {printed(profile.name)[3:-3]} else 0 }}}}"
+        steps = (
+            Template(into=into, template=test, note=f"whether {profile.name} holds {named[0]}"),
+            Keep(value=into, one_of=("1" if wanted else "0",), note="rows the task is about"),
+        )
+        holds = "hold" if wanted else "do not hold"
+        reason = f"only rows whose {profile.name} {holds} “{named[0]}”: the description says “{' '.join(sorted(words))}”"
+        return [Filter(steps=steps, columns=(profile.column,), kept=kept, reason=reason, strict=True, score=0.9, words=words)]
+    return []
+
+
 # ── columns of truth, counts, empty ones, marks ───────────────────────────────────────────────────────────
 
 
@@ -204,8 +200,8 @@ def _by_name(profile: ColumnProfile, sample: Sample, said: Sequence[Clause], tas
     for clause in said:
         if not clause.strict and task.output.kind == "label":
             continue
-        spoken = {word: _spoken(word, clause) for word in words}
-        if not all(spoken.values()) or set(words) <= _OF_ANY_TASK:
+        named = {word: spoken(word, clause) for word in words}
+        if not all(named.values()) or set(words) <= OF_ANY_TASK:
             continue
         texts = [as_text(value).casefold() for value in sample.values[profile.name]]
         kept = tuple(text != "" and (text == true) is clause.wanted for text in texts)
@@ -216,7 +212,7 @@ def _by_name(profile: ColumnProfile, sample: Sample, said: Sequence[Clause], tas
             one_of=tuple(v for k, v in values.items() if (k == true) is clause.wanted),
             note="rows the task is about",
         )
-        found = frozenset(spoken.values())
+        found = frozenset(named.values())
         reason = (
             f"only rows whose {profile.name} is {'' if clause.wanted else 'not '}{true}: the description says “{' '.join(sorted(found))}”"
         )
@@ -232,45 +228,14 @@ def _by_name(profile: ColumnProfile, sample: Sample, said: Sequence[Clause], tas
     return None
 
 
-def _spoken(word: str, clause: Clause) -> str:
-    """The clause's word for a word of a column's name; "" when it has none."""
-    found = next((other for other in clause.said.split() if alike(word, other)), "")
-    return found or next((other for meaning in meanings(word) for other in words_for(meaning) if speaks(clause.said, other)), "")
-
-
-def _counted(profile: ColumnProfile, sample: Sample, said: Sequence[Clause], task: Task) -> Filter | None:
-    """A column that counts something, where the description wants rows with exactly one of it."""
-    words = folded(profile.name).split()
-    if profile.low is None or profile.high is None or profile.whole < 1 or profile.low < 0 or profile.high > 30 or profile.distinct < 2:
-        return None
-    if not set(words) & COUNT_WORDS or len(words) < 2:
-        return None
-    clause = next((clause for clause in said if clause.strict and clause.wanted and asks_for_one(clause)), None)
-    if clause is None:
-        return None
-    things = [word for word in words if word not in COUNT_WORDS and word not in _SAYS_NOTHING]
-    named = [word for word in things if _spoken(word, clause)]
-    if not named and task.language[:2] == "en":
-        return None
-    numbers = [as_text(value) for value in sample.values[profile.name]]
-    kept = tuple(number == "1" for number in numbers)
-    if sum(kept) < LEAST_ROWS or all(kept):
-        return None
-    step = Keep(value=profile.name, one_of=("1",), note="rows with exactly one")
-    reason = f"only rows whose {profile.name} is 1: the description says “{clause.text.strip()[:80]}”"
-    return Filter(
-        steps=(*profile.steps, step), columns=(profile.column,), kept=kept, reason=reason, strict=True, score=0.8 + 0.1 * bool(named)
-    )
-
-
 def _given(profile: ColumnProfile, sample: Sample, said: Sequence[Clause]) -> Filter | None:
     """A column that is often empty, where the description wants only rows that have it."""
     if not 0.03 < profile.filled < 0.97:
         return None
-    words = [word for word in folded(profile.name).split() if word not in _SAYS_NOTHING]
-    if not words or set(words) <= _OF_ANY_TASK:
+    words = [word for word in folded(profile.name).split() if word not in SAYS_NOTHING]
+    if not words or set(words) <= OF_ANY_TASK:
         return None
-    clause = next((clause for clause in said if clause.strict and clause.wanted and all(_spoken(word, clause) for word in words)), None)
+    clause = next((clause for clause in said if clause.strict and clause.wanted and all(spoken(word, clause) for word in words)), None)
     kept = tuple(as_text(value) != "" for value in sample.values[profile.name])
     if clause is None or sum(kept) < LEAST_ROWS:
         return None
@@ -372,35 +337,3 @@ def _mixed_languages(sample: Sample, task: Task) -> Filter | None:
     step = Keep(value=longest.name, language=wanted, note="rows in the task's language")
     reason = f"only rows whose {longest.name} is in the language of the examples ({wanted}); others are in {foreign.most_common(1)[0][0]}"
     return Filter(steps=(step,), columns=(), kept=kept, reason=reason, strict=True, score=0.9)
-
-
-# ── words ─────────────────────────────────────────────────────────────────────────────────────────────────
-
-
-def alike(word: str, other: str) -> bool:
-    """The same word, or two words of one stem."""
-    if word == other:
-        return True
-    common = 0
-    for one, two in zip(word, other, strict=False):
-        if one != two:
-            break
-        common += 1
-    if common >= 6 and common == min(len(word), len(other)):  # success, successfully
-        return True
-    return common >= (4 if word.isascii() else 3) and common >= 0.6 * max(len(word), len(other))
-
-
-def speaks(text: str, word: str) -> bool:
-    """A folded text holds a folded word or phrase, a long one also with an ending; anywhere where words are not set apart."""
-    if len(word) < 2 or (len(word) < 3 and word.isascii()):
-        return False
-    if re.search(r"[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af\u0e00-\u0e7f]", word):
-        return word in text
-    ending = r"\w{0,3}" if len(word) >= 5 else "s?" if len(word) >= 4 else ""
-    return re.search(rf"(?<!\w){re.escape(word)}{ending}(?!\w)", text) is not None
-
-
-def shortens(word: str, other: str) -> bool:
-    """A name as programs shorten it: ALTS for alternatives, GRT for Gerichte."""
-    return 3 <= len(word) <= 5 and len(other) >= len(word) + 3 and word.isalpha() and abbreviates(word, other)

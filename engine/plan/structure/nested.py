@@ -13,8 +13,8 @@ from engine.plan.label_words import folded, meanings, words_for
 from engine.plan.profile import ColumnProfile, Sample, as_text
 from engine.plan.steps import AnyStep, Each, Get, Keep, Template
 from engine.plan.structure.draft import Draft
-from engine.plan.structure.filters import alike, shortens, speaks
 from engine.plan.structure.spans import separator_of
+from engine.plan.structure.spoken import alike, shortens, speaks
 from engine.plan.template import printed
 from engine.records import Task
 

@@ -16,8 +16,8 @@ _ONLY = re.compile(
     re.IGNORECASE,
 )
 _OUT = re.compile(
-    r"leave.{0,40} out|left out|(?<!\w)(?:skip|ignor|exclu|disregard|omit|drop|discard|remove|without the|do not use|don't use|not needed"
-    r"|no use|auslassen|weglassen|lass\w* .*(?:weg|aus)(?!\w)|ohne die|überspring|entfern|verwerf|nicht verwend|brauche ich nicht"
+    r"leave.{0,40} out|left out|(?<!\w)(?:skip|ignor|exclu|disregard|omit|drop|discard|remove|do not use|don't use|not needed"
+    r"|no use|auslassen|weglassen|lass\w* .*(?:weg|aus)(?!\w)|überspring|entfern|verwerf|nicht verwend|brauche ich nicht"
     r"|laisse[rz]? de côté|écarter|retirer|supprim|omit|descart|elimin|saltar|пропус|исключ|не учитыв|не нужн|убрать|отброс|opuść"
     r"|pomiń|vynech|acha|ruka|usijumuishe|atla|çıkar|lewati|abaikan|bỏ|loại)|छोड़|हटा|忽略|跳过|排除|去掉|不要|除外|無視|제외|무시|빼고|تجاهل|استبعد|استثن",
     re.IGNORECASE,
@@ -73,7 +73,10 @@ def _cut(sentence: str) -> list[Clause]:
     if out is not None and only is not None and only.start() < out.start():
         return [_clause(sentence[: out.start()], True, True), *_unwanted(sentence[out.start() :])]
     if out is not None:
-        return _unwanted(sentence)
+        # Verbs at the end, as German has them, speak of all that stands before.
+        if out.start() < 4 or len(sentence) - out.end() < 25:
+            return _unwanted(sentence)
+        return [_clause(sentence[: out.start()], True, False), *_unwanted(sentence[out.start() :])]
     turn = _NOT.search(sentence)
     if turn is None:
         return [_clause(sentence, True, only is not None)]

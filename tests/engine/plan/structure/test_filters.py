@@ -176,3 +176,20 @@ def test_letters_in_brackets_that_no_sample_row_has_are_mapped_too() -> None:
     tables = [step.table for step in plan.steps if isinstance(step, Map)]
     assert tables == [{"(A)": "A", "(B)": "B", "(C)": "C", "(D)": "D"}]
     assert isinstance(plan.steps[0], Keep)
+
+
+def test_a_range_of_a_named_number_is_kept() -> None:
+    rows = [{"text": f"The {BIRDS[n % 8]} sang for {n} hours.", "votes": n % 6, "season": n % 4 + 1} for n in range(60)]
+    least = row_filters(sample(rows), task("Only texts with at least 3 votes.", ("ab", "cd")))
+    fewer = row_filters(sample(rows), task("Skip texts with fewer than 2 votes.", ("ab", "cd")))
+    one = row_filters(sample(rows), task("Only lines of season 2.", ("ab", "cd")))
+    assert [[sum(one.kept) for one in found] for found in (least, fewer, one)] == [[30], [40], [15]]
+    assert row_filters(sample(rows), task("Count at least 3 votes as many.", ("ab", "cd"))) == ()
+
+
+def test_rows_whose_list_holds_the_named_item_are_kept() -> None:
+    kinds = [["comedy", "drama"], ["western"], ["drama"], []]
+    rows = [{"plot": f"The {BIRDS[n % 8]} flew away {n} times.", "genres": kinds[n % 4]} for n in range(60)]
+    only = row_filters(sample(rows), task("Only plots of dramas.", ("ab", "cd")))
+    without = row_filters(sample(rows), task("Leave out westerns.", ("ab", "cd")))
+    assert [[sum(one.kept) for one in found] for found in (only, without)] == [[30], [45]]

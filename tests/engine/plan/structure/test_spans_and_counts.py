@@ -79,7 +79,7 @@ def test_a_cryptic_type_is_known_by_what_the_card_says_of_it() -> None:
     ],
 )
 def test_every_dialect_of_tags_gives_the_same_spans(tags: str, found: list[str]) -> None:
-    assert spans_of(["a", "b", "c", "d"], tags.split(), "X", " ") == found
+    assert spans_of(["a", "b", "c", "d"], tags.split(), ("X",), " ") == found
 
 
 def test_a_separator_is_quoted_or_shown_or_named() -> None:
@@ -137,3 +137,29 @@ def test_a_column_that_counts_by_its_name_answers_how_many() -> None:
     assert [example.output for example in made[:4]] == ["0", "1", "2", "3"]
     table = Table(rows)
     assert propose(task("How many sheep are there?", ("Two sheep", "2"), ("One sheep", "1")), table.columns, table.rows).plans == ()
+
+
+def test_types_named_in_one_list_are_wanted_together() -> None:
+    wanted = task("List all persons and places, separated by commas.", ("Zoe went to Rome .", "Zoe, Rome"), ("Xi came .", "Xi"))
+    made = best(Table(tagged()), wanted)
+    assert made[0].output == "Bob Lee, Eve, Oslo"
+    names = ("O", "B-PER", "I-PER", "B-LOC", "I-LOC")
+    table = Table([{**row, "tags": [names.index(tag) for tag in row["tags"]]} for row in tagged()])
+    table.columns = (table.columns[0], Column("tags", "list", names))
+    assert [example.output for example in best(table, wanted)] == [example.output for example in made]
+
+
+def test_a_type_the_description_rules_out_is_not_meant() -> None:
+    towns = [
+        {**row, "tokens": [f"{token}{n % 5}" if token == "Oslo" else token for token in row["tokens"]]} for n, row in enumerate(tagged())
+    ]
+    made = best(Table(towns), task("List the places, without the persons.", ("Zoe went to Rome .", "Rome"), ("Oslo is far .", "Oslo")))
+    assert {example.output[:4] for example in made} == {"Oslo"}
+
+
+def test_whether_a_type_is_there_is_answered_with_yes_or_no() -> None:
+    asked = Task(
+        "made-up", "Does the sentence name a person?", "en", Output("label", ("yes", "no")), (TaskExample("Zoe met Yan .", "yes"),)
+    )
+    made = best(Table(tagged()), asked)
+    assert [example.output for example in made[:5]] == ["no", "yes", "yes", "yes", "no"]
