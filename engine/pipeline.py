@@ -18,7 +18,7 @@ from engine.session import BudgetSpent, Session
 from engine.stages import STAGE_NAMES, stage
 from engine.stages.execute import Options as ExecuteOptions
 from engine.store import items, steps
-from engine.store.runs import RunSettings
+from engine.store.runs import RunSettings, plans_applied
 from models.language import Identity
 
 MOST_DATASETS = 4
@@ -180,7 +180,9 @@ class _Line:
         if self._last < STAGE_NAMES.index("plan"):
             return None
         choice: PlanChoice
-        _, choice = self._step("plan", PlanGiven(self._task, expanded, schema, revision, self._settings.plan), label)
+        mine = self._settings.plan
+        before = () if mine else plans_applied(self._session.connection, self._session.run, name)
+        _, choice = self._step("plan", PlanGiven(self._task, expanded, schema, revision, mine, before), label)
         first = ending.parts[0].choice if ending.parts else None
         if first and choice.score < first.score - SCORE_MARGIN:
             raise NothingSuitable(f"{name}: its plan scores {choice.score:.2f}, the first data set's {first.score:.2f}; left out")

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
+import msgspec
 from msgspec import Meta
 
 from engine.errors import BadInput, NothingSuitable
@@ -38,6 +39,8 @@ class Given(Value):
     revision: str
     plan: str = ""
     """A plan in TOML to take instead of searching."""
+    before: tuple[str, ...] = ()
+    """Plans in TOML the user applied to this data set for this task before, newest first."""
 
 
 class Options(Value):
@@ -92,10 +95,27 @@ def run(given: Given, options: Options, ctx: Context) -> PlanChoice:
         if not readings:
             readings, why = _drafted(given, columns, rows, options, ctx)
             refusals.append(why)
+    readings = [*_applied_before(given, columns, rows, ctx), *readings]
     if not readings:
         refusal = "; ".join(part for part in refusals if part)
         raise NothingSuitable(f"{schema.dataset}: {refusal or 'no plan gives examples of the task'}")
     return _choice(given, _verified(given, readings, columns, rows, options, ctx), columns, options, ctx)
+
+
+def _applied_before(given: Given, columns: tuple[Column, ...], rows: list[Row], ctx: Context) -> list[Reading]:
+    """The user's own plans that still work on these rows; they come first, for they were chosen by hand."""
+    found = []
+    for text in given.before:
+        plan = read_plan(text)
+        if plan.prose or any(isinstance(step, Write | Check) for step in plan.steps):
+            continue
+        if any(problem.severity == "error" for problem in check_plan(plan, columns, given.task)):
+            continue
+        trial = try_plan(plan, columns, rows, given.task, embedder=ctx.embedder())
+        if trial.made:
+            reasons = ("you applied this plan to this data set before", *plan.reasons)
+            found.append(Reading(msgspec.structs.replace(plan, origin="user", reasons=reasons), trial))
+    return found
 
 
 def _question(task: Task, ctx: Context) -> LabelQuestion:

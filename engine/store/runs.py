@@ -81,6 +81,18 @@ def list_runs(connection: sqlite3.Connection) -> list[Run]:
     return [_run(row) for row in connection.execute("SELECT * FROM runs ORDER BY created DESC")]
 
 
+def plans_applied(connection: sqlite3.Connection, run: str, dataset: str, limit: int = 3) -> tuple[str, ...]:
+    """Plans in TOML that finished runs older than `run` applied to a data set for a task of the same name, newest first."""
+    rows = connection.execute(
+        "SELECT DISTINCT json_extract(old.settings, '$.plan') AS plan FROM runs AS old JOIN runs AS new ON new.id = ? "
+        "WHERE old.created < new.created AND old.state = 'done' AND old.task_name = new.task_name "
+        "AND json_extract(old.settings, '$.dataset') = ? AND coalesce(json_extract(old.settings, '$.plan'), '') != '' "
+        "ORDER BY old.created DESC LIMIT ?",
+        (run, dataset, limit),
+    )
+    return tuple(row["plan"] for row in rows)
+
+
 def claim_run(connection: sqlite3.Connection, run: str, owner: Owner) -> Owner | None:
     """Make `owner` the engine of a run, or return the live one that already is."""
     with transaction(connection):

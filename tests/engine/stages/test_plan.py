@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ from engine.plan.file import plan_digest
 from engine.records import ExpandedTask, PlanChoice, SchemaSelection, Task
 from engine.stages.plan import Given
 from models.language import Request
-from tests.engine.stages.house import WEATHER, House, notes, task
+from tests.engine.stages.house import NOTES, WEATHER, House, notes, task
 
 OPAQUE = {"sun": "S", "rain": "R", "snow": "W"}
 MAPPED = {"input": ["note"], "way": "map", "column": "kind", "table": {"S": "sun", "R": "rain", "W": "snow"}}
@@ -241,3 +242,73 @@ def test_prose_without_steps_is_refused(tmp_path: Path, text: str) -> None:
     house = house_with(tmp_path, text)
     with pytest.raises(NothingSuitable, match="no usable steps"):
         house.run("plan", given(), mode="prose")
+
+
+def test_a_plan_the_user_applied_before_comes_first_while_it_still_works(tmp_path: Path) -> None:
+    house = house_with(tmp_path)
+    gone = USERS.replace('value = "kind"', 'value = "column_that_went"')
+    again = given()
+    again = Given(again.task, again.expanded, again.schema, again.revision, "", (gone, USERS))
+    choice = house.run("plan", again, verify=False)
+    assert choice.plan.origin == "user" and choice.plan.name == "mine"
+    assert "you applied this plan to this data set before" in choice.reasons
+
+
+# ── verification ──────────────────────────────────────────────────────────────────────────────────────────
+
+
+def weighing(folder: Path, likes: Callable[[str, str], float]) -> House:
+    """A house whose model weighs by `likes(last message, choice)`."""
+
+    def answer(role: str, prompt: str, request: Request) -> str | None:
+        return json.dumps([likes(request.messages[-1].content, choice) for choice in request.choices]) if request.choices else None
+
+    house = House(folder, answer)
+    house.add("notes", notes(120))
+    return house
+
+
+def knows_weather(text: str, choice: str) -> float:
+    return 3.0 * any(sentence in text for sentence in NOTES.get(choice, ()))
+
+
+def test_a_plan_that_the_models_own_answers_bear_out_is_verified_and_says_on_what(tmp_path: Path) -> None:
+    house = weighing(tmp_path, knows_weather)
+    choice = house.run("plan", given())
+    assert choice.verdict == "verified" and "rows" in choice.evidence
+    (event,) = house.story("verified")
+    assert event.data["state"] == "verified" and event.data["calls"] > 0
+
+
+def test_a_model_that_knows_nothing_leaves_the_plan_unverified_and_it_is_kept_or_refused_as_asked(tmp_path: Path) -> None:
+    house = weighing(tmp_path, lambda text, choice: float(choice == "sun"))
+    assert house.run("plan", given()).verdict == "unverified"
+    with pytest.raises(NothingSuitable, match="not verified"):
+        house.run("plan", given(), unverified="refuse")
+
+
+def test_stored_answers_are_not_asked_for_again(tmp_path: Path) -> None:
+    house = weighing(tmp_path, knows_weather)
+    house.run("plan", given())
+    asked = len(house.roles.weighed)
+    house.run("plan", given(), runners_up=2)
+    assert asked and len(house.roles.weighed) == asked
+
+
+def test_what_opaque_values_stand_for_is_asked_of_the_model_and_held_against_the_rows(tmp_path: Path) -> None:
+    named = {"sun": "Alpha", "rain": "Beta", "snow": "Gamma"}
+
+    def likes(text: str, choice: str) -> float:
+        if "stand for?" not in text:
+            return knows_weather(text, choice)
+        value = text.rsplit("Which label does the value <<<\n", 1)[1].split("\n>>>")[0]
+        return 4.0 * (named.get(choice) == value or choice == value)
+
+    def answer(role: str, prompt: str, request: Request) -> str | None:
+        return json.dumps([likes(request.messages[-1].content, choice) for choice in request.choices]) if request.choices else None
+
+    house = House(tmp_path, answer)
+    house.add("notes", notes(120, "kind", named))
+    choice = house.run("plan", given())
+    assert choice.plan.origin == "model" and choice.verdict == "verified"
+    assert any("Alpha → sun" in reason for reason in choice.reasons)
