@@ -107,8 +107,10 @@ def _by_vocabulary(found: dict[str, Match], shown: dict[str, str], labels: Seque
     standing = stand_for(shown, labels, task.language)
     if not standing or (len(standing) < len(shown) and all(as_number(name) is not None for name in shown.values())):
         return found  # some numbers of a series are no signs
-    if all(name.isdigit() for name in shown.values()) and "(months)" in next(iter(standing.values()))[1] and not _MONTH.search(column):
-        return found
+    counted = all(name.isdigit() for name in shown.values())
+    said = next(iter(standing.values()))[1]
+    if counted and (("(months)" in said and not _MONTH.search(column)) or "(places in a row)" in said):
+        return found  # what numbers count, and from where, their column has to say
     kept = {value: match for value, match in found.items() if match.score >= 0.9}
     return {value: Match(label, 0.92, reason) for value, (label, reason) in standing.items()} | kept
 

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 from engine.plan.label_words import AFFIRMING, DENYING, NEGATIONS, abbreviates, folded, meanings, words_for
 from engine.plan.loanwords import sound_alike
+from engine.plan.profile import as_number
 from engine.plan.relevance import stem_likeness
 from engine.records import Value
 
@@ -47,6 +48,8 @@ def likeness(value: str, label: str) -> Match:
         return Match(label, 0.0, "")
     if plain == wanted or plain.replace(" ", "") == wanted.replace(" ", ""):
         return Match(label, 0.98, "the same but for case and separators")
+    if as_number(label) is not None and not _same_number(value, label):
+        return Match(label, 0.0, "")
     words, goal = plain.split(), wanted.split()
     if set(words) == set(goal):
         return Match(label, 0.95, "the same words")
@@ -71,6 +74,13 @@ def likeness(value: str, label: str) -> Match:
     if len(goal) > 1 and short == "".join(word[0] for word in goal):
         return Match(label, 0.7, "its initials")
     return Match(label, 0.0, "")
+
+
+def _same_number(value: str, label: str) -> bool:
+    """A label that is a number: the value is it too, or begins with it and says of what ("4 stars")."""
+    found = re.fullmatch(r"\s*([-+]?\d+(?:[.,]\d+)?)\s*[^\W\d]{2,}\.?\s*", value)
+    number = as_number(found.group(1) if found else value)
+    return number is not None and number == as_number(label)
 
 
 def affirming(labels: Sequence[str], description: str = "") -> tuple[str, str] | None:

@@ -10,7 +10,7 @@ from engine.plan.label_cases import condition, says, speaks
 from engine.plan.label_match import SURE, Match, affirming, denies, likeness, turns_around
 from engine.plan.label_words import ORDER, folded, loose_meanings, meanings, words_for
 from engine.plan.profile import ColumnProfile
-from engine.plan.relevance import concerns, near_in_meaning
+from engine.plan.relevance import concerns, near_in_meaning, telling_words
 from engine.records import Task
 
 if TYPE_CHECKING:
@@ -41,7 +41,7 @@ def truth(profile: ColumnProfile, shown: dict[str, str], labels: Sequence[str], 
 
 
 _RATING = re.compile(
-    r"^(.*_)?(label|target)$|star(s|\b|_)|rating|rated|\bscore|_score|grade|sentiment|polarity|valence|mood|\btone"
+    r"star(s|\b|_)|rating|rated|\bscore|_score|grade|sentiment|polarity|valence|mood|\btone"
     r"|satisf|likert|bewertung|stern|stimmung"
     r"|étoile|évaluation|estrella|puntuaci|calific|valutazion|stelle|оцен|звезд|рейтинг|тональн|ocen|betyg|puan|nilai|ukadiriaji"
     r"|评分|星级|评级|評価|星|별점|평점|रेटिंग|تقييم",
@@ -108,7 +108,7 @@ def named_in_description(profile: ColumnProfile, shown: dict[str, str], task: Ta
         return _named_for_each(shown, {yes: folded(clause), no: folded(against)})
     text = folded(clause)
     named = [value for value in shown if len(folded(shown[value])) > 1 and not shown[value].isdigit() and says(text, folded(shown[value]))]
-    named = [value for value in named if folded(shown[value]) not in (folded(yes), folded(no))]
+    named = [value for value in named if folded(shown[value]) not in (folded(yes), folded(no)) and _worth_naming(shown[value], task)]
     if not named or len(named) == len(shown):
         return {}
     by_name = any(says(text, word) or says(text, word.rstrip("s")) for word in folded(profile.name).split() if len(word) > 2)
@@ -118,6 +118,11 @@ def named_in_description(profile: ColumnProfile, shown: dict[str, str], task: Ta
     return yes_matches | {
         value: Match(no, score, f"the description names only {words} for “{yes}”") for value in shown if value not in named
     }
+
+
+def _worth_naming(name: str, task: Task) -> bool:
+    """Two letters are a word by chance ("it", "no") unless the description writes them as the column does, in capitals."""
+    return len(folded(name)) > 2 or not name.isascii() or (name.isupper() and name in task.description.split())
 
 
 def _named_for_each(shown: dict[str, str], clauses: dict[str, str]) -> dict[str, Match]:
@@ -170,11 +175,12 @@ def asked_about(profile: ColumnProfile, shown: dict[str, str], task: Task) -> di
     pair = affirming(task.output.labels)
     if pair is None or not 2 <= len(shown) <= 24 or profile.distinct > len(profile.counts):
         return {}
-    if set(task.output.labels) != {"1", "0"} and not all(map(meanings, pair)):
+    if set(task.output.labels) != {"1", "0"} and "yes" not in meanings(pair[0]):
         return {}
     said = folded(task.description)
     for label in task.output.labels:
-        said = re.sub(rf"(?<!\w){re.escape(folded(label))}(?!\w)", " ", said)
+        apart = not re.search(r"[\u3040-\u9fff\uac00-\ud7af]", label)
+        said = re.sub(rf"(?<!\w){re.escape(folded(label))}(?!\w)" if apart else re.escape(folded(label)), " ", said)
     if _TURNED_QUESTION.search(said) or not all(_is_name(name) for name in shown.values()):
         return {}
     known = {value: loose_meanings(name) for value, name in shown.items()}
@@ -185,13 +191,21 @@ def asked_about(profile: ColumnProfile, shown: dict[str, str], task: Task) -> di
         for value, means in known.items()
     }
     if sum(bool(means) for means in known.values()) * 2 < len(known) or sum(map(bool, spoken.values())) != 1:
-        spoken = {value: " ".join(concerns(name, said)[:1]) for value, name in shown.items()}
+        spoken = {value: "" if denies(name) else _spoken_of(name, said) for value, name in shown.items()}
     named = [value for value, word in spoken.items() if word]
     if len(named) != 1:
         return {}
     word = spoken[named[0]]
     others = {value: Match(pair[1], 0.66, f"the question is about {word}") for value in shown if value != named[0]}
     return {named[0]: Match(pair[0], 0.66, f"it means {word}, which the question is about"), **others}
+
+
+def _spoken_of(name: str, said: str) -> str:
+    """What of the question a value's name has to do with: all its words, or one of them to the letter ("GetWeather")."""
+    words = concerns(name, said)
+    if len(words) == len(telling_words(name)) or any(word in folded(name).split() for word in words):
+        return " ".join(words)
+    return ""
 
 
 def _is_name(text: str) -> bool:

@@ -103,8 +103,8 @@ humour: humor humour funny joke witz lustig scherz humour drôle blague gracioso
     فكاهة
 formal: formal förmlich formel formelle официальн 正式 フォーマル 격식 رسمي
 informal: informal colloquial casual umgangssprachlich informell familier coloquial разговорн 非正式 口语 カジュアル 비격식
-polite: polite politeness courteous höflich poli polie educado cortés вежлив 礼貌 丁寧 공손 مهذب
-rude: rude impolite unhöflich impoli grosero maleducado груб 无礼 失礼 무례
+polite: polite politeness courteous höflich educado cortés вежлив 礼貌 丁寧 공손 مهذب
+rude: rude impolite unhöflich grosero maleducado груб 无礼 失礼 무례
 urgent: urgent urgency dringend eilig urgente срочн 紧急 緊急 긴급 عاجل
 literal: literal wörtlich littéral literal буквальн 字面
 figurative: figurative metaphor metaphorical bildlich übertragen figuré metafórico переносн метафор 比喻 隐喻

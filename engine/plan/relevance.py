@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 GENERIC = frozenset(
     "label labels target class gold answer output category binary truth value final true false coarse fine majority is has are was the of "
-    "and original human annotation annotated annotator rater flag field data type status result any all "
+    "and original human annotation annotated annotator rater flag one two three first second third field data type status result any all "
     # what inputs are called, of any data set
     "question questions sentence sentences text texts tweet tweets review reviews comment comments word words message document article "
     "passage story dialogue conversation utterance title headline post email input context frage satz beitrag kommentar wort artikel "
@@ -27,7 +27,7 @@ _NEAR = 0.5
 
 def telling_words(name: str) -> tuple[str, ...]:
     """The words of a name that say what it is about: "is_spam" → spam, "label_2" → none."""
-    return tuple(word for word in folded(name).split() if word not in GENERIC and re.search(r"[^\W\d]{2}|[^\x00-\u024f\d]", word))
+    return tuple(word for word in folded(name).split() if word not in GENERIC and re.search(r"[^\W\d]{3}|[^\x00-\u024f\d]", word))
 
 
 def stem_likeness(word: str, other: str) -> float:
@@ -42,13 +42,19 @@ def stem_likeness(word: str, other: str) -> float:
     return common / longer if common >= least and common >= 0.55 * longer and common >= min(len(word), len(other)) - 3 else 0.0
 
 
+def _same_stem(word: str, other: str) -> bool:
+    """Closer than stem_likeness: "policy" is not told of where the text says "polite"."""
+    shared = next((place for place, (one, two) in enumerate(zip(word, other, strict=False)) if one != two), min(len(word), len(other)))
+    return stem_likeness(word, other) > 0 and (shared >= 6 or shared >= min(len(word), len(other)) - 1)
+
+
 def told_of(word: str, text: str) -> str:
     """What in the folded text one word of a name has to do with; "" when nothing has."""
     if says(text, word):
         return word
     said = text.split()
     for other in said:
-        if len(other) > 3 and stem_likeness(word, other):
+        if len(other) > 3 and _same_stem(word, other):
             return other
     for meaning in meanings(word):
         for known in words_for(meaning):

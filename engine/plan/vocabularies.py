@@ -41,6 +41,8 @@ def stand_for(shown: Mapping[str, str], labels: Sequence[str], language: str = "
             if len(fitting) == 1 and len(own & meant[fitting[0]]) >= 1:
                 word = sorted(own & meant[fitting[0]])[0]
                 found[value] = (fitting[0], f"both are ways to write “{word}” ({name})")
+        if any(len(called) == 1 and called.isalpha() for value, called in shown.items() if value in found) and len(found) < len(shown):
+            continue  # letters of which some are no words of the vocabulary stand for something else
         if len({label for label, _ in found.values()}) >= 2 and len(found) > len(best):
             best = found
     return best
@@ -79,7 +81,7 @@ def _look_up(vocabulary: str, text: str) -> frozenset[str]:
     if whole:
         return whole
     words = folded(text).split()
-    if not 1 <= len(words) <= 4:
+    if not 1 <= len(words) <= (1 if vocabulary == "places in a row" else 4):
         return frozenset()
     found = [meant for word in words if len(word) > 2 and (meant := table.get(word) or _misspelt(vocabulary, word))]
     return found[0] if found and all(meant == found[0] for meant in found) else frozenset()

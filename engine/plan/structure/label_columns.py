@@ -10,6 +10,7 @@ from engine.plan.profile import ColumnProfile, Sample, as_number
 from engine.plan.relevance import concerns, near_in_meaning, telling_words
 from engine.plan.structure.option_sets import siblings
 from engine.plan.structure.options import choosers
+from engine.plan.structure.shape import shape_of
 from engine.records import Task, Value
 
 if TYPE_CHECKING:
@@ -19,6 +20,12 @@ LABEL_NAME = re.compile(
     r"label|class|categor|target|gold|tag|sentiment|polarity|emotion|topic|intent|domain|rating|stars|score|type|genre|judg", re.IGNORECASE
 )
 ONE_VOICE = re.compile(r"annotator|author|worker|rater|label_?[2-9]$|(?<!\w)old|noisy|pred|silver", re.IGNORECASE)
+RATED = re.compile(
+    r"rated|rating|score|stars?\b|points?\b|grade|bewert|stern|punkt|\bnoten?\b|étoile|noté|estrella|puntu|puntos|stelle|оцен|балл|звезд|рейтинг"
+    r"|评分|得分|分数|星|評価|点|별점|점수|अंक|रेटिंग|تقييم|puan|nilai|bintang",
+    re.IGNORECASE,
+)
+"""Words for a number that people gave."""
 COUNTER = re.compile(r"(^|[_\-. ])(id|idx|index|no|nr|num|number|count|season|episode|page|year)$", re.IGNORECASE)
 
 
@@ -82,11 +89,50 @@ def about(profile: ColumnProfile, sample: Sample, task: Task, embedder: Embedder
     own = next((set(names) for _, names in siblings([other.name for other in sample.profiles]) if profile.name in names), {profile.name})
     if profile.column in choosers(sample) and len(own) == 1:
         return 0.3, f"{profile.name} says which of several options is right"
+    if not telling_words(profile.name) and _ANSWER.search(profile.name) and _questions_there(sample, task):
+        return 0.85, f"{profile.name} answers the question beside it"
     if not telling_words(profile.name):
-        return 0.55, f"nothing says what {profile.name} is true of; look at the rows before you trust it"
+        said = f"nothing says what {profile.name} is true of"
+        return (0.55, f"{said}, but both the task and the rows are about two texts") if _two_texts(sample, task) else (0.3, said)
     if near_in_meaning(profile.name, task.description, task.language, embedder):
         return 0.95, f"{profile.name} is near to the task in meaning"
     return 0.3, f"the task does not speak of {profile.name}"
+
+
+_ANSWER = re.compile(r"answer|antwort|réponse|respuesta|risposta|resposta|ответ|答|답|उत्तर|إجابة|jibu|jawaban|cevap", re.IGNORECASE)
+
+
+def _questions_there(sample: Sample, task: Task) -> bool:
+    """The rows have a column of questions, and so have the examples."""
+    asking = [
+        profile.name for profile in sample.profiles if profile.free_text and re.search(r"question|query", profile.name, re.IGNORECASE)
+    ]
+    return bool(asking) and any(re.search(r"[?？؟]", example.input) for example in task.examples)
+
+
+def _two_texts(sample: Sample, task: Task) -> bool:
+    """The examples' inputs have two pieces, and the rows have two texts side by side: both are about how these two are related."""
+    if len(shape_of(task).slots) != 2:
+        return False
+    texts = {profile.name for profile in sample.profiles if profile.free_text}
+    return any(len(names) == 2 and set(names) <= texts for _, names in siblings([profile.name for profile in sample.profiles]))
+
+
+def counted(profile: ColumnProfile, task: Task) -> float:
+    """How far labels that are numbers may be read off a column of numbers: what it counts, its name has to say.
+
+    1 where its name is in the description or both speak of a rating, less where only the description does, else nearly nothing.
+    """
+    if not profile.numeric or profile.class_names or not all(as_number(label) is not None for label in task.output.labels):
+        return 1.0
+    wanted = set(map(as_number, task.output.labels))
+    if set(map(as_number, profile.counts)) <= wanted and concerns(profile.name, task.description):
+        return 1.0
+    rated = RATED.search(task.description) is not None
+    if rated and RATED.search(profile.name):
+        return 1.0
+    exact = set(map(as_number, profile.counts)) == wanted
+    return 0.6 if rated and exact and not telling_words(profile.name) else 0.3
 
 
 def same_question(profile: ColumnProfile, sample: Sample) -> tuple[str, ...]:

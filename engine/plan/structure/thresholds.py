@@ -14,7 +14,7 @@ from engine.plan.profile import ColumnProfile, Sample, as_number
 from engine.plan.relevance import concerns, near_in_meaning, telling_words
 from engine.plan.steps import AnyStep, Bin, Keep
 from engine.plan.structure.draft import Draft
-from engine.plan.structure.label_columns import voted_names
+from engine.plan.structure.label_columns import RATED, voted_names
 from engine.plan.template import printed
 from engine.records import Task, Value
 
@@ -22,18 +22,14 @@ if TYPE_CHECKING:
     from models.embedding import Embedder
 
 _BETWEEN = "between the labels"
-_RATED = re.compile(
-    r"rated|rating|score|stars?\b|points?\b|grade|bewert|stern|punkt|\bnoten?\b|étoile|noté|estrella|puntu|puntos|stelle|оцен|балл|звезд|рейтинг"
-    r"|评分|得分|分数|星|評価|点|별점|점수|अंक|रेटिंग|تقييم|puan|nilai|bintang",
-    re.IGNORECASE,
-)
-"""Words for a number that people gave."""
 _LENGTH = re.compile(
     r"\b(words?|characters?|letters?|sentences?|lines?|tokens?|wörter|worte|zeichen|buchstaben|sätze|zeilen|mots|caractères|phrases|lignes|palabras|"
     r"caracteres|líneas|слов|символ\w*|букв|строк)\b|字|文字|글자|단어",
     re.IGNORECASE,
 )
 """Units of a text's own length, which no column need hold."""
+_PLACE = re.compile(r"(^|[_\-. ])(id|idx|index|start|end|offset|position|pos|no|nr)([_\-. ]|$)", re.IGNORECASE)
+"""Names of numbers that say where something is, not how much."""
 _YEAR = re.compile(
     r"(^|[_\-. ])(year|yr|date|jahr|année|annee|an|año|anno|ano|год|yil|tahun)s?($|[_\-. ])|published|released", re.IGNORECASE
 )
@@ -56,6 +52,11 @@ def threshold_drafts(sample: Sample, task: Task, embedder: Embedder | None = Non
     fitting = [profile for profile in sample.profiles if _may_be_cut(profile, sample)]
     drafts = [_draft(profile, ranges, fitting, sample, task, embedder) for profile in fitting]
     return [draft for draft in drafts if draft is not None]
+
+
+def draws_ranges(task: Task) -> bool:
+    """Whether the description says of every label which numbers it takes in: then names of values are not what it means."""
+    return _ranges(task) is not None
 
 
 def _ranges(task: Task) -> _Ranges | None:
@@ -169,13 +170,14 @@ def _prior(
     profile: ColumnProfile, ranges: _Ranges, rivals: list[ColumnProfile], task: Task, embedder: Embedder | None
 ) -> tuple[float, str]:
     """How likely the ranges are drawn on this column, by the words that stand around the numbers."""
-    if says(folded(task.description), folded(profile.name)):
+    quoted = re.search(rf"[(`\"'“«\[]{re.escape(profile.name)}[)`\"'”»\]]", task.description) is not None
+    if quoted or (telling_words(profile.name) and says(folded(task.description), folded(profile.name))):
         return 0.94, f"the description names {profile.name}"
-    words = concerns(profile.name, ranges.said)
+    words = () if _PLACE.search(profile.name) else concerns(profile.name, ranges.said)
     if words:
         share = len(words) / len(telling_words(profile.name))
         return 0.8 + 0.14 * share, f"{profile.name} has to do with “{', '.join(words)}”, which stands with the number"
-    if _RATED.search(profile.name) and _RATED.search(ranges.said):
+    if RATED.search(profile.name) and RATED.search(ranges.said):
         return 0.88, f"{profile.name} is a rating, and the description speaks of one"
     if concerns(profile.name, task.description):
         return 0.75, f"{profile.name} has to do with “{concerns(profile.name, task.description)[0]}” in the description"
@@ -185,11 +187,11 @@ def _prior(
         1500 < end < 2100 for span in ranges.spans.values() for end in (span.low, span.high) if math.isfinite(end)
     ):
         return 0.85, f"the numbers are years, as in {profile.name}"
-    if not telling_words(profile.name) and _RATED.search(ranges.said):
+    if not telling_words(profile.name) and RATED.search(ranges.said):
         return 0.6, f"the description speaks of a rating, and {profile.name} may be any number"
     if not telling_words(profile.name) and any(says(folded(ranges.said), word) for word in folded(profile.name).split()):
         return 0.62, f"a word of {profile.name} stands with the number"
-    alone = len(rivals) == 1 and not _LENGTH.search(ranges.said)
-    if alone and (not telling_words(profile.name) or (len(ranges.spans) > 1 and not _RATED.search(ranges.said))):
+    alone = len(rivals) == 1 and profile.whole < 1 and not _LENGTH.search(ranges.said)
+    if alone and len(ranges.spans) > 1 and not RATED.search(ranges.said):
         return 0.5, f"{profile.name} is the only column of numbers"
     return 0.25, f"nothing in the description names {profile.name}"

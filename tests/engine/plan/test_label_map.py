@@ -40,7 +40,7 @@ def test_values_meet_the_labels_they_stand_for(values: list[object], labels: tup
 
 
 def test_stars_lie_on_the_scale_of_the_labels() -> None:
-    found = mapped([1, 2, 3, 4, 5], ("positive", "neutral", "negative"))
+    found = mapped([1, 2, 3, 4, 5], ("positive", "neutral", "negative"), name="stars")
     assert [found.table[str(star)] for star in range(1, 6)] == ["negative", "negative", "neutral", "positive", "positive"]
 
 
@@ -83,6 +83,11 @@ def test_a_description_with_a_case_for_each_label_turns_none_around() -> None:
 def test_a_question_about_one_meaning_maps_the_others_to_no() -> None:
     found = mapped(["PSTV", "NGTV", "NEUT"], ("да", "нет"), description="Слово положительное?")
     assert found.table == {"PSTV": "да", "NGTV": "нет", "NEUT": "нет"}
+
+
+def test_a_question_about_the_negative_value_is_one() -> None:
+    found = mapped(["positive", "negative", "neutral"], ("ya", "tidak"), description="Apakah komentar ini bernada negatif?")
+    assert found.table == {"positive": "tidak", "negative": "ya", "neutral": "tidak"}
 
 
 def test_unrelated_values_map_to_nothing() -> None:
@@ -217,3 +222,12 @@ def test_one_value_of_many_that_the_question_names_is_the_case_for_yes() -> None
     assert found.table == {"OrderTaxi": "yes", "PlayRadio": "no", "SetAlarm": "no", "0": "no"}
     assert not mapped(values, ("yes", "no"), name="intent", description="Is the message free of any taxi?").table
     assert not mapped(values, ("yes", "no"), name="intent", description="Does the speaker play a radio or set an alarm?").table
+
+
+def test_chance_likenesses_do_not_answer_a_question() -> None:
+    assert not mapped(["Polish", "Danish", "Czech"], ("yes", "no"), description="Is the user polite? yes / no").table
+    assert not mapped(["it", "sw", "ta"], ("yes", "no"), description="Say yes when the raters found it well formed, otherwise no.").table
+    assert not mapped(["OTHER", "INSULT"], ("yes", "no"), description="Say yes for a long text, otherwise no.").table
+    assert not mapped(["o", "n", "p", "r"], ("POS", "NEG", "NEU")).table
+    assert not mapped(["2.4", "1.1", "0.7"], ("1", "2", "0")).table
+    assert mapped(["1 star", "2 stars"], ("1", "2")).table == {"1 star": "1", "2 stars": "2"}

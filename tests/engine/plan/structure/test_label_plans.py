@@ -106,3 +106,26 @@ def test_years_and_the_middle_between_two_ranges() -> None:
 def test_the_only_column_of_numbers_is_not_cut_for_the_length_of_the_text() -> None:
     rows = [{"text": note(n), "height": n % 90} for n in range(90)]
     assert outputs(rows, task("short = fewer than 20 words, long = more than 60 words", ("short", "long"))) == {}
+
+
+def test_an_unnamed_truth_value_serves_only_where_the_shape_of_the_task_fits() -> None:
+    alone = [{"text": note(n), "label": n % 2} for n in range(40)]
+    assert outputs(alone, task("Is the note rude?", ("yes", "no"))) == {}
+    pairs = [{"text1": note(n), "text2": note(n * 7), "label": n // 2 % 2} for n in range(40)]
+    wanted = task("Do both notes say the same?", ("yes", "no"), example="Text 1: The sea is calm.\nText 2: The sea is quiet.")
+    assert outputs(pairs, wanted)[2] == "yes"
+    asked = [{"question": f"Is {note(n).lower()} long?", "passage": note(n), "answer": n % 2 == 0} for n in range(40)]
+    wanted = task("Answer yes or no.", ("yes", "no"), example="Question: Is the sea deep?\nPassage: The sea is deep.")
+    assert outputs(asked, wanted)[0] == "yes"
+
+
+def test_numbers_are_labels_only_where_the_column_counts_what_the_task_asks_for() -> None:
+    rows = [{"text": note(n), "stars": n % 3 + 1, "doors": (n // 3) % 3 + 1} for n in range(45)]
+    labels = ("1", "2", "3")
+    assert outputs(rows, task("How many stars did the guest give?", labels)) == {n: str(n % 3 + 1) for n in range(45)}
+    assert outputs([{"text": row["text"], "doors": row["doors"]} for row in rows], task("Which of three names is meant?", labels)) == {}
+
+
+def test_where_the_description_draws_ranges_the_names_of_values_do_not_count() -> None:
+    rows = [{"text": note(n), "mood": ("good", "bad")[n % 2]} for n in range(40)]
+    assert outputs(rows, task("good = rated 8 or higher, bad = rated 3 or lower", ("good", "bad"))) == {}
