@@ -3,12 +3,13 @@
 A small model answers such a question well across languages when its answers are weighed together: its liking of a label is taken off, each
 label goes to one value (what is left over is left out, not guessed), and an entry counts only where every other assignment is
 clearly less likely. Two controls with made-up columns say how far the model can be believed: the labels themselves as values must come back
-as they are, and how sure it is of values that mean nothing is what chance looks like.
+as they are, and how sure it is of values that mean nothing (any as many of six as there are labels) is what chance looks like.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from itertools import combinations
 from typing import TYPE_CHECKING, Any
 
 from engine.plan.profile import ColumnProfile, Sample
@@ -25,7 +26,6 @@ MOST_LABELS = 16
 MOST_COLUMNS = 4
 LEAST_MARGIN = 1.0
 """Nats by which an assignment must lead over any other that changes the entry."""
-NOISE_FACTOR = 1.5
 NONSENSE = ("xq-17", "vb-02", "ko-93", "zt-58", "hu-41", "pw-66")
 
 
@@ -89,13 +89,13 @@ class LabelQuestion:
         if right < len(turned):
             self.doubt = f"of the labels themselves as values it matched {right} of {len(turned)}"
             return self._bar
-        count = min(len(labels), len(NONSENSE))
-        noise = self._scores("category", NONSENSE[:count], [()] * count)
+        noise = self._scores("category", NONSENSE, [()] * len(NONSENSE))
         if noise is None:
             self.doubt = "it gave no answer to a control question"
             return self._bar
-        margins = assign(noise)[1]
-        self._bar = max(LEAST_MARGIN, NOISE_FACTOR * min(margins.values(), default=0.0))
+        some = list(combinations(range(len(NONSENSE)), min(len(labels), len(NONSENSE))))
+        margins = sorted(min(assign(noise[list(places)])[1].values()) for places in some)
+        self._bar = max(LEAST_MARGIN, margins[int(0.95 * (len(margins) - 1))])
         return self._bar
 
     def _scores(self, column: str, names: Sequence[str], rows: Sequence[Sequence[str]]) -> NDArray[Any] | None:
