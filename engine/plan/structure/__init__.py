@@ -12,7 +12,7 @@ from engine.plan.structure.counts import count_drafts
 from engine.plan.structure.draft import Draft
 from engine.plan.structure.filters import row_filters
 from engine.plan.structure.inputs import finish
-from engine.plan.structure.kept_rows import Filter, together
+from engine.plan.structure.kept_rows import LEAST_ROWS, Filter, together
 from engine.plan.structure.label_lists import label_list_drafts
 from engine.plan.structure.labels import Unmapped, label_drafts, named_drafts
 from engine.plan.structure.nested import has_names, nested_drafts
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from models.embedding import Embedder
 
 MOST_CANDIDATES = 24
+_FEW_ROWS = 20
 
 __all__ = ["Draft", "Unmapped", "candidates"]
 
@@ -42,7 +43,7 @@ def candidates(task: Task, sample: Sample, embedder: Embedder | None = None) -> 
     found = _filtered(filters, drafts, sample, task, shape, embedder)
     columns = {column for one in filters for column in one.columns}
     # All rows, where the description wants some, are the wrong rows.
-    less = 1.0 if not found else 0.45 if any(one.strict for one in filters) else 0.85
+    less = 1.0 if not filters else 0.3 if any(one.strict for one in filters) else 0.85
     for draft in drafts:
         weight = 1.0 if columns & set(draft.reads) else less
         found.append(_Found(msgspec.structs.replace(draft, prior=draft.prior * weight), sample, ()))
@@ -90,11 +91,21 @@ def _filtered(
         applied = tuple(one for one in filters if not dropped or dropped not in one.columns)
         if not applied:
             continue
-        part = sample.where(together(applied, sample.rows))
-        for draft in _drafts(part, task, shape, embedder)[0]:
+        part = sample.where(together(_leaving_enough(applied, sample.rows), sample.rows))
+        seen = [(draft, part) for draft in _drafts(part, task, shape, embedder)[0]]
+        if part.rows < _FEW_ROWS:  # too few to see label sets and the like: what all rows say holds for these too
+            seen += [(msgspec.structs.replace(draft, prior=draft.prior * 0.9), sample) for draft in drafts]
+        for draft, rows in seen:
             if (not dropped or dropped in draft.reads) and not {column for one in applied for column in one.columns} & set(draft.reads):
-                found.append(_Found(draft, part, applied))
+                found.append(_Found(draft, rows, applied))
     return found
+
+
+def _leaving_enough(filters: tuple[Filter, ...], rows: int) -> tuple[Filter, ...]:
+    """The first filters, as many as leave rows enough to profile."""
+    while len(filters) > 1 and sum(together(filters, rows)) < LEAST_ROWS:
+        filters = filters[:-1]
+    return filters
 
 
 def _with(plan: Plan, filters: tuple[Filter, ...]) -> Plan:

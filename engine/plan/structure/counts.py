@@ -8,7 +8,7 @@ import re
 from engine.plan.label_words import folded, meanings, words_for
 from engine.plan.loanwords import sound_alike
 from engine.plan.profile import ColumnProfile, Sample, as_text
-from engine.plan.steps import AnyStep, Template
+from engine.plan.steps import AnyStep, Each, Get, Template
 from engine.plan.structure.draft import Draft
 from engine.plan.structure.spoken import COUNT_WORDS, alike, speaks
 from engine.plan.template import printed
@@ -36,15 +36,13 @@ def count_drafts(sample: Sample, task: Task) -> list[Draft]:
         return []
     drafts = _counted(sample, task)
     for profile in sample.profiles:
-        if profile.kind != "list" or profile.tags or profile.most > _MOST:
+        within = any(isinstance(step, Get) and "[" in step.path for step in profile.steps)
+        if profile.kind != "list" or profile.tags or profile.most > _MOST or within:
             continue
         drafts += _equal_items(profile, sample, task)
         word = _called(profile, task) if profile.fewest < profile.most else ""
         if word:
-            reason = f"the length of {profile.name}: the description asks how many and says “{word}”"
-            drafts.append(
-                _draft(profile, sample, "{{ " + printed(profile.name)[3:-3] + " | length }}", _lengths(profile, sample), 0.85, reason)
-            )
+            drafts.append(_length(profile, sample, word))
     return drafts
 
 
@@ -82,6 +80,28 @@ def _called(profile: ColumnProfile, task: Task) -> str:
         if len(word) > 3 and word not in ("list", "text", "value", "values", "count", "number")
     ]
     return next((other for word in reversed(words) for other in spoken if alike(word, other) or sound_alike(word, other)), "")
+
+
+def _length(profile: ColumnProfile, sample: Sample, word: str) -> Draft:
+    """The draft for a list's length; a list of texts is what the input shows, so only its items' number decides the output."""
+    reason = f"the length of {profile.name}: the description asks how many and says “{word}”"
+    if profile.fewest > 0 and (profile.item_kind == "dict" or (profile.text_list and profile.words >= 6)):
+        marks, into = sample.unused("one_each"), sample.unused("how_many")
+        steps = (
+            Each(value=profile.name, into=marks, template="x", separator="", note="one sign for each item"),
+            Template(into=into, template="{{ " + printed(marks)[3:-3] + " | length }}"),
+        )
+        return Draft(
+            family="named",
+            output=printed(into),
+            reads=(profile.column,),
+            outputs=_lengths(profile, sample),
+            prior=0.85,
+            reasons=(reason,),
+            steps=(*profile.steps, *steps),
+            shown=(profile.name,),
+        )
+    return _draft(profile, sample, "{{ " + printed(profile.name)[3:-3] + " | length }}", _lengths(profile, sample), 0.85, reason)
 
 
 def _lengths(profile: ColumnProfile, sample: Sample) -> tuple[str, ...]:

@@ -11,7 +11,8 @@ import re
 from collections import Counter
 from collections.abc import Sequence
 
-from engine.plan.label_words import folded, meanings, words_for
+from engine.plan.label_words import folded, loose_meanings, words_for
+from engine.plan.loanwords import sound_alike
 from engine.plan.profile import ColumnProfile, Sample, as_text
 from engine.plan.steps import AnyStep, Get, Keep, Template
 from engine.plan.structure.filters_by_number import counted, in_range
@@ -34,7 +35,7 @@ _LANGUAGE_NAME = re.compile(r"lang|locale|sprache|langue|idioma|lingua|язык|
 
 
 def row_filters(sample: Sample, task: Task) -> tuple[Filter, ...]:
-    """Filters that the task's words ask for, surest first, at most one for the same words; all together leave LEAST_ROWS sample rows."""
+    """Filters that the task's words ask for, surest first, at most one for the same words."""
     said = clauses(task.description)
     found: list[tuple[tuple[float, ...], Filter]] = []
     sets = {name for _, names in siblings([profile.name for profile in sample.profiles]) for name in names}
@@ -62,9 +63,10 @@ def row_filters(sample: Sample, task: Task) -> tuple[Filter, ...]:
         known = {word for other in chosen for word in other.words}
         if any(set(one.columns) & set(other.columns) for other in chosen) or (one.words and one.words <= known):
             continue
-        if sum(together((*chosen, one), sample.rows)) >= LEAST_ROWS:
+        # What the description plainly asks for holds even where few sample rows are left: a refusal is better than the wrong rows.
+        if sum(together((*chosen, one), sample.rows)) >= (1 if one.strict and one.score >= _NAMED else LEAST_ROWS):
             chosen.append(one)
-    return tuple(one for one in chosen if sum(one.kept) >= LEAST_ROWS)
+    return tuple(chosen)
 
 
 def _of_one_item(profile: ColumnProfile, sample: Sample) -> bool:
@@ -119,13 +121,13 @@ def _score(name: str, clause: Clause, rare: Counter[str], distinct: int) -> tupl
     if speaks(clause.said, plain):
         return 1.0, frozenset(plain.split())
     words = [word for word in plain.split() if word not in SAYS_NOTHING and not word.isdigit()]
-    pairs = {word: next((other for other in spoken if alike(word, other)), "") for word in words}
+    pairs = {word: next((other for other in spoken if alike(word, other) or sound_alike(word, other)), "") for word in words}
     matched = {word for word, other in pairs.items() if other}
     telling = {word for word in matched if word not in OF_ANY_TASK and rare[word] <= max(1, 0.35 * distinct)}
     share = len(matched) / len(words) if words and telling else 0.0
     if share == 1:
         return 0.97, frozenset(pairs.values())
-    meant = [word for meaning in meanings(name) for word in words_for(meaning) if speaks(clause.said, word)]
+    meant = [word for meaning in loose_meanings(name) for word in words_for(meaning) if speaks(clause.said, word)]
     if meant:
         return _NAMED, frozenset(meant)
     return share, frozenset(pairs[word] for word in matched)
@@ -146,7 +148,7 @@ def _keep(
     words = frozenset().union(*(words for _, words in named))
     texts = [as_text(value) for value in sample.values[profile.name]]
     kept = tuple((text in values) is wanted and text != "" for text in texts)
-    if not LEAST_ROWS <= sum(kept) < 0.97 * sum(map(bool, texts)):
+    if not (1 if strict and score >= _NAMED else LEAST_ROWS) <= sum(kept) < 0.97 * sum(map(bool, texts)):
         return None
     names = ", ".join(f"“{shown[value]}”" for value in values[:6])
     reason = f"only rows whose {profile.name} is {'' if wanted else 'not '}{names}: the description says “{' '.join(sorted(words))}”"

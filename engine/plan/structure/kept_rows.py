@@ -8,7 +8,7 @@ from engine.plan.steps import AnyStep
 from engine.records import Value
 
 LEAST_ROWS = 8
-"""Sample rows a filter must leave."""
+"""Sample rows that are enough to see what columns hold."""
 
 
 class Filter(Value):

@@ -256,8 +256,21 @@ def output_language(task: Task) -> str:
 
 
 def input_language(task: Task) -> str:
-    """The language of the examples' inputs, else the task's."""
-    return clear_language(" ".join(contents_of(task)), task.language)
+    """The language of the examples' inputs; where these are too short to tell, the one the description names, else the task's."""
+    text = " ".join(contents_of(task))
+    declared = task.language
+    if task.examples and sum(letter.isalpha() for letter in text) < _LEAST:
+        declared = _only_named(task.description) or declared
+    return clear_language(text, declared)
+
+
+@functools.cache
+def _only_named(description: str) -> str:
+    """The one language a description names with a capital or in letters of its own, if it is not one to write in."""
+    if _named_target(description):
+        return ""
+    written = {code for name, code in _names().items() if len(name) > 3 and (name.capitalize() if name.isascii() else name) in description}
+    return written.pop() if len(written) == 1 else ""
 
 
 def language_code(value: str) -> str:

@@ -11,7 +11,7 @@ _END = re.compile(r"[.!?](?=\s|$)|[;。！？।؟\n]+")
 _ONLY = re.compile(
     r"(?<!\w)(?:only|just|solely|exclusively|nothing but|restrict\w*|limit\w* to|nur|ausschließlich|lediglich|seulement|uniquement"
     r"|ne garder que|sólo|solo|solamente|únicamente|soltanto|unicamente|apenas|somente|alleen|uitsluitend"
-    r"|только|лишь|исключительно|тільки|лише|tylko|wyłącznie|pouze|jen|iba|samo|csak|bara|endast|kun|vain|doar|numai|μόνο|yalnız|yalnızca|sadece|hanya|cuma|chỉ"
+    r"|только|лишь|само|исключительно|тільки|лише|tylko|wyłącznie|pouze|jen|iba|samo|csak|bara|endast|kun|vain|doar|numai|μόνο|yalnız|yalnızca|sadece|hanya|cuma|chỉ"
     r"|tu|pekee|peke|فقط|केवल|सिर्फ|सिर्फ़|মাত্র|শুধু)(?!\w)|只|仅|僅|のみ|だけ|限定|(?<=\w)만(?=\s|$)|오직|เฉพาะ",
     re.IGNORECASE,
 )

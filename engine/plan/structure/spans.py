@@ -266,7 +266,11 @@ def spans_of(tokens: Sequence[str], tags: Sequence[str], kinds: Sequence[str], j
 
 def separator_of(task: Task) -> str:
     """What the task puts between several things: as its description quotes it, else as its examples have it."""
-    quoted = re.findall(r"[\"'“„«「]\s?([;,|/、·\n] ?)[\"'”“»」]", task.description)
+    quoted = re.findall(r"[\"'“„«「]( ?[;,|/、·\n] ?)[\"'”“»」]", task.description.replace("\u00a0", " ").replace("\u202f", " "))
+    for sign in (str(one).strip(" ") for one in quoted[:1]):
+        for example in task.examples:
+            if (shown := re.search(rf" *{re.escape(sign)}[ \n]*", example.output)) is not None:
+                return shown.group()
     if quoted:
         return str(quoted[0])
     for separator in ("; ", " | ", "、", "，", "\n", ", ", ";", "|", ","):
@@ -305,7 +309,7 @@ def none_word(task: Task) -> str:
 def described_none(task: Task) -> str:
     """The word in quotation marks that the description wants where there is nothing; "" when it names none."""
     for sentence in re.split(r"[.!?](?=\s|$)|[。！？।\n]", task.description):
-        quoted = re.findall(r"[\"'“„«「]([^\W\d][\w ]{1,24}|[-–—])[\"'”“»」]", sentence)
+        quoted = re.findall(r"[\"'“„«「]\s?([^\W\d][\w ]{0,23}\w|[-–—])\s?[\"'”“»」]", sentence)
         if quoted and re.search(_NOTHING, sentence, re.IGNORECASE):
             return str(quoted[-1])
     return ""

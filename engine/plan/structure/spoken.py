@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 from engine.plan.label_words import abbreviates, meanings, words_for
+from engine.plan.loanwords import sound_alike
 from engine.plan.structure.restrictions import Clause
 
 SAYS_NOTHING = frozenset(
@@ -27,7 +28,7 @@ COUNT_WORDS = frozenset("nbr num number count n nr anzahl nombre amount total si
 
 def spoken(word: str, clause: Clause) -> str:
     """The clause's word for a word of a column's name; "" when it has none."""
-    found = next((other for other in clause.said.split() if alike(word, other)), "")
+    found = next((other for other in clause.said.split() if alike(word, other) or sound_alike(word, other)), "")
     return found or next((other for meaning in meanings(word) for other in words_for(meaning) if speaks(clause.said, other)), "")
 
 

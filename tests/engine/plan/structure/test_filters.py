@@ -193,3 +193,21 @@ def test_rows_whose_list_holds_the_named_item_are_kept() -> None:
     only = row_filters(sample(rows), task("Only plots of dramas.", ("ab", "cd")))
     without = row_filters(sample(rows), task("Leave out westerns.", ("ab", "cd")))
     assert [[sum(one.kept) for one in found] for found in (only, without)] == [[30], [45]]
+
+
+def test_rows_plainly_asked_for_that_are_too_few_are_refused_rather_than_mixed_with_others() -> None:
+    rows = [
+        {
+            "question": f"Which town has {n} towers by the sea?",
+            "choices": [f"Town {n}", f"Village {n}", f"Port {n}"],
+            "answer": n % 3,
+            "subject": "Chemistry" if n in (3, 40, 77) else ["History", "Geography"][n % 2],
+        }
+        for n in range(120)
+    ]
+    shown = ("Which is it?\n- Rome\n- Pisa\n- Bari", "Pisa")
+    table = Table(rows)
+    plain = task("Choose the right option.", shown, kind="option_text")
+    only = task("Choose the right option. Only chemistry.", shown, kind="option_text")
+    assert propose(plain, table.columns, table.rows).plans
+    assert not propose(only, table.columns, table.rows).plans

@@ -85,6 +85,8 @@ def test_every_dialect_of_tags_gives_the_same_spans(tags: str, found: list[str])
 def test_a_separator_is_quoted_or_shown_or_named() -> None:
     assert separator_of(task('separated by "; "', ("a", "b, c"))) == "; "
     assert separator_of(task("one after the other", ("a", "b | c"))) == " | "
+    assert separator_of(task("séparés par « / »", ("a", "b / c"))) == " / "
+    assert separator_of(task("séparés par « / »", ("a", "b/c"))) == "/"
     assert separator_of(task("getrennt durch Kommas", ("a", "b"))) == ", "
 
 
@@ -163,3 +165,13 @@ def test_whether_a_type_is_there_is_answered_with_yes_or_no() -> None:
     )
     made = best(Table(tagged()), asked)
     assert [example.output for example in made[:5]] == ["no", "yes", "yes", "yes", "no"]
+
+
+def test_the_turns_of_a_shown_dialogue_are_counted() -> None:
+    turns = [{"who": "ab"[n % 2], "said": f"This was said in turn {n} of the talk."} for n in range(9)]
+    rows = [{"talk": f"t-{n}-{n * 3}", "turns": turns[: n % 5 + 2]} for n in range(40)]
+    made = best(
+        Table(rows), task("How many turns does the talk have?", ("a: Hello there!\nb: Hi.", "2"), ("a: Hi!\nb: Hi.\na: Bye now.", "3"))
+    )
+    assert [example.output for example in made[:5]] == ["2", "3", "4", "5", "6"]
+    assert made[0].input.count("This was said") == 2
