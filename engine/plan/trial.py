@@ -16,10 +16,11 @@ from engine.plan.profile import Sample, read_sample
 from engine.plan.steps import Plan
 from engine.plan.structure import Unmapped, candidates
 from engine.plan.structure.draft import Draft
-from engine.plan.structure.inputs import LEAKS
+from engine.plan.structure.inputs import FEWER_PARTS, LEAKS, ONE_HEADING_EACH
 from engine.plan.structure.languages import input_language, output_language, told_language
+from engine.plan.structure.option_sets import alike
 from engine.plan.structure.parts import with_parts
-from engine.plan.structure.shape import contents_of, form_of
+from engine.plan.structure.shape import contents_of, form_of, shape_of
 from engine.plan.structure.texts import form_likeness
 from engine.records import Column, Example, Row, Task, Value
 
@@ -153,6 +154,10 @@ def try_plan(
     tried = len(made) + counts["rejected"] + counts["failed"]
     working = len(made) / tried * min(1.0, len(made) / (0.05 * units))
     prior = draft.prior if draft is not None else 0.75
+    if draft is not None and draft.family == "text" and ONE_HEADING_EACH in plan.reasons and len(shape_of(task).slots) == 1:
+        prior *= 0.75
+    if draft is not None and draft.family == "text" and FEWER_PARTS in plan.reasons:
+        prior *= 0.75
     # A text that holds the output where the examples' inputs do not: the data set may serve another task.
     prior *= 0.8 if draft is not None and draft.family == "text" and any(LEAKS in reason for reason in plan.reasons) else 1.0
     score = math.sqrt(prior * fit) * working
@@ -279,12 +284,8 @@ def _fit(made: Sequence[Example], task: Task, draft: Draft | None) -> tuple[floa
     relation, relation_why = _relation(inputs, outputs, shown_in, shown_out)
     taken = min(_taken(inputs, outputs), _taken(shown_in, shown_out))
     known = 1.0 if taken > 0.8 else _known_outputs(outputs, shown_out)
-    relation *= _strangeness(inputs, outputs, shown_in, shown_out) if taken <= 0.8 else 1.0
-    copied = _copied(inputs, outputs) if _copied(shown_in, shown_out) == 1 and statistics.median(map(len, shown_out)) >= 20 else 1.0
-    reasons = [f"outputs: {why}", relation_why]
-    if copied < 0.5:
-        reasons.append(f"{100 * copied:.0f} % of the outputs stand word for word in their inputs, as the examples' all do")
-    return (0.35 * likeness + 0.4 * relation + 0.25 * asked) * known * (1.0 if copied >= 0.5 else 0.7), reasons
+    strange, whys = _strangeness(inputs, outputs, shown_in, shown_out, taken)
+    return (0.35 * likeness + 0.4 * relation + 0.25 * asked) * known * strange, [f"outputs: {why}", relation_why, *whys]
 
 
 def _relation(inputs: Sequence[str], outputs: Sequence[str], shown_in: Sequence[str], shown_out: Sequence[str]) -> tuple[float, str]:
@@ -316,16 +317,32 @@ def _taken(inputs: Sequence[str], outputs: Sequence[str]) -> float:
     return statistics.median(shares) if shares else 0.0
 
 
-def _strangeness(inputs: Sequence[str], outputs: Sequence[str], shown_in: Sequence[str], shown_out: Sequence[str]) -> float:
-    """Less than 1 where outputs are many times longer or shorter beside their inputs than the examples', or only these ask."""
-    factor = 0.4 if abs(math.log(_ratio(inputs, outputs) / _ratio(shown_in, shown_out))) > math.log(5) else 1.0
+def _strangeness(
+    inputs: Sequence[str], outputs: Sequence[str], shown_in: Sequence[str], shown_out: Sequence[str], taken: float
+) -> tuple[float, list[str]]:
+    """1, or less for each way in which inputs and outputs stand to each other as in no example, with these ways."""
+    ways = []
+    if taken <= 0.8 and abs(math.log(_ratio(inputs, outputs) / _ratio(shown_in, shown_out))) > math.log(5):
+        ways.append((0.7, "outputs are more than five times as long or short beside their inputs as the examples'"))
     made, shown = form_of(inputs), form_of(shown_in)
-    return factor * (0.4 if shown.asks == 1 and made.questions < 0.2 else 1.0)
+    if shown.asks == 1 and made.questions < 0.2:
+        ways.append((0.65, "the inputs ask nothing, the examples' do"))
+    elif shown.questions == 0 and made.asks > 0.8:
+        ways.append((0.65, "the inputs are questions, the examples' are not"))
+    near, wanted = alike(inputs, outputs), alike(shown_in, shown_out)
+    if taken <= 0.8 and abs(math.log(_ratio(shown_in, shown_out))) < 0.5 and abs(near - wanted) > 0.4:
+        ways.append((0.6, f"inputs and outputs are alike by {near:.2f}, the examples' by {wanted:.2f}"))
+    held, sure = _held(inputs, outputs), _held(shown_in, shown_out)
+    if (sure == 1 and held < 0.4) or (sure >= 0.5 and held < 0.1):
+        ways.append((0.65, f"{100 * held:.0f} % of the outputs are made of words of their inputs, of the examples' {100 * sure:.0f} %"))
+    return math.prod(factor for factor, _ in ways), [why for _, why in ways]
 
 
-def _copied(inputs: Sequence[str], outputs: Sequence[str]) -> float:
-    """Share of outputs that stand word for word in their inputs."""
-    return sum(output.strip() in text for text, output in zip(inputs, outputs, strict=True)) / len(outputs) if outputs else 0.0
+def _held(inputs: Sequence[str], outputs: Sequence[str]) -> float:
+    """Share of outputs all of whose words stand in their inputs."""
+    rows = [(_units(output), set(_units(text))) for text, output in zip(inputs[:150], outputs[:150], strict=True)]
+    told = [all(unit in other for unit in own) for own, other in rows if own]
+    return sum(told) / len(told) if told else 0.0
 
 
 def _units(text: str) -> list[str]:

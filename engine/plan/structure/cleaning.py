@@ -18,13 +18,18 @@ from engine.records import Value
 
 _SIGNS = ("=>", "->", "→", "|||", "\t", " // ", "</think>", "---", " | ")
 _DEEPEST = 3
-_ASKED = re.compile(
-    r"underscore|hyphen|bracket|parenthes|quotation|without (the |any )?(number|mark|prefix|suffix|speaker|tag)|"
-    r"no (number|calculator|mark|prefix|tag)|unterstrich|bindestrich|klammer|anführung|ohne (die |den )?(nummer|zahl|zeichen|vorsilbe)|"
-    r"tiret|crochet|parenthès|guillemet|sans (le |les )?(numéro|marque)|guion|guiones|corchete|paréntesis|comillas|подч[её]ркив|дефис|скоб|"
-    r"кавыч|下划线|括号|引号|下線|括弧|かっこ|밑줄|괄호|따옴표",
-    re.IGNORECASE,
+_ASKED = (
+    ("underscores", r"underscore|unterstrich|tiret|guion(es)? bajo|подч[её]ркив|下划线|下線|밑줄"),
+    ("hyphens", r"hyphen|dash|bindestrich|trait d.union|guion|дефис|连字符|ハイフン|하이픈"),
+    ("brackets", r"bracket|parenthes|klammer|crochet|parenthès|corchete|paréntesis|скоб|括号|括弧|かっこ|괄호"),
+    ("around it", r"bracket|parenthes|klammer|crochet|corchete|скоб|括号|括弧|괄호|quot|anführung|guillemet|comillas|кавыч|引号|따옴표"),
+    ("number at the end", r"(no|without|drop|ohne|sans|sin|без).{0,12}(number|nummer|zahl|suffix|numéro|número|числ|номер|цифр)|数字"),
+    ("marks such as", r"\bmarks?\b|annotation|calculator|zeichen|marque|marca|пометк|标记|記号|표시"),
+    ("sign before it", r"speaker|prefix|enumerat|sprecher|vorsilbe|préfixe|prefijo|говорящ|префикс"),
+    ("tags", r"\btags?\b|html|markup"),
 )
+"""What the reasons of a cleaning say, beside words by which descriptions ask for it."""
+_OF_THE_INPUT = re.compile(r"(input|given|from|eingabe|entrée|entrada|вход|输入|入力)\W+(\w+\W+){0,3}$", re.IGNORECASE)
 _FIRST = {
     "sentences": r"first sentence|erste[nr]? satz|première phrase|primera (frase|oración)|перв\w+ предложени|第一句|最初の文|첫 문장",
     "words": r"first word|erste[snr]? wort|premier mot|primera palabra|перв\w+ слов|第一个词|最初の単語|첫 단어",
@@ -195,7 +200,8 @@ def _finishes(
             )
     for names, which in ((_FIRST, "first"), (_LAST, "last")):
         for unit, words in names.items():
-            if re.search(words, description, re.IGNORECASE):
+            named = re.search(words, description, re.IGNORECASE)
+            if named and not _OF_THE_INPUT.search(description[: named.start()]):
                 place = 0 if which == "first" else -1
                 yield f"{unit} {place}", [_piece(text, unit, place) for text in texts], f"its {which} {unit[:-1]}"
     capitals = sum(text.isupper() for text in filled) >= 0.9 * len(filled) > 0
@@ -217,6 +223,13 @@ def _keeps(changed: Sequence[str], texts: Sequence[str]) -> bool:
     """Nearly every text is still there, and they still differ from row to row."""
     filled = [(new, text) for new, text in zip(changed, texts, strict=True) if text]
     kept = [new for new, _ in filled if re.search(r"\w", new)]
+    coded = sum(" " not in text for _, text in filled) > 0.8 * len(filled)
+    if (
+        coded
+        and any(map(str.isalpha, "".join(kept[:20])))
+        and len({re.sub(r"[\W\d_]+", "", new) for new in kept}) <= max(1, 0.05 * len(kept))
+    ):
+        return False  # Only numbers tell them apart: names of rows, not what is in them.
     return len(kept) >= 0.85 * len(filled) and len(set(kept)) > 1 and len(set(kept)) >= 0.3 * len({text for _, text in filled})
 
 
@@ -236,7 +249,11 @@ def _built(
         steps.append(_step(operation, before, name))
         before = name
     made = derived_profile(name, profile, tuple(steps), [text or None for text in texts])
-    return Cleaned(made, tuple(texts), tuple(said), bool(_ASKED.search(description)))
+    return Cleaned(made, tuple(texts), tuple(said), _asked(said, description))
+
+
+def _asked(said: Sequence[str], description: str) -> bool:
+    return any(sign in why and re.search(words, description, re.IGNORECASE) for why in said for sign, words in _ASKED)
 
 
 def _step(operation: tuple[str, str, int] | str, value: str, into: str) -> AnyStep:

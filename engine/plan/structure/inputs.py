@@ -17,7 +17,7 @@ from engine.plan.structure.languages import input_language, language_code, names
 from engine.plan.structure.options import optional_columns
 from engine.plan.structure.parts import apart
 from engine.plan.structure.roles import said_side
-from engine.plan.structure.shape import Shape, contents_of, drop_headings
+from engine.plan.structure.shape import Shape, contents_of, drop_headings, form_of
 from engine.plan.template import printed
 from engine.records import Task, Value
 
@@ -35,6 +35,8 @@ _SPEAKER = re.compile(r"speaker|role|from|author|user|who|name|sender", re.IGNOR
 _SPOKEN = re.compile(r"^\s*[\w .'-]{1,20}\s?[:：]")
 
 
+FEWER_PARTS = "the examples' inputs have more parts than these columns can fill"
+ONE_HEADING_EACH = "the input has a heading for each column"
 LEAKS = " is not shown, for it gives the output away: "
 
 
@@ -62,6 +64,9 @@ def finish(draft: Draft, sample: Sample, task: Task, shape: Shape) -> Plan | Non
     reasons += kept_why
     steps = _needed((*keep, *(step for piece in pieces for step in piece.steps), *draft.steps))
     template, told = _template(pieces, draft, sample, shape)
+    headed = [slot for slot in shape.slots if slot.heading and not slot.options]
+    if len(pieces) < len(headed) and len(headed) > 1:
+        told = [*told, FEWER_PARTS]
     return Plan(
         name=re.sub(r"\s+", "-", task.name.strip()) or "plan",
         steps=steps,
@@ -212,7 +217,12 @@ def _only_one(kept: list[ColumnProfile], sure: set[str], task: Task) -> list[Col
     if len(named) == 1 and not sure - {named[0].name}:
         return named
     wanted = statistics.median([len(text) for text in contents_of(task)] or [0])
-    near = [profile for profile in kept if wanted / 3 <= profile.chars <= 3 * wanted]
+    ends = form_of(contents_of(task)).ends
+    near = [
+        profile
+        for profile in kept
+        if wanted / 3 <= profile.chars <= 3 * wanted and abs(form_of([str(text) for text in profile.counts]).ends - ends) < 0.5
+    ]
     if wanted and len(near) == 1 and not sure and all(profile in near or profile.chars > 10 * wanted for profile in kept):
         return near
     return kept
@@ -401,7 +411,7 @@ def _template(pieces: list[Piece], draft: Draft, sample: Sample, shape: Shape) -
     placed = _place(pieces, shape, sample, bool(draft.options))
     if placed is None:
         placed = [("" if len(pieces) == 1 else f"{piece.heading}: ", piece.expression, "\n") for piece in pieces]
-        told = ["the input has a heading for each column"] if len(pieces) > 1 else []
+        told = [ONE_HEADING_EACH] if len(pieces) > 1 else []
         if draft.options:
             placed.append(("Options:\n" if pieces else "", _options(draft, shape), "\n"))
     else:

@@ -338,7 +338,7 @@ def _unshown(draft: Draft, task: Task) -> Draft:
     """The same right option as the answer to an input that does not list the options."""
     reasons = (*draft.reasons, "the examples' inputs list no options")
     given = 0.4 if answer_is_shown(task) else 1.0
-    return msgspec.structs.replace(draft, family="text", options="", prior=draft.prior * 0.85 * given, reasons=reasons)
+    return msgspec.structs.replace(draft, family="text", options="", prior=draft.prior * 0.78 * given, reasons=reasons)
 
 
 def _continuing(draft: Draft, options: OptionSet, sample: Sample) -> Draft | None:

@@ -58,8 +58,15 @@ def names_output(profile: ColumnProfile) -> bool:
 
 
 def output_role(profile: ColumnProfile, task: Task) -> tuple[float, str]:
-    """0 to 1: how far a column's name says that it is the output, and why."""
+    """0 to 1: how far a column's name says that it is the output, and why; of something nested its own name first."""
     words = [re.sub(r"\d+$", "", word) for word in folded(profile.name).split()]
+    above = set(folded(profile.column).split()) if profile.steps else set()
+    own = [word for word in words if word not in above]
+    role, why = _role(own, profile, task) if own else (0.5, "")
+    return (role, why) if (role, why) != (0.5, "") or own == words else _role(words, profile, task)
+
+
+def _role(words: list[str], profile: ColumnProfile, task: Task) -> tuple[float, str]:
     if answer_is_shown(task) and names_answer(profile):
         return 0.05, "the examples show an answer in the input"
     if any(_heads(words, slot.heading) for slot in shape_of(task).slots if slot.heading and not slot.options):

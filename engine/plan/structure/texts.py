@@ -42,12 +42,14 @@ def text_drafts(sample: Sample, task: Task) -> list[Draft]:
         if profile.name in twice:
             continue
         made = cleaned(profile, sample, outputs, task.description)
-        if _may_be_output(profile, wanted) or (held and _may_be_found(profile)):
+        if _may_be_output(profile, wanted) or (held and _may_be_found(profile) and output_role(profile, task)[0] >= 0.6):
             weight = (0.85 if made else 1.0) * (0.6 if profile.name in optional or _nested_sibling(profile, sample) else 1.0)
             weight *= 0.8 if counted and not _ordinal(profile.name, task.description) else 1.0
             drafts.append(_single(profile, sample.values[profile.name], sample, task, wanted, weight, ()))
         for other in made:
-            if _may_be_output(other.profile, wanted):
+            # A name of rows or one as programs write them is an output only where the description speaks of it.
+            named = other.asked or not (profile.id_like or profile.coded) or output_role(profile, task)[0] >= 0.6
+            if named and _may_be_output(other.profile, wanted):
                 said = (f"{profile.name}, {', '.join(other.said)}, for the form of the examples",)
                 drafts.append(_single(other.profile, other.texts, sample, task, wanted, 1.0, said, asked=other.asked))
     drafts += [*_joined(sample, task, wanted, optional), *_lists(sample, task), *marked_items(sample, task), *neighbours(sample, task)]
@@ -178,8 +180,8 @@ def form_likeness(found: Form, wanted: Form) -> tuple[float, str]:
     marks = 1.0 - 0.5 * asks - 0.5 * abs(found.ends - wanted.ends)
     score = 0.45 * length + 0.15 * words + 0.4 * marks
     score *= 1.0 if (found.lines > 3) == (wanted.lines > 3) else 0.7
-    score *= 0.6 if asks > 0.75 else 0.75 if abs(found.questions - wanted.questions) > 0.7 else 1.0
-    score *= 0.7 if wanted.sentences >= 3 and found.sentences < 2 else 1.0
+    score *= 0.4 if asks > 0.85 else 0.6 if asks > 0.75 else 0.75 if abs(found.questions - wanted.questions) > 0.7 else 1.0
+    score *= 0.6 if wanted.sentences >= 3 and found.sentences < 2 else 1.0
     score *= 0.75 if wanted.words > 4 and min(found.sentences, wanted.sentences) < 2 <= max(found.sentences, wanted.sentences) else 1.0
     score *= 0.6 if wanted.words >= 7 and wanted.ends >= 0.75 and found.words <= 3 and found.ends < 0.25 else 1.0
     score *= 0.65 if _apart(found.symbols, wanted.symbols) else 1.0

@@ -128,7 +128,7 @@ def test_the_marked_sentence_of_a_list_is_the_output() -> None:
         for n in range(40)
     ]
     _, made = proposed(rows, "Pick the key sentence.", ("Bees fly. We show that bees count. It rains.", "We show that bees count."))
-    assert made[2].output == rows[2]["sentences"][2]
+    assert made[2].output == "The pig number 2 sleeps in the hill."
     assert made[2].output in made[2].input
 
 
