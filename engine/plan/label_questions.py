@@ -170,10 +170,15 @@ _TURNED_QUESTION = re.compile(
 """A question that may ask for the turned value; which of the two is then nobody's guess."""
 
 
+_MANY = 24
+"""With more values than these only a value the question names to the letter is taken for the one it asks about."""
+_MOST_VALUES = 60
+
+
 def asked_about(profile: ColumnProfile, shown: dict[str, str], task: Task) -> dict[str, Match]:
     """Of a few values, the one the question speaks of is the case for yes ("Is the word positive?", "Does it ask for the weather?")."""
     pair = affirming(task.output.labels)
-    if pair is None or not 2 <= len(shown) <= 24 or profile.distinct > len(profile.counts):
+    if pair is None or not 2 <= len(shown) <= _MOST_VALUES or profile.distinct > len(profile.counts):
         return {}
     if set(task.output.labels) != {"1", "0"} and "yes" not in meanings(pair[0]):
         return {}
@@ -192,7 +197,7 @@ def asked_about(profile: ColumnProfile, shown: dict[str, str], task: Task) -> di
     }
     if sum(bool(means) for means in known.values()) * 2 < len(known) or sum(map(bool, spoken.values())) != 1:
         spoken = {value: "" if denies(name) else _spoken_of(name, said) for value, name in shown.items()}
-    named = [value for value, word in spoken.items() if word]
+    named = [value for value, word in spoken.items() if word and (len(shown) <= _MANY or folded(shown[value]) in said.split())]
     if len(named) != 1:
         return {}
     word = spoken[named[0]]

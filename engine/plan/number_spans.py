@@ -45,7 +45,8 @@ _WORD = "|".join(_COUNTS.values())
 _NUMBER = rf"(?:(?<![A-Za-z\d.,])[-−]?\d+(?:[.,]\d+)?(?:\s*%)?(?![A-Za-z\d]|[.,]\d)|(?<!\w)(?:{_WORD})(?!\w))"
 _CJK_NUMBER = r"(?:[-−]?\d+(?:[.,]\d+)?%?|[一二两三四五六七八九十])"
 _AT_LEAST = (
-    r"at least|since|seit|depuis|desde|с тех пор как|no less than|not less than|minimum|from|≥|>=|mindestens"
+    r"at least|since|seit|depuis|desde|с тех пор как|no less than|не меньше|nicht weniger als|nicht unter"
+    r"|pas moins de|no menos de|not less than|minimum|from|≥|>=|mindestens"
     r"|wenigstens|ab|au moins|al menos|por lo menos|almeno"
     r"|pelo menos|не менее|"
     r"не ниже|хотя бы|минимум|от|至少|不低于|최소|कम से कम|minimal|setidaknya|en az|angalau|على الأقل"
@@ -64,7 +65,8 @@ _MORE = (
 )
 _MORE_AFTER = r"초과|से अधिक|より大きい|より多い|超"
 _AT_MOST = (
-    r"at most|no more than|not more than|up to|maximum|≤|<=|höchstens|maximal|bis zu|bis|au plus|au maximum|como máximo"
+    r"at most|no more than|не больше|nicht mehr als|nicht über|pas plus de|no más de|not more than|up to|maximum|≤|<="
+    r"|höchstens|maximal|bis zu|bis|au plus|au maximum|como máximo"
     r"|a lo sumo|al massimo|"
     r"no máximo|не более|не выше|максимум|до|至多|不超过|最多|maksimal|paling banyak|en fazla"
 )
@@ -173,16 +175,18 @@ def spans_of_labels(description: str, labels: Sequence[str]) -> tuple[dict[str, 
         for match in re.finditer(_spoken(label), description, re.IGNORECASE)
         if not any(span.start <= match.start() < span.end for span in spans)
     ]
-    others = [match.end() for match in re.finditer(rf"(?:(?<!\w)|(?<=[\u3040-\u9fff]))(?:{_OTHERWISE})", description, re.IGNORECASE)]
+    others = [match.span() for match in re.finditer(rf"(?:(?<!\w)|(?<=[\u3040-\u9fff]))(?:{_OTHERWISE})", description, re.IGNORECASE)]
     breaks = [0, *(match.end() for match in re.finditer(r"[;；。।\n]|[.!?](?=\s|$)", description)), len(description) + 1]
     found: dict[str, NumberSpan] = {}
     rest = ""
     for start, end in pairwise(breaks):
         here = sorted(mention for mention in mentions if start <= mention[0] < end)
         ranges = [span for span in spans if start <= span.start < end]
-        for place in others:
+        for before, place in others:
             after = next((mention for mention in here if 0 <= mention[0] - place <= 30), None)
-            taken = after or next((mention for mention in here[::-1] if 0 <= place - mention[1] <= 12), None)
+            taken = after or next(
+                (mention for mention in here[::-1] if mention[1] <= before and _stands_for(description[mention[1] : before])), None
+            )
             if taken is not None and start <= place <= end:
                 rest = taken[2]
                 here = [mention for mention in here if mention != taken]
@@ -194,6 +198,11 @@ def _spoken(label: str) -> str:
     """A pattern for the label as a word, or anywhere where words are not set apart by blanks."""
     plain = re.escape(label)
     return plain if re.search(r"[\u3040-\u9fff\uac00-\ud7af]", label) else rf"(?<![\w-]){plain}(?![\w-])"
+
+
+def _stands_for(between: str) -> bool:
+    """What stands between a label and its "otherwise" says that they belong together."""
+    return len(between) <= 3 or re.fullmatch(r"\W{0,2}\s*[:：=→—–-]\s*(?:\w+\s+){0,2}", between) is not None
 
 
 def _paired(here: Sequence[tuple[int, int, str]], ranges: Sequence[NumberSpan]) -> dict[str, NumberSpan]:

@@ -166,17 +166,24 @@ def _step(profile: ColumnProfile, ends: list[float]) -> float:
     return float(10.0 ** -(min(6, max(decimals, default=1)) + 1))
 
 
+def _named(name: str, rivals: list[ColumnProfile], description: str) -> bool:
+    """The description holds the column's name, and not as a part of a longer column's name."""
+    said, plain = folded(description), folded(name)
+    longer = (folded(rival.name) for rival in rivals if rival.name != name)
+    return says(said, plain) and not any(plain in other and other != plain and says(said, other) for other in longer)
+
+
 def _prior(
     profile: ColumnProfile, ranges: _Ranges, rivals: list[ColumnProfile], task: Task, embedder: Embedder | None
 ) -> tuple[float, str]:
     """How likely the ranges are drawn on this column, by the words that stand around the numbers."""
     quoted = re.search(rf"[(`\"'“«\[]{re.escape(profile.name)}[)`\"'”»\]]", task.description) is not None
-    if quoted or (telling_words(profile.name) and says(folded(task.description), folded(profile.name))):
-        return 0.94, f"the description names {profile.name}"
+    if quoted or (telling_words(profile.name) and _named(profile.name, rivals, task.description)):
+        return 0.97, f"the description names {profile.name}"
     words = () if _PLACE.search(profile.name) else concerns(profile.name, ranges.said)
     if words:
         share = len(words) / len(telling_words(profile.name))
-        return 0.8 + 0.14 * share, f"{profile.name} has to do with “{', '.join(words)}”, which stands with the number"
+        return 0.8 + 0.12 * share, f"{profile.name} has to do with “{', '.join(words)}”, which stands with the number"
     if RATED.search(profile.name) and RATED.search(ranges.said):
         return 0.88, f"{profile.name} is a rating, and the description speaks of one"
     if concerns(profile.name, task.description):

@@ -23,6 +23,8 @@ from engine.plan.number_spans import number_spans, spans_of_labels
         ("評価4以上なら", 4, inf),
         ("0.2 or lower", -inf, 0.2),
         ("höchstens 2", -inf, 2),
+        ("не меньше 0,1", 0.1, inf),
+        ("не больше 3", -inf, 3),
         ("不超过2", -inf, 2),
         ("between 3 and 6", 3, 6),
         ("4-5 stars", 4, 5),
@@ -58,6 +60,7 @@ def test_more_than_leaves_its_end_out_and_at_least_does_not() -> None:
         ),
         ("laut ab 4, leise bis 2, der Rest fällt weg", ("laut", "leise"), {"laut": 4, "leise": -inf}, ""),
         ("评分4以上为好，2以下为差。", ("好", "差"), {"好": 4, "差": -inf}, ""),
+        ("no: below 5; yes: above 7; maybe: everything in between", ("yes", "maybe", "no"), {"no": -inf, "yes": 7}, "maybe"),
         ("below 5 is cold, above 20 is hot, anything else is mild", ("cold", "mild", "hot"), {"cold": -inf, "hot": 20}, "mild"),
     ],
 )

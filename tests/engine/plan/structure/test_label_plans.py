@@ -129,3 +129,9 @@ def test_numbers_are_labels_only_where_the_column_counts_what_the_task_asks_for(
 def test_where_the_description_draws_ranges_the_names_of_values_do_not_count() -> None:
     rows = [{"text": note(n), "mood": ("good", "bad")[n % 2]} for n in range(40)]
     assert outputs(rows, task("good = rated 8 or higher, bad = rated 3 or lower", ("good", "bad"))) == {}
+
+
+def test_a_column_named_in_the_description_is_not_a_part_of_another_name() -> None:
+    rows = [{"text": note(n), "wind": n % 7, "windForce": (n * 3) % 10} for n in range(70)]
+    said = "rough if windForce is no less than 5, otherwise calm"
+    assert outputs(rows, task(said, ("rough", "calm"))) == {n: "rough" if n * 3 % 10 >= 5 else "calm" for n in range(70)}
