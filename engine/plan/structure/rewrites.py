@@ -26,6 +26,7 @@ _ALIKE = 0.5
 def rewrite_drafts(sample: Sample, task: Task) -> list[Draft]:
     """The right side from the wrong one, or the wrong from the right where the description asks for mistakes."""
     drafts = []
+    shown = alike([example.input for example in task.examples], [example.output for example in task.examples])
     for options in own_columns(sample):
         if len(options.columns) == 2 and written_twice(options, sample):
             good, bad = options.columns
@@ -36,7 +37,8 @@ def rewrite_drafts(sample: Sample, task: Task) -> list[Draft]:
                     output=printed(output),
                     reads=(output,),
                     outputs=tuple(sample.texts(output)),
-                    prior=0.9,
+                    # Examples that are not two writings of one text ask for something else: a synonym, a translation.
+                    prior=0.9 if shown >= 0.25 else 0.3,
                     reasons=(
                         f"{good} and {bad}, by their names, are the right and the wrong writing of one text",
                         f"{output} from {source}",

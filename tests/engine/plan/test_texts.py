@@ -189,3 +189,39 @@ def test_the_whole_text_is_the_beginning_and_its_right_ending() -> None:
     _, made = proposed(rows, "Return the beginning with a good ending.", ("Tom got up and", "Tom got up and washed."))
     assert made[3].output == f"{rows[3]['start']} slept 3 hours."
     assert made[3].input == rows[3]["start"]
+
+
+def test_copies_do_not_serve_where_the_examples_are_none() -> None:
+    rows = [{"mistake": f"{beast}{place[:2]}{place[3:]}", "correct": f"{beast}{place}"} for beast in BEASTS for place in PLACES[:4]]
+    proposal, _ = proposed(rows, "Write a synonym.", ("street", "avenue"), ("doctor", "medic"), ("small", "little"))
+    assert not proposal.plans
+
+
+def test_outputs_are_found_in_their_inputs_where_the_examples_are() -> None:
+    rows = [
+        {
+            "text": f"The {BEASTS[n % 12]} sleeps in the {PLACES[n % 11]} at {n}.",
+            "answer": f"number {n * 7 + 1000} Zed Road",
+            "where": f"{PLACES[n % 11]} at {n}",
+        }
+        for n in range(40)
+    ]
+    _, made = proposed(
+        rows, "Say where it happens.", ("The dog ran to the old mill by noon.", "old mill by noon"), ("We met in Rome at 5.", "Rome at 5")
+    )
+    assert made[3].output == "yard at 3"
+
+
+def test_several_texts_of_which_the_description_names_one_give_this_one_as_the_input() -> None:
+    rows = [
+        {
+            "title": f"The {BEASTS[n % 12]} of the {PLACES[n % 11]}",
+            "body": " ".join(
+                f"On day {n + k} the {BEASTS[(n + k) % 12]} came to the {PLACES[(n * k) % 11]} and left again." for k in range(12)
+            ),
+            "summary": f"A {BEASTS[n % 12]} came {n} times to the {PLACES[n % 11]}.",
+        }
+        for n in range(40)
+    ]
+    _, made = proposed(rows, "Write a one-sentence summary from the title.", ("The lost ship", "A ship was lost and found again."))
+    assert (made[2].input, made[2].output) == (rows[2]["title"], rows[2]["summary"])
