@@ -7,6 +7,7 @@ follows row by row, the published method. Nothing good enough is an answer: Noth
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Annotated, Literal
 
 import msgspec
@@ -21,13 +22,16 @@ from engine.plan.flow import origin_of_output
 from engine.plan.sampling import sample_rows
 from engine.plan.search import SURE_SCORE, Reading, label_maps, rivals, verified
 from engine.plan.steps import Check, Plan, Write
-from engine.plan.trial import BAR, Trial, propose, try_plan
+from engine.plan.trial import BAR, Trial, propose, run_on, try_plan
 from engine.plan.witness.label_question import LabelQuestion
 from engine.plan.witness.verify import FIRST_ROWS
 from engine.prompts import plan as prompt
-from engine.records import Column, ExpandedTask, PlanChoice, Row, RunnerUp, SamplePair, SchemaSelection, Task, Value
+from engine.records import Column, Example, ExpandedTask, PlanChoice, Row, RunnerUp, SamplePair, SchemaSelection, Task, Value
 from engine.stage import Context, Stage
 from models.language import Request, Sampling
+
+SHOWN = 3
+MOST_SHOWN = 12
 
 
 class Given(Value):
@@ -99,7 +103,7 @@ def run(given: Given, options: Options, ctx: Context) -> PlanChoice:
     if not readings:
         refusal = "; ".join(part for part in refusals if part)
         raise NothingSuitable(f"{schema.dataset}: {refusal or 'no plan gives examples of the task'}")
-    return _choice(given, _verified(given, readings, columns, rows, options, ctx), columns, options, ctx)
+    return _choice(given, _verified(given, readings, columns, rows, options, ctx), columns, rows, options, ctx)
 
 
 def _applied_before(given: Given, columns: tuple[Column, ...], rows: list[Row], ctx: Context) -> list[Reading]:
@@ -206,12 +210,12 @@ def _of_user(given: Given, columns: tuple[Column, ...], rows: list[Row], options
         ctx.event("plan-warning", problem.title)
     if plan.prose or any(isinstance(step, Write | Check) for step in plan.steps):
         trial = _untried(1.0, "your plan; a model takes part, so it is not tried first")
-        return _choice(given, [Reading(plan, trial)], columns, options, ctx)
+        return _choice(given, [Reading(plan, trial)], columns, rows, options, ctx)
     trial = try_plan(plan, columns, rows, given.task)
     if trial.made == 0:
         why = "; ".join([*trial.reasons[:1], *list(trial.why_not)[:2]])
         raise NothingSuitable(f"plan {plan.name!r} makes no example of {len(rows)} sample rows: {why}")
-    return _choice(given, [Reading(plan, trial)], columns, options, ctx)
+    return _choice(given, [Reading(plan, trial)], columns, rows, options, ctx)
 
 
 def _untried(score: float, reason: str) -> Trial:
@@ -234,7 +238,9 @@ def _prose(given: Given, columns: tuple[Column, ...], rows: list[Row], ctx: Cont
     )
 
 
-def _choice(given: Given, readings: list[Reading], columns: tuple[Column, ...], options: Options, ctx: Context) -> PlanChoice:
+def _choice(
+    given: Given, readings: list[Reading], columns: tuple[Column, ...], rows: list[Row], options: Options, ctx: Context
+) -> PlanChoice:
     best = readings[0]
     plan, trial = best.plan, best.trial
     ctx.event("plan", f"{plan.name} ({plan.origin}, score {trial.score:.2f}): {'; '.join(plan.reasons[:2])}", score=trial.score)
@@ -247,7 +253,7 @@ def _choice(given: Given, readings: list[Reading], columns: tuple[Column, ...], 
         plan_digest(plan),
         trial.score,
         plan.reasons + trial.reasons,
-        _samples(trial),
+        _samples(best, columns, rows, given.task),
         tuple(_runner_up(reading) for reading in readings[1 : options.runners_up + 1]),
         origin_of_output(plan, columns),
         best.verdict.state if best.verdict.rows else "",
@@ -261,14 +267,23 @@ def _runner_up(reading: Reading) -> RunnerUp:
         reading.plan,
         reading.trial.score,
         reading.trial.reasons,
-        _samples(reading.trial),
+        _shown(reading.trial.samples[:SHOWN]),
         verdict.state if verdict.rows else "",
         verdict.said if verdict.rows else "",
     )
 
 
-def _samples(trial: Trial) -> tuple[SamplePair, ...]:
-    return tuple(SamplePair(sample.source.row, sample.input, sample.output) for sample in trial.samples[:3])
+def _samples(reading: Reading, columns: tuple[Column, ...], rows: list[Row], task: Task) -> tuple[SamplePair, ...]:
+    """A few examples; of labels one each, so that a person sees every entry of a label map at work."""
+    if task.output.kind != "label" or not reading.trial.samples:
+        return _shown(reading.trial.samples[:SHOWN])
+    made, _, _ = run_on(reading.plan, columns, rows, task)
+    first = {example.output: example for example in reversed(made)}
+    return _shown([first[label] for label in task.output.labels if label in first][:MOST_SHOWN] or made[:SHOWN])
+
+
+def _shown(examples: Sequence[Example]) -> tuple[SamplePair, ...]:
+    return tuple(SamplePair(example.source.row, example.input, example.output) for example in examples)
 
 
 STAGE = Stage(
