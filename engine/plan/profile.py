@@ -37,7 +37,7 @@ MARKERS = (
 _BIO = re.compile(r"^(O|[BIESLUM][-_].+)$")
 _ID_NAME = re.compile(r"(^|[_\-. ])(id|ids|uid|guid|uuid|idx|key|hash|no)[.#]?$|^(index|id|sr no\.?|nr\.?|#)$|[a-z]I[Dd]$", re.IGNORECASE)
 _NUMBER = re.compile(r"^[+-]?(\d+(\.\d*)?|\.\d+|\d{1,3}(,\d{3})+(\.\d+)?)([eE][+-]?\d+)?$")
-_TIME = re.compile(r"^\d{1,4}[-/:.]\d{1,2}[-/:.,]\d{1,4}([ T:,.].*)?$")
+_TIME = re.compile(r"^\d{1,4}[-/:.]\d{1,2}[-/:.,]\d{1,4}([ T:,.].{0,20})?$")
 _CODED = re.compile(r"^(?=\S+$)(\w*[^\W_]_\w+|[a-z]+[A-Z]\w*|([A-Z][a-z]+){2,})$")
 _WORDS = re.compile(r"\w+")
 

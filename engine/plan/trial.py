@@ -16,8 +16,9 @@ from engine.plan.profile import Sample, read_sample
 from engine.plan.steps import Plan
 from engine.plan.structure import Unmapped, candidates
 from engine.plan.structure.draft import Draft
-from engine.plan.structure.inputs import FEWER_PARTS, LEAKS, ONE_HEADING_EACH
+from engine.plan.structure.inputs import FEWER_PARTS, LEAKS
 from engine.plan.structure.languages import input_language, output_language, told_language
+from engine.plan.structure.layout import ONE_HEADING_EACH
 from engine.plan.structure.option_sets import alike
 from engine.plan.structure.parts import with_parts
 from engine.plan.structure.shape import contents_of, form_of, shape_of

@@ -2,24 +2,24 @@
 
 from __future__ import annotations
 
-import json
 import re
 import statistics
 from collections import Counter, defaultdict
 from collections.abc import Sequence
-from typing import Any
 
 from engine.plan.label_words import folded, meanings, words_for
-from engine.plan.profile import ColumnProfile, Sample, as_text, identifier
-from engine.plan.steps import AnyStep, Each, Emit, Keep, Plan
+from engine.plan.profile import ColumnProfile, Sample
+from engine.plan.steps import AnyStep, Emit, Keep, Plan
 from engine.plan.structure.draft import Draft
+from engine.plan.structure.headings import SURE, Part, asked_parts, assigned, same_word
 from engine.plan.structure.languages import input_language, language_code, names_language, told_language
+from engine.plan.structure.layout import Piece, input_template, piece_of
 from engine.plan.structure.options import optional_columns
 from engine.plan.structure.parts import apart
 from engine.plan.structure.roles import said_side
 from engine.plan.structure.shape import Shape, contents_of, drop_headings, form_of
 from engine.plan.template import printed
-from engine.records import Task, Value
+from engine.records import Task
 
 _ABOUT = frozenset(
     "title headline heading url link source author date time name file path "
@@ -31,39 +31,29 @@ _TELLS = frozenset(
     "proof steps chain cot justification translation correction rule keywords".split()
 )
 _ASKS = frozenset("question query ask asks ask_for asks_for instruction aspect relation event pronoun entity term word".split())
-_SPEAKER = re.compile(r"speaker|role|from|author|user|who|name|sender", re.IGNORECASE)
-_SPOKEN = re.compile(r"^\s*[\w .'-]{1,20}\s?[:：]")
 
 
 FEWER_PARTS = "the examples' inputs have more parts than these columns can fill"
-ONE_HEADING_EACH = "the input has a heading for each column"
+_IN_ORDER = 0.1
 LEAKS = " is not shown, for it gives the output away: "
-
-
-class Piece(Value):
-    """One value the input shows."""
-
-    name: str
-    expression: str
-    """Its part of the template."""
-    heading: str
-    steps: tuple[AnyStep, ...] = ()
 
 
 def finish(draft: Draft, sample: Sample, task: Task, shape: Shape) -> Plan | None:
     """The plan for a draft; None when nothing is left that an input could show."""
-    shape = drop_headings(shape, _own_headings(sample, shape))
-    names, reasons = chosen_columns(draft, sample, task, shape)
-    pieces = [_piece(sample.by_name[name], sample, task) for name in names]
+    dropped = _own_headings(sample, shape)
+    shape = drop_headings(shape, dropped)
+    parts = asked_parts(task, shape, dropped)
+    names, reasons = chosen_columns(draft, sample, task, shape, parts)
+    pieces = [piece_of(sample.by_name[name], sample) for name in names]
     pieces += [Piece(name=name, expression=printed(name), heading="Dialogue") for name in draft.made]
     if draft.made and len(pieces) == 1:
-        shape = Shape()
+        shape, parts = Shape(), asked_parts(task, Shape(), ())
     if not pieces and not draft.options:
         return None
     keep, kept_why = language_filter(sample, task, draft)
     reasons += kept_why
     steps = _needed((*keep, *(step for piece in pieces for step in piece.steps), *draft.steps))
-    template, told = _template(pieces, draft, sample, shape)
+    template, told = input_template(pieces, draft, sample, shape, parts)
     headed = [slot for slot in shape.slots if slot.heading and not slot.options]
     if len(pieces) < len(headed) and len(headed) > 1:
         told = [*told, FEWER_PARTS]
@@ -76,10 +66,9 @@ def finish(draft: Draft, sample: Sample, task: Task, shape: Shape) -> Plan | Non
     )
 
 
-def chosen_columns(draft: Draft, sample: Sample, task: Task, shape: Shape) -> tuple[list[str], list[str]]:
+def chosen_columns(draft: Draft, sample: Sample, task: Task, shape: Shape, parts: Sequence[Part]) -> tuple[list[str], list[str]]:
     """Names the input shows beside the options, in column order, with one line for each that was left out for a reason worth telling."""
     hidden = {*draft.reads, *draft.hidden} - {sample.by_name[name].column for name in draft.shown}
-    headings = [slot.heading for slot in shape.slots if slot.heading and not slot.options]
     slots = sum(not slot.options for slot in shape.slots)
     if slots == 0 and draft.options:
         return [], []
@@ -89,7 +78,7 @@ def chosen_columns(draft: Draft, sample: Sample, task: Task, shape: Shape) -> tu
         for profile in sample.profiles
         if profile.steps and profile.column in draft.reads and not profile.first_item and apart(draft.steps, profile.steps)
     ]
-    named = _named_by(headings, top)
+    named, alike = _standing_for(parts, top, sample)
     if draft.made:
         return [profile.name for profile in top if profile.name in named], []
     kept = [
@@ -110,7 +99,7 @@ def chosen_columns(draft: Draft, sample: Sample, task: Task, shape: Shape) -> tu
     if len(kept) > 1 and slots == 1 and draft.family == "text":
         kept = _only_one(kept, sure, task)
     if len(kept) > max(1, slots):
-        kept = _without_notes(kept, sure, task, reasons)
+        kept = _without_notes(kept, sure | alike, task, reasons)
     kept = _without_leaks(kept, sure, draft, sample, task, reasons)
     kept = _one_language(kept, sure, sample, task, reasons)
     if draft.family == "text" and kept and not draft.options and not any(_natural(profile, sample) for profile in kept):
@@ -124,14 +113,24 @@ def _shown_values(profile: ColumnProfile, task: Task) -> bool:
     return any(folded(text) in values for text in contents_of(task)) or _mentioned(profile, task) >= 2
 
 
-def _named_by(headings: Sequence[str], profiles: Sequence[ColumnProfile]) -> set[str]:
-    """The column each heading names best: equal words first, then a name that ends in the heading, then one that holds it."""
-    found = set()
-    for heading in headings:
-        ranked = sorted((-_same_word(profile.name, heading), place) for place, profile in enumerate(profiles))
-        if ranked and ranked[0][0] < 0:
-            found.add(profiles[ranked[0][1]].name)
-    return found
+def _standing_for(parts: Sequence[Part], profiles: Sequence[ColumnProfile], sample: Sample) -> tuple[set[str], set[str]]:
+    """The columns that the examples' pieces stand for: those a heading names, and those only the form of several pieces tells."""
+    headed = [part for part in parts if part.heading]
+    if not headed:
+        return set(), set()
+    able = [
+        profile
+        for profile in profiles
+        if any(same_word(profile.name, part.heading) for part in headed)
+        or (len(parts) > 1 and _natural(profile, sample) and not _tells(profile))
+    ]
+    named, alike = set(), set()
+    for place, (column, sure) in assigned([profile.name for profile in able], parts, sample, _IN_ORDER).items():
+        if same_word(able[column].name, parts[place].heading):
+            named.add(able[column].name)
+        elif sure >= SURE:
+            alike.add(able[column].name)
+    return named, alike
 
 
 def _natural(profile: ColumnProfile, sample: Sample) -> bool:
@@ -199,18 +198,6 @@ def _fits_slot(profile: ColumnProfile, task: Task) -> bool:
     )
 
 
-def _same_word(name: str, heading: str) -> int:
-    """How well a heading names a column: 3 equal words, 2 the name ends in it or means it, 1 the name holds it, 0 not at all."""
-    words, goal = folded(name).split(), folded(heading).split()
-    if not words or not goal:
-        return 0
-    if words == goal or "".join(words).rstrip("s0123456789") == "".join(goal).rstrip("s"):
-        return 3
-    if words[-1].rstrip("s") == goal[-1].rstrip("s") or (len(words) == len(goal) == 1 and meanings(words[0]) & meanings(goal[0])):
-        return 2
-    return int(len(goal) == 1 and goal[0] in words)
-
-
 def _only_one(kept: list[ColumnProfile], sure: set[str], task: Task) -> list[ColumnProfile]:
     """Of several texts the one the description names as the input, or the only one of the examples' length where all are far longer."""
     named = [profile for profile in kept if said_side(folded(profile.name).split(), task.description)[0] == "input"]
@@ -237,12 +224,17 @@ def _without_notes(kept: list[ColumnProfile], sure: set[str], task: Task, reason
         words = [re.sub(r"\d+$", "", word) for word in folded(profile.name).split()]
         spoken = any(word[:5] == other[:5] for word in words for other in said if len(word) > 3)
         about = bool(set(words) & _ABOUT) and profile.chars * 3 <= longest
-        tells = bool(set(words) & _TELLS) and len(kept) > 1
+        tells = _tells(profile) and len(kept) > 1
         if profile.name not in sure and ((about and not spoken) or tells):
             reasons.append(f"{profile.name} is not shown: {'it may explain the answer' if tells else 'it only tells about the text'}")
             continue
         result.append(profile)
     return result or kept
+
+
+def _tells(profile: ColumnProfile) -> bool:
+    """By name the column explains or repeats an answer."""
+    return bool({re.sub(r"\d+$", "", word) for word in folded(profile.name).split()} & _TELLS)
 
 
 def _without_leaks(
@@ -362,41 +354,6 @@ def _own_headings(sample: Sample, shape: Shape) -> list[str]:
     return found
 
 
-def _piece(profile: ColumnProfile, sample: Sample, task: Task) -> Piece:
-    heading = " ".join(re.sub(r"(?<=[a-z])(?=[A-Z])", " ", profile.name).replace("_", " ").replace("-", " ").split())
-    heading = heading[:1].upper() + heading[1:]
-    if profile.kind != "list":
-        return Piece(name=profile.name, expression=printed(profile.name), heading=heading, steps=profile.steps)
-    if profile.item_kind == "dict":
-        into = sample.unused(f"{identifier(profile.name)}_lines")
-        items = [item for value in sample.values[profile.name] if isinstance(value, list) for item in value if isinstance(item, dict)]
-        return Piece(
-            name=profile.name,
-            expression=printed(into),
-            heading=heading,
-            steps=(*profile.steps, Each(value=profile.name, into=into, template=turn_template(items, profile.keys), separator="\n")),
-        )
-    lines = [as_text(item) for value in sample.values[profile.name] if isinstance(value, list) for item in value][:2000]
-    spoken = sum(bool(_SPOKEN.match(line)) for line in lines) > 0.6 * len(lines)
-    blank = "" if profile.script in ("CJK", "JAPANESE", "THAI") else " "
-    joiner = json.dumps("\n" if spoken else blank)
-    expression = "{{ " + printed(profile.name)[3:-3] + f" | join({joiner}) }}}}"
-    return Piece(name=profile.name, expression=expression, heading=heading, steps=profile.steps)
-
-
-def turn_template(items: Sequence[dict[str, Any]], keys: Sequence[str]) -> str:
-    """ "speaker: text" for a list's dictionaries: the key with the longest texts, after the one that names who speaks."""
-    lengths = {key: statistics.median([len(item[key]) if isinstance(item.get(key), str) else 0 for item in items] or [0]) for key in keys}
-    text = max(keys, key=lambda key: lengths[key])
-    speakers = [
-        key
-        for key in keys
-        if key != text and _SPEAKER.search(key) and len({as_text(item.get(key)) for item in items}) <= max(4, len(items) // 5)
-    ]
-    said = "{{ item[" + json.dumps(text, ensure_ascii=False) + "] }}"
-    return "{{ item[" + json.dumps(speakers[0], ensure_ascii=False) + "] }}: " + said if speakers else said
-
-
 def _needed(steps: Sequence[AnyStep]) -> tuple[AnyStep, ...]:
     """The steps in order, each once."""
     found: list[AnyStep] = []
@@ -404,84 +361,3 @@ def _needed(steps: Sequence[AnyStep]) -> tuple[AnyStep, ...]:
         if step not in found:
             found.append(step)
     return tuple(found)
-
-
-def _template(pieces: list[Piece], draft: Draft, sample: Sample, shape: Shape) -> tuple[str, list[str]]:
-    """The input's template in the examples' shape where the pieces fit it, else plain headings."""
-    placed = _place(pieces, shape, sample, bool(draft.options))
-    if placed is None:
-        placed = [("" if len(pieces) == 1 else f"{piece.heading}: ", piece.expression, "\n") for piece in pieces]
-        told = [ONE_HEADING_EACH] if len(pieces) > 1 else []
-        if draft.options:
-            placed.append(("Options:\n" if pieces else "", _options(draft, shape), "\n"))
-    else:
-        told = ["the input has the shape of the examples'"] if len(shape.slots) > 1 else []
-        placed = [(heading, expression if expression else _options(draft, shape), before) for heading, expression, before in placed]
-    text = ""
-    for heading, expression, before in placed:
-        text += (before if text else "") + heading + expression
-    return text, told
-
-
-def _place(pieces: list[Piece], shape: Shape, sample: Sample, options: bool) -> list[tuple[str, str, str]] | None:
-    """(heading with colon, expression or "" for the options, what stands before) for each slot; None when the shape does not fit."""
-    slots = [slot for slot in shape.slots if not slot.options]
-    if any(slot.options for slot in shape.slots) != options:
-        return None
-    taken: dict[int, list[Piece]] = {}
-    rest = list(pieces)
-    for place, slot in enumerate(slots):
-        match = max(rest, key=lambda piece: _same_word(piece.name, slot.heading), default=None) if slot.heading else None
-        if match is not None and _same_word(match.name, slot.heading):
-            taken[place] = [match]
-            rest.remove(match)
-    empty = [place for place in range(len(slots)) if place not in taken]
-    if len(empty) > len(rest):
-        return None
-    if len(rest) > len(empty):
-        bare = [place for place in empty if not slots[place].heading]
-        if len(slots) == 1 and bare and _flows(rest, sample):
-            taken[bare[0]] = rest
-            rest, empty = [], []
-        elif empty or len(slots) == 1 or not taken:
-            return None
-    for place, piece in zip(empty, rest, strict=False):
-        taken[place] = [piece]
-    placed = []
-    number = 0
-    for slot in shape.slots:
-        heading = slot.heading + slot.colon if slot.heading else ""
-        if slot.options:
-            placed.append((heading, "", slot.before))
-            continue
-        several = taken[number]
-        first = sample.by_name.get(several[0].name)
-        between = "" if first is not None and first.script in ("CJK", "JAPANESE") else " "
-        placed.append((heading, between.join(piece.expression for piece in several), slot.before))
-        number += 1
-    return placed
-
-
-def _flows(pieces: list[Piece], sample: Sample) -> bool:
-    """Several texts read as one: none of them is a numbered sibling of another."""
-    stems = [re.sub(r"[\d]+|[_ ][a-d]$", "", piece.name) for piece in pieces]
-    pairs = {frozenset(("premise", "hypothesis")), frozenset(("source", "target")), frozenset(("context", "question"))}
-    names = {piece.name.lower() for piece in pieces}
-    return len(set(stems)) == len(stems) and not any(pair <= names for pair in pairs)
-
-
-def _options(draft: Draft, shape: Shape) -> str:
-    """The options as the examples list them; lettered where the output is a letter, bullets where the examples show none."""
-    if shape.style == "joined" and not draft.letters:
-        return f"{{{{ {draft.options} | join(" + json.dumps(shape.join, ensure_ascii=False) + ") }}"
-    if shape.style != "marked" or (draft.letters and not re.search(r"[Aa]", shape.mark)):
-        return f"{{{{ {draft.options}.lettered }}}}" if draft.letters else f"{{{{ {draft.options} }}}}"
-    if shape.mark == "A. " and shape.join == "\n":
-        return f"{{{{ {draft.options}.lettered }}}}"
-    sign = re.search(r"[A-Za-z1]", shape.mark)
-    if sign is None:
-        return f"{{{{ {draft.options} }}}}" if shape.join == "\n" else f"{{{{ {draft.options} | join(" + json.dumps(shape.join) + ") }}"
-    by = {"A": "option.letter", "a": "option.letter | lower", "1": "loop.index"}.get(sign.group(), "option.letter")
-    mark = shape.mark[: sign.start()] + "{{ " + by + " }}" + shape.mark[sign.end() :]
-    join = json.dumps(shape.join, ensure_ascii=False)
-    return f"{{% for option in {draft.options} %}}" + mark + "{{ option }}{% if not loop.last %}{{ " + join + " }}{% endif %}{% endfor %}"

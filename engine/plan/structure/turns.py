@@ -9,7 +9,7 @@ import statistics
 from engine.plan.profile import ColumnProfile, Sample, as_text, identifier
 from engine.plan.steps import AnyStep, Each, Explode, Get, Keep
 from engine.plan.structure.draft import Draft
-from engine.plan.structure.inputs import turn_template
+from engine.plan.structure.layout import turn_template
 from engine.plan.structure.shape import form_of
 from engine.plan.structure.texts import form_likeness
 from engine.plan.template import printed
