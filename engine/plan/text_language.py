@@ -19,6 +19,12 @@ def language_of(text: str, expected: str = "en") -> str:
     return found.iso_code_639_1.name.lower() if found is not None else ""
 
 
+def widest_language_of(text: str) -> tuple[str, float]:
+    """The likeliest of all languages that can be told, and how likely it is, 0 to 1; ("", 0.0) for no language."""
+    found = _widest().compute_language_confidence_values(text[:2000])
+    return (found[0].language.iso_code_639_1.name.lower(), found[0].value) if found and found[0].value > 0 else ("", 0.0)
+
+
 def primary_code(code: str) -> str:
     """ "de" for "de-AT". Raises BadInput for a language that cannot be told from others."""
     primary = code.replace("_", "-").split("-")[0].lower()
@@ -44,3 +50,10 @@ def _detector(primary: str) -> LanguageDetector:
 
     codes = [_iso(code.lower()) for code in dict.fromkeys([primary.upper(), *_OFTEN])]
     return LanguageDetectorBuilder.from_iso_codes_639_1(*codes).with_low_accuracy_mode().build()
+
+
+@lru_cache(maxsize=1)
+def _widest() -> LanguageDetector:
+    from lingua import LanguageDetectorBuilder
+
+    return LanguageDetectorBuilder.from_all_languages().with_low_accuracy_mode().build()

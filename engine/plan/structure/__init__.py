@@ -16,11 +16,12 @@ from engine.plan.structure.kept_rows import LEAST_ROWS, Filter, together
 from engine.plan.structure.label_lists import label_list_drafts
 from engine.plan.structure.labels import Unmapped, label_drafts, named_drafts
 from engine.plan.structure.nested import has_names, nested_drafts
-from engine.plan.structure.options import option_drafts
+from engine.plan.structure.options import letter_labels, option_drafts
 from engine.plan.structure.shape import Shape, shape_of
 from engine.plan.structure.spans import span_drafts
 from engine.plan.structure.texts import text_drafts
 from engine.plan.structure.turns import turn_drafts
+from engine.plan.structure.written_options import with_written_options
 from engine.records import Task
 
 if TYPE_CHECKING:
@@ -38,6 +39,8 @@ def candidates(task: Task, sample: Sample, embedder: Embedder | None = None) -> 
     Where the task's words ask for some of the rows only, what these rows hold is looked at as a data set of its own.
     """
     shape = shape_of(task)
+    if task.output.kind in ("option_text", "option_letter") or letter_labels(task.output.labels):
+        sample = with_written_options(sample)
     drafts, failed = _drafts(sample, task, shape, embedder)
     filters = row_filters(sample, task)
     found = _filtered(filters, drafts, sample, task, shape, embedder)

@@ -17,7 +17,7 @@ from engine.plan.profile import ColumnProfile, Sample, as_text
 from engine.plan.steps import AnyStep, Get, Keep, Template
 from engine.plan.structure.filters_by_number import counted, in_range
 from engine.plan.structure.kept_rows import LEAST_ROWS, Filter, together
-from engine.plan.structure.languages import input_language, language_code, names_language, told_language
+from engine.plan.structure.languages import can_be_told, input_language, language_code, names_language, told_language
 from engine.plan.structure.option_sets import siblings
 from engine.plan.structure.restrictions import Clause, clauses
 from engine.plan.structure.shape import form_of
@@ -322,7 +322,13 @@ def _mixed_languages(sample: Sample, task: Task) -> Filter | None:
     wanted = input_language(task)
     texts = [profile for profile in sample.profiles if profile.free_text and not profile.steps and profile.kind == "text"]
     longest = max(texts, key=lambda profile: profile.chars, default=None)
-    if not wanted or longest is None or longest.chars < 60 or not task.examples or form_of(sample.texts(longest.name)[:60]).code > 0.2:
+    if (
+        not can_be_told(wanted)
+        or longest is None
+        or longest.chars < 60
+        or not task.examples
+        or form_of(sample.texts(longest.name)[:60]).code > 0.2
+    ):
         return None
     every = max(1, sample.rows // 100)
     first = [told_language(text, wanted) for text in sample.texts(longest.name)[::every] if text]

@@ -8,7 +8,7 @@ import re
 from engine.errors import EngineError
 from engine.plan.profile import script_of
 from engine.plan.structure.shape import contents_of
-from engine.plan.text_language import language_of
+from engine.plan.text_language import language_of, primary_code, widest_language_of
 from engine.records import Task
 
 _BY_SCRIPT = {
@@ -219,8 +219,35 @@ _LONG_CODES = {
     }.items()
     for long in several.split()
 }
+_FAMILIES = (
+    "gl pt es ca",
+    "ca es oc",
+    "no nb nn da",
+    "nb nn da sv",
+    "hr sr bs sl",
+    "id ms jv",
+    "cs sk",
+    "uk ru be",
+    "bg mk sr ru",
+    "af nl",
+    "ht fr",
+    "kk ky tt ru mn",
+    "tk az tr uz",
+    "hi mr ne",
+    "fa ps ur sd ckb ku tg",
+    "zu xh sn rw st tn ts",
+    "sw rw lg",
+    "tl ceb",
+    "fi et",
+)
+"""Languages whose words are alike, and with those that cannot be told the ones they are taken for."""
+_ONE_TONGUE = {"hr": ("sr", "bs"), "sr": ("hr", "bs"), "bs": ("hr", "sr"), "no": ("nb", "nn"), "nb": ("no", "nn"), "nn": ("no", "nb")}
+_SURE = 0.8
+_SURE_OF_NEIGHBOUR = 0.97
+"""How likely a language has to be for the text to be in it, and not in the one expected."""
 _LEAST = 40
-"""Letters below which words say nothing sure about the language."""
+"""Letters below which words say nothing sure about the language, but for the ones that are hardly any other's."""
+_FEW = 24
 
 
 def clear_language(text: str, declared: str) -> str:
@@ -229,22 +256,50 @@ def clear_language(text: str, declared: str) -> str:
     if script in _BY_SCRIPT:
         return _BY_SCRIPT[script]
     own = _code(declared)
-    if sum(letter.isalpha() for letter in text) < _LEAST:
-        return own
+    letters = sum(letter.isalpha() for letter in text)
     middle = text.find(" ", len(text) // 2)
-    told = {told_language(part, own) for part in (text, text[:middle], text[middle:])}
+    parts = (text, text[:middle], text[middle:])
+    if letters < _LEAST:
+        if letters < _FEW or len(text.split()) < 4 or widest_language_of(text)[1] < _SURE_OF_NEIGHBOUR:
+            return own
+        told = {widest_language_of(part)[0] for part in parts}
+        return own if told & _neighbours(own) or len(told) > 1 else told.pop()
+    told = {told_language(part, own) for part in parts}
     return told.pop() or own if len(told) == 1 else own
 
 
 def told_language(text: str, expected: str) -> str:
-    """As language_of, "" where the expected language is none that can be told."""
+    """The expected language unless the text is clearly in another one; "" where that other one is not sure.
+
+    Few languages are told apart well from their neighbours, and some are none that can be told: a neighbour is no other language then.
+    """
     try:
-        return language_of(text, expected)
+        near = language_of(text, expected) if expected else ""
+        known = bool(expected)
     except EngineError:
-        try:
-            return language_of(text)
-        except EngineError:
-            return ""
+        near, known = "", False
+    if near and near == expected:
+        return near
+    try:
+        told, sure = widest_language_of(text)
+    except EngineError:
+        return ""
+    if expected and told in _neighbours(expected) and (not known or sure < _SURE_OF_NEIGHBOUR or told in _ONE_TONGUE.get(expected, ())):
+        return expected
+    return told if sure >= _SURE or told == near else ""
+
+
+def can_be_told(code: str) -> bool:
+    """Whether texts can be told to be in the language at all."""
+    try:
+        return bool(primary_code(code))
+    except EngineError:
+        return False
+
+
+@functools.cache
+def _neighbours(code: str) -> frozenset[str]:
+    return frozenset(other for family in _FAMILIES if code in family.split() for other in family.split() if other != code)
 
 
 def output_language(task: Task) -> str:

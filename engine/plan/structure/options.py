@@ -4,40 +4,32 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterator, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 import msgspec
 
 from engine.plan.label_words import folded
-from engine.plan.profile import ColumnProfile, Sample, as_number, as_text
+from engine.plan.profile import Sample, as_number
 from engine.plan.steps import AnyStep, Options, Pick, Shuffle, Template
 from engine.plan.structure.draft import Draft
+from engine.plan.structure.option_choices import Choice, choices_of
 from engine.plan.structure.option_sets import (
     RIGHT,
     WRONG,
     OptionSet,
-    items_of,
     listed,
-    mostly,
     option_sets,
     own_columns,
-    share_of,
-    siblings,
 )
 from engine.plan.structure.roles import answer_is_shown
 from engine.plan.structure.shape import Shape
+from engine.plan.structure.written_options import sign_of
 from engine.plan.template import printed
-from engine.records import Task, Value
+from engine.records import Task
 
-_ANSWER_NAME = re.compile(
-    r"label|answer|correct|gold|solution|target|right|best|key|truth|\by\b|choice|lösung|réponse|respuesta|ответ|答|정답", re.IGNORECASE
-)
 _OPTION_NAME = re.compile(
     r"choice|option|answer|ans|ending|candidate|alternative|solution|sol|response|hypothesis|(^|_)[a-h]$|^[A-H]$", re.IGNORECASE
 )
-_COUNTS = re.compile(r"^(nbr?|num|n|number|count|total|how_many|anzahl|nombre|numero|número|количество|кол)(?=[_\-. ]|[A-Z])|[_\-. ]count$")
-"""Names that count things: how many answers are right says nothing of which."""
 _NOT = frozenset(("not", "isn", "t", "never", "least", "nicht", "non", "less"))
 _NONE_WORDS = (
     "neither",
@@ -61,22 +53,9 @@ _NONE_WORDS = (
 )
 
 
-class _Choice(Value):
-    by: Any
-    right: tuple[int | None, ...]
-    """Place of the right option in each sample row; None where there is none, -1 where no flag is set."""
-    reads: tuple[str, ...]
-    prior: float
-    reason: str
-    value: str = ""
-    flags: tuple[str, ...] = ()
-    base: int = 0
-    steps: tuple[AnyStep, ...] = ()
-
-
 def option_drafts(sample: Sample, task: Task, shape: Shape) -> list[Draft]:
     """Every way the columns choose among options, for tasks whose output may be one of them."""
-    if task.output.kind == "label" and not _letter_labels(task.output.labels):
+    if task.output.kind == "label" and not letter_labels(task.output.labels):
         return []
     unseen = task.output.kind == "text" and not (shape.count and _may_choose(task))
     drafts: list[Draft | None] = []
@@ -91,8 +70,12 @@ def option_drafts(sample: Sample, task: Task, shape: Shape) -> list[Draft]:
         ):
             continue
         asked = _reversed(options, task)
-        for choice in _choices(asked, sample):
+        for choice in choices_of(asked, sample):
             draft = _draft(asked, choice, sample, task, shape)
+            copy = _copied(draft, asked, choice, sample, task, shape) if draft is not None and not unseen else None
+            if copy is not None:
+                drafts.append(copy)
+                continue
             drafts.append(_continuing(draft, asked, sample) if continued and unseen and draft is not None else draft)
     found = [draft for draft in drafts if draft is not None]
     return [_unshown(draft, task) for draft in found if draft.prior >= 0.7] if unseen else found
@@ -103,7 +86,7 @@ def choosers(sample: Sample) -> set[str]:
     found = set()
     for options in option_sets(sample):
         if options.members and _OPTION_NAME.search(options.columns[0]):
-            found |= {name for choice in _choices(options, sample) if choice.prior >= 0.85 for name in choice.reads}
+            found |= {name for choice in choices_of(options, sample) if choice.prior >= 0.85 for name in choice.reads}
     return found
 
 
@@ -111,179 +94,18 @@ def optional_columns(sample: Sample) -> set[str]:
     """Columns that hold an option each, with another column that by name and value says which of them is right."""
     found = set()
     for options in option_sets(sample):
-        if options.members and len(options.columns) > 1 and any(choice.prior >= 0.85 for choice in _choices(options, sample)):
+        if options.members and len(options.columns) > 1 and any(choice.prior >= 0.85 for choice in choices_of(options, sample)):
             found |= set(options.columns)
     return found
 
 
-def _choices(options: OptionSet, sample: Sample) -> Iterator[_Choice]:
-    """The ways other columns tell the right option."""
-    if options.members == ("right",):
-        numbered = re.findall(r"\d+", options.columns[0])
-        later = 0.02 * max(0, int(numbered[-1]) - 1) if numbered else 0.0
-        yield _Choice(
-            "position",
-            (0,) * sample.rows,
-            (options.columns[0],),
-            max(0.6, 0.86 - later),
-            f"{options.columns[0]}, by its name against {listed(options.columns[1:])}, is what is asked for",
-        )
-        return
-    used = set(options.columns)
-    for profile in sample.profiles:
-        if profile.column in used and not (profile.steps and _is_nested_in(options, profile)):
-            continue
-        for choice in (
-            _by_index(options, profile, sample),
-            _by_key(options, profile, sample),
-            _by_letter(options, profile, sample),
-            _by_text(options, profile, sample),
-            _by_flag_list(options, profile, sample),
-        ):
-            if choice is not None:
-                yield choice
-                break
-    if options.members:
-        yield from _by_flags(options, sample)
-
-
-def _is_nested_in(options: OptionSet, profile: ColumnProfile) -> bool:
-    """A sibling inside the same nested value, not the options themselves."""
-    own = {options.step.list, options.step.texts, options.step.keys, options.step.dictionary}
-    return profile.name not in own and not any(profile.name.startswith(f"{name}_") for name in own if name)
-
-
-def _by_index(options: OptionSet, profile: ColumnProfile, sample: Sample) -> _Choice | None:
-    if (
-        not profile.numeric
-        or profile.whole < 1
-        or profile.low is None
-        or profile.high is None
-        or (profile.kind == "class" and not profile.numeric)
-    ):
-        return None
-    base = 0 if profile.low == 0 else 1
-    if profile.low not in (0, 1) or profile.high - base >= options.most or profile.distinct < 2:
-        return None
-    if options.members and profile.high - base != options.most - 1 and profile.rows >= 30:
-        return None
-    if _COUNTS.search(profile.name) or (
-        profile.rows >= 30 and profile.high - base + 1 < min(map(len, filter(None, options.texts)), default=0)
-    ):
-        return None
-    right = tuple(None if (number := as_number(value)) is None else int(number) - base for value in sample.values[profile.name])
-    if not mostly((place is not None and place < len(row)) for place, row in zip(right, options.texts, strict=True) if row):
-        return None
-    prior = _named(profile.name, 0.9, 0.4)
-    return _Choice(
-        "index",
-        right,
-        (profile.column,),
-        prior,
-        f"{profile.name} runs from {base} to {int(profile.high)} and counts {options.what}",
-        value=profile.name,
-        base=base,
-        steps=profile.steps,
-    )
-
-
-def _by_letter(options: OptionSet, profile: ColumnProfile, sample: Sample) -> _Choice | None:
-    if profile.kind not in ("text", "class") or not profile.counts or not 2 <= profile.distinct <= options.most:
-        return None
-    letters = {value.strip("().").upper() for value in profile.counts}
-    if not letters <= set("ABCDEFGHIJKL"[: options.most]) or any(value != value.strip("().") for value in profile.counts):
-        return None
-    right = tuple("ABCDEFGHIJKL".find(as_text(value).upper()) if as_text(value) else None for value in sample.values[profile.name])
-    return _Choice(
-        "letter",
-        right,
-        (profile.column,),
-        _named(profile.name, 0.92, 0.6),
-        f"{profile.name} holds the letters {', '.join(sorted(profile.counts))}",
-        value=profile.name,
-        steps=profile.steps,
-    )
-
-
-def _by_key(options: OptionSet, profile: ColumnProfile, sample: Sample) -> _Choice | None:
-    if not options.keys or profile.kind not in ("text", "integer", "class") or profile.distinct < 2:
-        return None
-    texts = [as_text(value) for value in sample.values[profile.name]]
-    held = [value in keys for value, keys in zip(texts, options.keys, strict=True) if value and keys]
-    if not held or sum(held) < 0.8 * len(held):
-        return None
-    right = tuple(keys.index(value) if value in keys else None for value, keys in zip(texts, options.keys, strict=True))
-    return _Choice(
-        "key",
-        right,
-        (profile.column,),
-        _named(profile.name, 0.95, 0.7),
-        f"{profile.name} names a key of {options.what} in {share_of(held)} of rows",
-        value=profile.name,
-        steps=profile.steps,
-    )
-
-
-def _by_text(options: OptionSet, profile: ColumnProfile, sample: Sample) -> _Choice | None:
-    if profile.kind not in ("text", "integer", "number") or profile.distinct < 2:
-        return None
-    texts = [as_text(value) for value in sample.values[profile.name]]
-    held = [value in row for value, row in zip(texts, options.texts, strict=True) if value and row]
-    if len(held) < 0.5 * sample.rows or sum(held) < 0.9 * len(held):
-        return None
-    right = tuple(row.index(value) if value in row else None for value, row in zip(texts, options.texts, strict=True))
-    return _Choice(
-        "text",
-        right,
-        (profile.column,),
-        _named(profile.name, 0.95, 0.7),
-        f"{profile.name} equals one of {options.what} in {share_of(held)} of rows",
-        value=profile.name,
-        steps=profile.steps,
-    )
-
-
-def _by_flag_list(options: OptionSet, profile: ColumnProfile, sample: Sample) -> _Choice | None:
-    if profile.kind != "list" or profile.item_kind not in ("boolean", "integer"):
-        return None
-    values = [items_of(value) for value in sample.values[profile.name]]
-    pairs = [(value, row) for value, row in zip(values, options.texts, strict=True) if row]
-    if not mostly(len(value) == len(row) and set(value) <= {0, 1} and sum(map(bool, value)) == 1 for value, row in pairs):
-        return None
-    right = tuple(next((place for place, item in enumerate(value) if item in (1, True)), None) for value in values)
-    return _Choice(
-        "flags",
-        right,
-        (profile.column,),
-        _named(profile.name, 0.9, 0.8),
-        f"{profile.name} marks one of {options.what} as right",
-        flags=(profile.name,),
-        steps=profile.steps,
-    )
-
-
-def _by_flags(options: OptionSet, sample: Sample) -> Iterator[_Choice]:
-    for members, names in siblings([profile.name for profile in sample.profiles if not profile.steps]):
-        if [sign.lower() for sign in members] != [sign.lower() for sign in options.members] or set(names) & set(options.columns):
-            continue
-        rows = [[_truth(sample.values[name][row]) for name in names] for row in range(sample.rows)]
-        if not mostly(None not in row for row in rows) or not any(any(row) for row in rows):
-            continue
-        if not mostly(sum(bool(flag) for flag in row) <= 1 for row in rows):
-            continue
-        right = tuple(next((place for place, flag in enumerate(row) if flag), -1) for row in rows)
-        yield _Choice(
-            "flags", right, tuple(names), 0.9, f"{listed(names)} are true for the right one of {options.what}", flags=tuple(names)
-        )
-
-
-def _draft(options: OptionSet, choice: _Choice, sample: Sample, task: Task, shape: Shape) -> Draft | None:
+def _draft(options: OptionSet, choice: Choice, sample: Sample, task: Task, shape: Shape) -> Draft | None:
     places = Counter(place for place in choice.right if place is not None and place >= 0)
     if not places or (len(places) == 1 and choice.by != "position"):
         return None
     unset = sum(place == -1 for place in choice.right)
     none = _none_word(task) if choice.by == "flags" and unset else None
-    letters = task.output.kind == "option_letter" or _letter_labels(task.output.labels)
+    letters = task.output.kind == "option_letter" or letter_labels(task.output.labels)
     shown, right = sample.unused("options"), sample.unused("right")
     # With options and no place for "neither" in a letter task, unset rows are skipped.
     pick = Pick(
@@ -334,6 +156,34 @@ def _draft(options: OptionSet, choice: _Choice, sample: Sample, task: Task, shap
     )
 
 
+def _copied(draft: Draft, options: OptionSet, choice: Choice, sample: Sample, task: Task, shape: Shape) -> Draft | None:
+    """The output as its column has it beside the text that lists the options, where the two agree and the examples list theirs so too."""
+    sign = sign_of(options.steps)
+    column = options.columns[0]
+    if not sign or column in choice.reads or column not in sample.by_name or sample.by_name[column].kind != "text":
+        return None
+    listed_so = shape.style == "" or (shape.mark and re.sub(r"\W", "", shape.mark)[:1] == sign)
+    as_it_stands = choice.by == ("letter" if draft.letters else "text") and (sign == "A" or not draft.letters)
+    if (
+        not listed_so
+        or not as_it_stands
+        or (draft.letters and any(value not in "ABCDEFGHIJ" for value in sample.by_name[choice.value].counts))
+    ):
+        return None
+    texts = sample.texts(choice.value)
+    return msgspec.structs.replace(
+        draft,
+        output=printed(choice.value),
+        reads=choice.reads,
+        outputs=tuple(text if place is not None and place >= 0 else "" for text, place in zip(texts, choice.right, strict=True)),
+        reasons=(f"{column} lists the options itself", *draft.reasons[1:]),
+        steps=choice.steps,
+        options="",
+        option_columns=(),
+        shown=(column,),
+    )
+
+
 def _unshown(draft: Draft, task: Task) -> Draft:
     """The same right option as the answer to an input that does not list the options."""
     reasons = (*draft.reasons, "the examples' inputs list no options")
@@ -380,7 +230,7 @@ def _reversed(options: OptionSet, task: Task) -> OptionSet:
     return OptionSet(Options(into="options", columns=columns), texts, (), columns, options.members, f"the columns {listed(columns)}")
 
 
-def _answers(name: str, options: OptionSet, choice: _Choice) -> bool:
+def _answers(name: str, options: OptionSet, choice: Choice) -> bool:
     """Other columns of right and wrong answers say as much as the options themselves."""
     words = set(re.findall(r"[a-z]+", folded(name)))
     return (
@@ -409,14 +259,6 @@ def _may_choose(task: Task) -> bool:
     return bool(inside) and sum(inside) * 2 >= len(inside)
 
 
-def _letter_labels(labels: Sequence[str]) -> bool:
+def letter_labels(labels: Sequence[str]) -> bool:
+    """The labels are letters that stand for options."""
     return len(labels) >= 2 and sorted(labels) == list("ABCDEFGHIJKL"[: len(labels)])
-
-
-def _truth(value: Any) -> bool | None:
-    text = as_text(value).casefold()
-    return True if text in ("true", "1", "yes", "t", "y") else False if text in ("false", "0", "no", "f", "n") else None
-
-
-def _named(name: str, named: float, other: float) -> float:
-    return named if _ANSWER_NAME.search(name) else other

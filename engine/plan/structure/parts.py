@@ -12,8 +12,12 @@ from engine.plan.profile import ColumnProfile, Sample, as_text, identifier
 from engine.plan.steps import AnyStep, Get, Match
 from engine.plan.structure.derived import derived_profile, extended
 
-_HEADING = re.compile(r"(?:^|(?<=[\s。．.!?？！;；,]))(?P<name>[^\W\d_][\w'’\-]*(?: [\w'’\-]+){0,2})\s?[:：](?!//|\d)")
+_HEADING = re.compile(r"(?:^|(?<=[\s。．.!?？！;；,|*]))(?P<name>[^\W\d_][\w'’\-]*(?: [\w'’\-]+){0,2})\s?[:：](?!//|\d)")
 _FIELD = re.compile(r"(?:^|(?<=[\s,;|]))(?P<name>[A-Za-z][\w ]{0,24}?)\s?\[(?P<value>[^\[\]\n]+)\]")
+_BOLD = r"(?:\*\*)?"
+_GLUE = ",;|/#*，；、"
+"""Marks between parts; a full stop belongs to the part before it."""
+_GLUED = 0.8
 _MOST_READ = 120
 _MOST_PARTS = 8
 _MOST_FIELDS = 12
@@ -51,7 +55,7 @@ def _under_headings(profile: ColumnProfile, sample: Sample, taken: set[str]) -> 
     names = _headings(filled)
     if not names or len(filled) < 5:
         return []
-    pattern = r"(?s)^(.*?)" + "".join(rf"{_start(name)}{_literal(name)}\s?[:：]\s*(.*?)" for name in names)
+    pattern = r"(?s)^(.*?)" + "".join(rf"{_start(name, filled)}{_literal(name)}\s?[:：]{_BOLD}\s*(.*?)" for name in names)
     pattern = pattern.removesuffix("(.*?)") + r"(.*)$"
     compiled = compile_pattern(pattern)
     matches = [compiled.search(text) for text in texts]
@@ -93,8 +97,12 @@ def _place(text: str, name: str) -> int:
     return found.start() if found else -1
 
 
-def _start(name: str) -> str:
-    return r"\s*\b" if name[:1].isascii() else r"\s*"
+def _start(name: str, texts: Sequence[str]) -> str:
+    """Pattern for what stands before a heading: blanks, and the mark that sets it apart from the part before in most texts."""
+    before = [text[:place].rstrip()[-1:] for text in texts if (place := _place(text, name)) > 0]
+    sets_apart = before and sum(mark in _GLUE for mark in before if mark) >= _GLUED * len(before)
+    bound = r"\b" if name[:1].isascii() else ""
+    return (rf"\s*(?:^|[{_GLUE}]+\s*|\s)" if sets_apart else r"\s*") + bound
 
 
 def _literal(text: str) -> str:

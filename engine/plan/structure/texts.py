@@ -13,6 +13,7 @@ from engine.plan.profile import ColumnProfile, Sample, as_text
 from engine.plan.steps import AnyStep, Match
 from engine.plan.structure.cleaning import cleaned
 from engine.plan.structure.draft import Draft
+from engine.plan.structure.languages import input_language, output_language, told_language
 from engine.plan.structure.lists import marked_items, neighbours
 from engine.plan.structure.numbers import as_written, decimals_apart, named_range, on_scale, written_number
 from engine.plan.structure.option_sets import siblings
@@ -108,6 +109,9 @@ def _single(
         weight *= 0.5
     if wanted.asks >= 0.5 and found.asks >= 0.5:
         role = max(role, 0.8)
+    written = _written_side(texts, task) if role > 0.1 else ""
+    if written:
+        role, named = max(role, 0.85), f"it is written in {written}, as the outputs are and the inputs are not"
     reasons = [*said, f"{profile.name} as the output: {why}"]
     if named:
         reasons.append(named)
@@ -147,6 +151,15 @@ def _single(
         steps=profile.steps,
         hidden=hidden,
     )
+
+
+def _written_side(texts: Sequence[str], task: Task) -> str:
+    """The language of the texts where it is the outputs' and the inputs have another: it says more than the name of the column."""
+    source, target = input_language(task), output_language(task)
+    if not source or not target or source == target:
+        return ""
+    together = " ".join(text for text in texts if text)[:1500]
+    return target if told_language(together, target) == target and told_language(together, source) != source else ""
 
 
 _ORDINALS = (

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
+
 from engine.plan.profile import read_sample
 from engine.plan.structure.parts import with_parts
 from engine.plan.trial import propose, run_on
@@ -87,3 +89,24 @@ def test_a_field_in_brackets_is_read_out_of_a_list_of_fields() -> None:
     examples = made(rows, "Give the name of the restaurant in the text.", ("In Paris the bar The Owl opens at nine.", "The Owl"))
     assert examples[4].output == "The Eve 4"
     assert examples[4].input == rows[4]["text"]
+
+
+@pytest.mark.parametrize("between", [" ", ", ", " | ", "; ", "\n", "\n\n### ", " # "])
+def test_parts_are_cut_whatever_stands_between_them(between: str) -> None:
+    rows = [
+        {"text": f"sentence_A: {story(n)}{between}sentence_B: {story(n + 5)}{between}category: {['old', 'new', 'unsure'][n % 3]}"}
+        for n in range(30)
+    ]
+    table = Table(rows)
+    sample = with_parts(read_sample(table.columns, table.rows))
+    assert sample.texts("text_sentence_A")[4] == story(4)
+    assert sample.texts("text_sentence_B")[4] == story(9)
+    assert sample.texts("text_category")[4] == "new"
+    assert sample.by_name["text_category"].label_set
+
+
+def test_headings_in_bold_leave_no_stars_in_the_parts() -> None:
+    rows = [{"text": f"**Story:** {story(n)}\n**Town:** {TOWNS[n % 11]}"} for n in range(30)]
+    table = Table(rows)
+    sample = with_parts(read_sample(table.columns, table.rows))
+    assert (sample.texts("text_Story")[2], sample.texts("text_Town")[2]) == (story(2), TOWNS[2])
