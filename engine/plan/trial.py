@@ -22,6 +22,7 @@ from engine.plan.structure.layout import ONE_HEADING_EACH
 from engine.plan.structure.option_sets import alike
 from engine.plan.structure.parts import with_parts
 from engine.plan.structure.shape import contents_of, form_of, shape_of
+from engine.plan.structure.signs import sign_gaps
 from engine.plan.structure.texts import form_likeness
 from engine.records import Column, Example, Row, Task, Value
 
@@ -336,6 +337,7 @@ def _strangeness(
     held, sure = _held(inputs, outputs), _held(shown_in, shown_out)
     if (sure == 1 and held < 0.4) or (sure >= 0.5 and held < 0.1):
         ways.append((0.65, f"{100 * held:.0f} % of the outputs are made of words of their inputs, of the examples' {100 * sure:.0f} %"))
+    ways += sign_gaps(outputs, shown_out)
     return math.prod(factor for factor, _ in ways), [why for _, why in ways]
 
 

@@ -108,6 +108,7 @@ _RULES = (
 _SLUG = _Rule(found=r"^[^\s]*\w-\w[^\s]*$", pattern=r"-+", replacement=" ", said="blanks for hyphens")
 _CAMEL = _Rule(found=r"^\S*[a-z][A-Z]\S*$", pattern=r"([a-z0-9])([A-Z])", replacement=r"\1 \2", said="words set apart")
 _COMMAS = _Rule(found=r"\d,\d{3}", pattern=r"(\d),(\d{3})", replacement=r"\1\2", said="without commas between thousands", share=0.02)
+_POINT_NOUGHT = _Rule(found=r"^[-+]?\d[\d,]*\.0+$", pattern=r"\.0+$", replacement="", said="whole numbers without a point", share=0.02)
 
 
 def cleaned(profile: ColumnProfile, sample: Sample, outputs: Sequence[str], description: str) -> list[Cleaned]:
@@ -137,6 +138,8 @@ def _run_rules(
         rules += [_SLUG, _CAMEL]
     if all(as_number(output) is not None and "," not in output for output in outputs):
         rules.append(_COMMAS)
+    if all(as_number(output) is not None for output in outputs) and any("." not in output for output in outputs):
+        rules.append(_POINT_NOUGHT)
     for rule in rules:
         feature = re.compile(rule.found)
         filled = [text for text in texts if text]

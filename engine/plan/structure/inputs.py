@@ -11,6 +11,7 @@ from engine.plan.label_words import folded, meanings, words_for
 from engine.plan.profile import ColumnProfile, Sample
 from engine.plan.steps import AnyStep, Emit, Keep, Plan
 from engine.plan.structure.draft import Draft
+from engine.plan.structure.endings import bracketed_end
 from engine.plan.structure.headings import SURE, Part, asked_parts, assigned, same_word
 from engine.plan.structure.languages import input_language, language_code, names_language, told_language
 from engine.plan.structure.layout import Piece, input_template, piece_of
@@ -54,6 +55,11 @@ def finish(draft: Draft, sample: Sample, task: Task, shape: Shape) -> Plan | Non
     reasons += kept_why
     steps = _needed((*keep, *(step for piece in pieces for step in piece.steps), *draft.steps))
     template, told = input_template(pieces, draft, sample, shape, parts)
+    if len(shape.slots) == 1 and not shape.slots[0].heading and pieces and not draft.made:
+        end = bracketed_end(names, {*draft.reads, *draft.hidden}, draft.outputs, sample, task)
+        if end is not None and not leak(sample.texts(end[0]), draft, sample, _extractive(task)):
+            template += end[1]
+            told = [*told, end[2]]
     headed = [slot for slot in shape.slots if slot.heading and not slot.options]
     if len(pieces) < len(headed) and len(headed) > 1:
         told = [*told, FEWER_PARTS]
