@@ -29,6 +29,8 @@ SURE_SCORE = 0.8
 """A plan of structure's with at least this score needs no label map from the model beside it."""
 RIVAL_MARGIN = 0.12
 MOST_RIVALS = 3
+AGAINST = 0.3
+"""With less belief than that the rows speak against a label map."""
 SAME = 0.95
 """Two plans whose outputs agree in this share of their common rows are one reading."""
 
@@ -39,6 +41,10 @@ class Reading(Value):
     plan: Plan
     trial: Trial
     verdict: Verdict = Verdict("unverified", said="not verified")
+    mapped: bool = False
+    """Its label map is the model's."""
+    guess: bool = False
+    """The model is not sure of it: worth nothing until rows bear it out."""
 
 
 def label_maps(
@@ -72,7 +78,7 @@ def label_maps(
         plan = msgspec.structs.replace(plan, origin="model")
         trial = try_plan(plan, columns, rows, task, draft=draft, embedder=embedder)
         if trial.score >= BAR:
-            found.append(Reading(plan, trial))
+            found.append(Reading(plan, trial, mapped=True, guess=not suggestion.sure))
     found.sort(key=lambda reading: -reading.trial.score)
     return found, "" if found or not asked else f"the model is not sure what the values of {', '.join(asked)} stand for"
 
@@ -111,9 +117,15 @@ def verified(
     )
     judged = [msgspec.structs.replace(reading, verdict=verdict) for reading, verdict in zip(asked, outcome.verdicts, strict=True)]
     rest = [reading for reading in readings if not any(reading is one for one in asked)]
-    standing = [reading for reading in judged if reading.verdict.state != "beaten"]
-    beaten = [reading for reading in judged if reading.verdict.state == "beaten"]
-    return [*standing, *beaten, *rest], outcome
+    kept = [reading for reading in (*judged, *rest) if borne_out(reading)]
+    return sorted(kept, key=lambda reading: reading.verdict.state == "beaten"), outcome
+
+
+def borne_out(reading: Reading) -> bool:
+    """Whether a reading may be offered: a guess only once it is verified, a sure map of the model's unless rows speak against it."""
+    if reading.guess:
+        return reading.verdict.state == "verified"
+    return not reading.mapped or not reading.verdict.rows or reading.verdict.belief >= AGAINST
 
 
 def _mapped(plan: Plan) -> Iterator[str]:

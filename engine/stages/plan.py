@@ -20,7 +20,7 @@ from engine.plan.draft import draft_schema, few_values, plan_of, read_draft, sho
 from engine.plan.file import plan_digest, read_plan
 from engine.plan.flow import origin_of_output
 from engine.plan.sampling import sample_rows
-from engine.plan.search import SURE_SCORE, Reading, label_maps, rivals, verified
+from engine.plan.search import SURE_SCORE, Reading, borne_out, label_maps, rivals, verified
 from engine.plan.steps import Check, Plan, Write
 from engine.plan.trial import BAR, Trial, propose, run_on, try_plan
 from engine.plan.witness.label_question import LabelQuestion
@@ -100,10 +100,13 @@ def run(given: Given, options: Options, ctx: Context) -> PlanChoice:
             readings, why = _drafted(given, columns, rows, options, ctx)
             refusals.append(why)
     readings = [*_applied_before(given, columns, rows, ctx), *readings]
-    if not readings:
+    offered = _verified(given, readings, columns, rows, options, ctx)
+    if readings and not offered:
+        refusals.append(f"the model's guess is not borne out by its answers on rows: {'; '.join(readings[0].plan.reasons[:2])}")
+    if not offered:
         refusal = "; ".join(part for part in refusals if part)
         raise NothingSuitable(f"{schema.dataset}: {refusal or 'no plan gives examples of the task'}")
-    return _choice(given, _verified(given, readings, columns, rows, options, ctx), columns, rows, options, ctx)
+    return _choice(given, offered, columns, rows, options, ctx)
 
 
 def _applied_before(given: Given, columns: tuple[Column, ...], rows: list[Row], ctx: Context) -> list[Reading]:
@@ -131,7 +134,7 @@ def _verified(
 ) -> list[Reading]:
     """The readings after the model did the task on sample rows; as they are where that is off."""
     if not options.verify or not rivals(readings, columns, rows, given.task):
-        return readings
+        return [reading for reading in readings if borne_out(reading)]
     ctx.expect_calls("plan", FIRST_ROWS, FIRST_ROWS * 250, FIRST_ROWS * 10)
     found, cost = verified(
         readings,
@@ -143,10 +146,12 @@ def _verified(
         most_seconds=options.verify_seconds,
         tell=lambda done, of: ctx.progress(done, of, "rows asked"),
     )
+    if not found:
+        return []
     best = found[0]
     ctx.event("verified", f"{best.verdict.state}: {best.verdict.said}", calls=cost.calls, seconds=cost.seconds, state=best.verdict.state)
     if best.plan != readings[0].plan:
-        ctx.event("overturned", f"{readings[0].plan.reasons[0]}: {found[-1].verdict.said}; taken instead: {best.plan.reasons[0]}")
+        ctx.event("overturned", f"not borne out by the rows: {readings[0].plan.reasons[0]}; taken instead: {best.plan.reasons[0]}")
     if best.verdict.state != "verified" and options.unverified == "refuse":
         raise NothingSuitable(f"{given.schema.dataset}: the plan is not verified, and plan.unverified says refuse: {best.verdict.said}")
     return found

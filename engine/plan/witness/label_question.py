@@ -1,9 +1,10 @@
 """Which of the task's labels a column's values stand for, asked of the model one value at a time.
 
 A small model answers such a question well across languages when its answers are weighed together: its liking of a label is taken off, each
-label goes to one value (what is left over is left out, not guessed), and an entry counts only where every other assignment is
-clearly less likely. Two controls with made-up columns say how far the model can be believed: the labels themselves as values must come back
-as they are, and how sure it is of values that mean nothing (any as many of six as there are labels) is what chance looks like.
+label goes to one value (what is left over is left out, not guessed), and a map counts by itself only where every other assignment is
+clearly less likely; else it is a guess, which the rows have to bear out. Two controls with made-up columns say how far the model can be
+believed: the labels themselves as values must come back as they are, and how sure it is of values that mean nothing (any as many of six
+as there are labels) is what chance looks like.
 """
 
 from __future__ import annotations
@@ -25,7 +26,9 @@ MOST_VALUES = 12
 MOST_LABELS = 16
 MOST_COLUMNS = 4
 LEAST_MARGIN = 1.0
-"""Nats by which an assignment must lead over any other that changes the entry."""
+"""Nats by which an assignment must lead over any other that changes the entry, to be believed on its own."""
+GUESS_MARGIN = 0.1
+"""Nats that make it worth holding against rows."""
 NONSENSE = ("xq-17", "vb-02", "ko-93", "zt-58", "hu-41", "pw-66")
 
 
@@ -36,6 +39,8 @@ class Suggestion(Value):
     table: dict[str, str]
     margin: float
     """Of the weakest entry, in nats."""
+    sure: bool
+    """The margin is more than what values that mean nothing come to; else the map is a guess that rows must bear out."""
     left_out: tuple[str, ...]
     lines: tuple[str, ...]
     """One an entry."""
@@ -52,7 +57,7 @@ class LabelQuestion:
         """Why the model is not believed; "" when it is, or before it was asked."""
 
     def suggest(self, profile: ColumnProfile, sample: Sample, context: Sequence[str]) -> Suggestion | None:
-        """The map of a column's values, None where the model is not sure; `context` are columns of text shown with each value."""
+        """The likeliest map of a column's values, None where none is; `context` are columns of text shown with each value."""
         bar = self._least_margin()
         values = [value for value in profile.counts if value][:MOST_VALUES]
         if self.doubt or len(values) < 2 or profile.distinct > MOST_VALUES:
@@ -63,8 +68,9 @@ class LabelQuestion:
         if scores is None:
             return None
         chosen, margins = assign(scores)
-        if not chosen or min(margins.values()) < bar or len(set(chosen.values())) < 2:
+        if not chosen or min(margins.values()) < GUESS_MARGIN or len(set(chosen.values())) < 2:
             return None
+        sure = min(margins.values()) >= bar
         labels = self._task.output.labels
         table = {values[value]: labels[label] for value, label in chosen.items()}
         lines = tuple(
@@ -72,7 +78,7 @@ class LabelQuestion:
             for value, label in chosen.items()
         )
         left = tuple(names[value] for value in range(len(values)) if value not in chosen)
-        return Suggestion(profile.name, table, round(min(margins.values()), 2), left, lines)
+        return Suggestion(profile.name, table, round(min(margins.values()), 2), sure, left, lines)
 
     def _least_margin(self) -> float:
         if self._bar is not None:

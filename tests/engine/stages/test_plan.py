@@ -312,3 +312,21 @@ def test_what_opaque_values_stand_for_is_asked_of_the_model_and_held_against_the
     choice = house.run("plan", given())
     assert choice.plan.origin == "model" and choice.verdict == "verified"
     assert any("Alpha → sun" in reason for reason in choice.reasons)
+
+
+def test_a_guess_of_the_models_is_refused_where_its_answers_on_rows_do_not_bear_it_out(tmp_path: Path) -> None:
+    named = {"sun": "Alpha", "rain": "Beta", "snow": "Gamma"}
+
+    def likes(text: str, choice: str) -> float:
+        if "stand for?" not in text:
+            return 0.0
+        value = text.rsplit("Which label does the value <<<\n", 1)[1].split("\n>>>")[0]
+        return 0.3 * (named.get(choice) == value) + 4.0 * (choice == value)
+
+    def answer(role: str, prompt: str, request: Request) -> str | None:
+        return json.dumps([likes(request.messages[-1].content, choice) for choice in request.choices]) if request.choices else None
+
+    house = House(tmp_path, answer)
+    house.add("notes", notes(120, "kind", named))
+    with pytest.raises(NothingSuitable, match="the model's guess"):
+        house.run("plan", given())

@@ -39,7 +39,7 @@ def test_values_in_another_language_are_matched_and_the_liking_of_a_label_drops_
     profile, sample = column(("ZAHLUNG", "DEFEKT", "LOB"))
     suggestion = LabelQuestion(TASK, Weigher(knows)).suggest(profile, sample, ("letter",))
     assert suggestion is not None
-    assert suggestion.table == MEANT and suggestion.margin >= 1
+    assert suggestion.table == MEANT and suggestion.margin >= 1 and suggestion.sure
     assert all("nats" in line for line in suggestion.lines)
 
 
@@ -63,6 +63,16 @@ def test_values_the_model_knows_nothing_about_give_no_map() -> None:
     assert LabelQuestion(TASK, Weigher(likes)).suggest(profile, sample, ()) is None
 
 
+def test_a_small_lead_makes_a_guess() -> None:
+    profile, sample = column(("ZAHLUNG", "DEFEKT", "LOB"))
+
+    def likes(text: str, choice: str) -> float:
+        return 0.4 * (MEANT.get(asked(text)) == choice) + 4.0 * (asked(text) == choice)
+
+    suggestion = LabelQuestion(TASK, Weigher(likes)).suggest(profile, sample, ())
+    assert suggestion is not None and suggestion.table == MEANT and not suggestion.sure
+
+
 def test_a_model_that_does_not_know_the_labels_themselves_again_is_asked_nothing_more() -> None:
     profile, sample = column(("ZAHLUNG", "DEFEKT", "LOB"))
     weigher = Weigher(lambda text, choice: {"billing": 3.0, "repairs": 1.0, "praise": 2.0}.get(choice, 0.0) * len(asked(text)))
@@ -83,7 +93,8 @@ def test_a_model_that_is_sure_of_nonsense_must_be_surer_of_the_rest() -> None:
             return 5.0 * (TASK.output.labels.index(choice) == NONSENSE.index(value)) if choice in TASK.output.labels else 0.0
         return (1.5 if MEANT.get(value) == choice else 0.0) + 4.0 * (value == choice)
 
-    assert LabelQuestion(TASK, Weigher(likes)).suggest(profile, sample, ()) is None
+    suggestion = LabelQuestion(TASK, Weigher(likes)).suggest(profile, sample, ())
+    assert suggestion is not None and not suggestion.sure
 
 
 def test_an_assignment_uses_each_label_once_and_tells_how_far_it_leads() -> None:
