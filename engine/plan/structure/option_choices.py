@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from engine.plan.profile import ColumnProfile, Sample, as_number, as_text
-from engine.plan.steps import AnyStep
+from engine.plan.steps import AnyStep, Match
 from engine.plan.structure.option_sets import OptionSet, items_of, listed, mostly, share_of, siblings
 from engine.records import Value
 
@@ -55,6 +55,7 @@ def choices_of(options: OptionSet, sample: Sample) -> Iterator[Choice]:
             _by_index(options, profile, sample),
             _by_key(options, profile, sample),
             _by_letter(options, profile, sample),
+            _by_sign(options, profile, sample),
             _by_text(options, profile, sample),
             _by_flag_list(options, profile, sample),
         ):
@@ -120,6 +121,36 @@ def _by_letter(options: OptionSet, profile: ColumnProfile, sample: Sample) -> Ch
         f"{profile.name} holds the letters {', '.join(sorted(profile.counts))}",
         value=profile.name,
         steps=profile.steps,
+    )
+
+
+_SIGNED = r"^\W?([A-La-l])\s?[.):：．、]\W*(.+?)\.?$"
+
+
+def _by_sign(options: OptionSet, profile: ColumnProfile, sample: Sample) -> Choice | None:
+    """The letter with the option's text after it, as in "B) the sea"."""
+    if profile.kind != "text" or profile.distinct < 2:
+        return None
+    signed = [re.match(_SIGNED, text, re.DOTALL) if text else None for text in sample.texts(profile.name)]
+    if sum(map(bool, signed)) < 0.5 * sample.rows:
+        return None
+    right = tuple("ABCDEFGHIJKL".find(found[1].upper()) if found else None for found in signed)
+    pairs = [
+        (row[place].strip(" ."), found[2].strip())
+        for row, place, found in zip(options.texts, right, signed, strict=True)
+        if found and place is not None and place < len(row)
+    ]
+    if len(pairs) < 0.5 * sample.rows or not mostly(option == text for option, text in pairs):
+        return None
+    into = sample.unused(f"{profile.name}_letter")
+    return Choice(
+        "letter",
+        right,
+        (profile.column,),
+        _named(profile.name, 0.95, 0.8),
+        f"{profile.name} begins with the letter of {options.what}",
+        value=into,
+        steps=(*profile.steps, Match(value=profile.name, into=into, pattern=r"^\W?([A-La-l])", group=1)),
     )
 
 

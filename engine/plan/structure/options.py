@@ -18,6 +18,7 @@ from engine.plan.structure.option_sets import (
     WRONG,
     OptionSet,
     listed,
+    mostly,
     option_sets,
     own_columns,
 )
@@ -160,17 +161,15 @@ def _copied(draft: Draft, options: OptionSet, choice: Choice, sample: Sample, ta
     """The output as its column has it beside the text that lists the options, where the two agree and the examples list theirs so too."""
     sign = sign_of(options.steps)
     column = options.columns[0]
-    if not sign or column in choice.reads or column not in sample.by_name or sample.by_name[column].kind != "text":
+    if not sign or column in choice.reads or not {column, choice.value} <= set(sample.by_name) or sample.by_name[column].kind != "text":
         return None
     listed_so = shape.style == "" or (shape.mark and re.sub(r"\W", "", shape.mark)[:1] == sign)
     as_it_stands = choice.by == ("letter" if draft.letters else "text") and (sign == "A" or not draft.letters)
-    if (
-        not listed_so
-        or not as_it_stands
-        or (draft.letters and any(value not in "ABCDEFGHIJ" for value in sample.by_name[choice.value].counts))
-    ):
+    texts, whole = sample.texts(choice.value), sample.texts(column)
+    if not listed_so or not as_it_stands:
         return None
-    texts = sample.texts(choice.value)
+    if draft.letters and not mostly(_shows_letter(text, given) for text, given in zip(texts, whole, strict=True) if text and given):
+        return None
     return msgspec.structs.replace(
         draft,
         output=printed(choice.value),
@@ -182,6 +181,10 @@ def _copied(draft: Draft, options: OptionSet, choice: Choice, sample: Sample, ta
         option_columns=(),
         shown=(column,),
     )
+
+
+def _shows_letter(letter: str, text: str) -> bool:
+    return letter in "ABCDEFGHIJ" and re.search(rf"(?:^|[\s(\[]){letter}[.):\]]", text) is not None
 
 
 def _unshown(draft: Draft, task: Task) -> Draft:

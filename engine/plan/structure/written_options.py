@@ -18,6 +18,7 @@ _LEAST_ROWS = 5
 _MOST_OPTIONS = 12
 _HELD = 0.9
 """Share of rows that have to read so."""
+_SIGNS = (("A-J", "ABCDEFGHIJ"), ("a-j", "abcdefghij"), ("1-9", "123456789"), ("А-Е", "АБВГДЕ"), ("а-е", "абвгде"))
 _SEPARATORS = ("\n", " | ", "; ", " / ", ", ")
 
 
@@ -53,7 +54,7 @@ def sign_of(steps: Sequence[AnyStep]) -> str:
     last = steps[-1] if steps else None
     if not isinstance(last, Match) or last.mode != "split":
         return ""
-    return next((range_[0] for range_ in ("A-J", "a-j", "1-9") if f"[{range_}]" in last.pattern), "-")
+    return next((kind[0] for kind, _ in _SIGNS if f"[{kind}]" in last.pattern), "-")
 
 
 def _written(profile: ColumnProfile, sample: Sample, taken: set[str]) -> list[tuple[ColumnProfile, list[Any]]]:
@@ -103,14 +104,14 @@ def _options(text: str, style: _Style) -> list[str]:
 
 def _styles() -> Iterator[_Style]:
     """Signs in brackets, signs before a mark on lines of their own, then such in running text, then bullets."""
-    kinds = (("A-J", "ABCDEFGHIJ"), ("a-j", "abcdefghij"), ("1-9", "123456789"))
-    for opened, closed in ((r"\(", r"\)"), (r"\[", r"\]")):
-        for kind, signs in kinds:
-            yield _marked(kind, signs, r"[\s,;]*", opened, closed, r"\s*")
-    for start in (r"\s*\n\s*", r"[\s,;]+"):
-        for closed in (r"\)", r"\.", ":", r"\s?-"):
-            for kind, signs in kinds:
-                yield _marked(kind, signs, start, "", closed, r"\s*" if closed == r"\)" else r"\s+")
+    for opened, closed in (("[(（]", "[)）]"), (r"\[", r"\]")):
+        for kind, signs in _SIGNS:
+            yield _marked(kind, signs, r"[\s,;，；]*", opened, closed, r"\s*")
+    for start in (r"\s*\n\s*", r"[\s,;，；]+"):
+        for closed in ("[)）]", r"[.．、]", "[:：]", r"\s?\-"):
+            for kind, signs in _SIGNS:
+                tight = kind != "1-9" or closed == "[)）]"
+                yield _marked(kind, signs, start, "", closed, r"\s*" if tight else r"\s+")
     yield _Style(cut=r"(?s)^(.*?)(?:^|\n)\s*([\-*•]\s.*\n\s*[\-*•]\s.*)$", between=r"(?:^|\s*\n\s*)[\-*•]\s+")
 
 

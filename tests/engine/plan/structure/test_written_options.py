@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import re
 from typing import Any
 
 import pytest
@@ -13,6 +14,7 @@ from tests.engine.plan.tables import Table
 
 THINGS = ["copper", "a bread knife", "oak wood", "grey wool", "sea salt", "window glass", "river clay", "goat milk", "coal", "rain water"]
 ASKS = ["sinks in water", "burns with a flame", "can be spun into yarn", "is mined in hills", "melts in the sun", "breaks when it falls"]
+ROWS = 36
 LETTERED = ("Which of these barks?\nA. a dog\nB. a hen\nC. a cow\nD. a bee", "A")
 BULLETS = ("Which of these barks?\n- a dog\n- a hen\n- a cow\n- a bee", "a dog")
 IN_LINE = ("Which of these barks? (A) a dog (B) a hen (C) a cow (D) a bee", "A")
@@ -41,6 +43,11 @@ def written(n: int, way: str) -> str:
         "numbers": "".join(f"\n{sign}. {text}" for sign, text in zip("1234", several, strict=True)),
         "bullets": "".join(f"\n- {text}" for text in several),
         "bare lines": "".join(f"\n{text}" for text in several),
+        "dashes": "".join(f"\n{sign} - {text}" for sign, text in zip("ABCD", several, strict=True)),
+        "colons": " Choices: " + ", ".join(f"{sign}: {text}" for sign, text in zip("ABCD", several, strict=True)),
+        "chinese": "".join(f"\n{sign}．{text}" for sign, text in zip("ABCD", several, strict=True)),
+        "a part with bullets": "\nOPTIONS:\n" + "\n".join(f"- {text}" for text in several),
+        "a part with brackets": "\nOPTIONS:\n" + "\n".join(f"({sign}) {text}" for sign, text in zip("ABCD", several, strict=True)),
         "a part": f" Options: {'; '.join(several)}",
         "before a part": "".join(f" ({sign}) {text}" for sign, text in zip("ABCD", several, strict=True)) + f", Box: number {n}",
     }[way]
@@ -49,12 +56,13 @@ def written(n: int, way: str) -> str:
 
 def rows(way: str, answer: str) -> list[dict[str, Any]]:
     found = []
-    for n in range(60):
+    for n in range(ROWS):
         value: Any = {
             "letter": "ABCD"[right(n)],
             "in brackets": f"({'ABCD'[right(n)]})",
             "text": options(n)[right(n)],
             "number": right(n) + 1,
+            "both": f"{'ABCD'[right(n)]}) {options(n)[right(n)]}",
         }[answer]
         found.append({"input": written(n, way), "output": value})
     return found
@@ -81,33 +89,37 @@ WAYS = [
     "bare lines",
     "a part",
     "before a part",
+    "dashes",
+    "colons",
+    "chinese",
+    "a part with bullets",
+    "a part with brackets",
 ]
 
 
 @pytest.mark.parametrize("way", WAYS)
-@pytest.mark.parametrize("answer", ["letter", "in brackets", "text", "number"])
+@pytest.mark.parametrize("answer", ["letter", "in brackets", "text", "number", "both"])
 def test_the_text_of_the_right_one_is_given(way: str, answer: str) -> None:
     if way in ("bare lines", "a part") and answer != "text":
         return  # without marks only a text that is one of several tells that there are options
     proposal, made = best(rows(way, answer), "option_text", BULLETS)
     assert proposal.plans, proposal.refusal
-    assert len(made) == 60
-    assert [one.output for one in made] == [options(n)[right(n)] for n in range(60)]
+    assert len(made) == ROWS
+    assert [one.output for one in made] == [options(n)[right(n)] for n in range(ROWS)]
     assert all(one.output in one.input and question(n) in one.input for n, one in enumerate(made))
     assert all(text in made[3].input for text in options(3))
 
 
 @pytest.mark.parametrize("way", WAYS)
-@pytest.mark.parametrize("answer", ["letter", "in brackets", "text", "number"])
+@pytest.mark.parametrize("answer", ["letter", "in brackets", "text", "number", "both"])
 def test_the_letter_of_the_right_one_is_given(way: str, answer: str) -> None:
     if way in ("bare lines", "a part") and answer != "text":
         return
     proposal, made = best(rows(way, answer), "option_letter", LETTERED)
     assert proposal.plans, proposal.refusal
-    assert [one.output for one in made] == ["ABCD"[right(n)] for n in range(60)]
-    beside = [one.input.split(one.output, 1) for one in made]
+    assert [one.output for one in made] == ["ABCD"[right(n)] for n in range(ROWS)]
     assert all(question(n) in one.input for n, one in enumerate(made))
-    assert all(options(n)[right(n)] in parts[1][: 4 + len(options(n)[right(n)])] for n, parts in enumerate(beside))
+    assert all(re.search(rf"(?<!\w){one.output}\W{{1,3}}{options(n)[right(n)]}", one.input) for n, one in enumerate(made))
 
 
 def test_a_text_that_lists_its_options_as_the_examples_do_stays_as_it_is() -> None:
@@ -119,12 +131,31 @@ def test_a_text_that_lists_its_options_as_the_examples_do_stays_as_it_is() -> No
 def test_answers_that_are_spans_of_a_passage_are_no_options() -> None:
     data = [
         {"input": f"{question(n)} A man kept {options(n)[0]}, and also {options(n)[1]}, in a box.", "output": options(n)[n % 2]}
-        for n in range(60)
+        for n in range(ROWS)
     ]
     proposal, _ = best(data, "option_text", BULLETS)
     assert not proposal.plans
 
 
 def test_marks_without_a_column_that_says_which_is_right_are_refused() -> None:
-    data = [{"input": written(n, "lines"), "level": ["easy", "hard"][n % 2]} for n in range(60)]
+    data = [{"input": written(n, "lines"), "level": ["easy", "hard"][n % 2]} for n in range(ROWS)]
     assert not best(data, "option_letter", LETTERED)[0].plans
+
+
+def test_question_options_and_answer_may_be_parts_of_one_text() -> None:
+    data = [{"text": f"Question: {written(n, 'lines')}\nAnswer: {'ABCD'[right(n)]}"} for n in range(ROWS)]
+    proposal, made = best(data, "option_letter", LETTERED)
+    assert proposal.plans, proposal.refusal
+    assert [one.output for one in made] == ["ABCD"[right(n)] for n in range(ROWS)]
+    assert made[0].input == written(0, "lines")
+
+
+def test_rows_may_list_more_or_fewer_options() -> None:
+    data = []
+    for n in range(ROWS):
+        several = options(n)[: 2 + n % 3]
+        text = question(n) + "".join(f" ({sign}) {option}" for sign, option in zip("ABCD", several, strict=False))
+        data.append({"source": text, "target": "ABCD"[n % len(several)]})
+    proposal, made = best(data, "option_text", BULLETS)
+    assert proposal.plans, proposal.refusal
+    assert [one.output for one in made] == [options(n)[n % (2 + n % 3)] for n in range(ROWS)]
