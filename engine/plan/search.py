@@ -54,6 +54,7 @@ def label_maps(
     question: LabelQuestion,
     embedder: Embedder | None,
     known: Iterable[Plan] = (),
+    tell: Callable[[int, int], None] = lambda done, of: None,
 ) -> tuple[list[Reading], str]:
     """Plans whose label map the model makes, for columns no known plan maps already; and, with none, why."""
     if task.output.kind != "label" or not task.output.labels:
@@ -64,7 +65,9 @@ def label_maps(
     context = tuple(profile.name for profile in sample.profiles if profile.free_text)[:2]
     found: list[Reading] = []
     asked = []
-    for profile in _few_valued(sample, mapped):
+    few = _few_valued(sample, mapped)
+    for done, profile in enumerate(few):
+        tell(done, len(few))
         asked.append(profile.name)
         suggestion = question.suggest(profile, sample, context)
         if suggestion is None:

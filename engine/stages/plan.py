@@ -93,7 +93,16 @@ def run(given: Given, options: Options, ctx: Context) -> PlanChoice:
         hopeless = proposal.hopeless
     if options.mode != "structure" and not hopeless:
         if not readings or readings[0].trial.score < SURE_SCORE:
-            asked, why = label_maps(given.task, columns, rows, _question(given.task, ctx), ctx.embedder(), [r.plan for r in readings])
+            known = [reading.plan for reading in readings]
+            asked, why = label_maps(
+                given.task,
+                columns,
+                rows,
+                _question(given.task, ctx),
+                ctx.embedder(),
+                known,
+                tell=lambda done, of: ctx.progress(done, of, "columns asked about"),
+            )
             readings = sorted([*readings, *(r for r in asked if _obeys(r.plan, schema, columns))], key=lambda r: -r.trial.score)
             refusals.append(why)
         if not readings:

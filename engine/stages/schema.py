@@ -160,9 +160,16 @@ def _with_columns(roles: dict[str, Role], looks: list[Look], dataset: str) -> li
 
 
 def _asked(given: Given, options: Options, look: Look, refusal: str, ctx: Context) -> SchemaSelection:
-    """No plan from structure: the model names the output column; the input is the natural text beside it, for a model that is asked
-    what an input needs nearly always drags the answer along."""
+    """No plan from structure: the model names the output column, except of labels, where plan asks what values stand for.
+
+    The input is the natural text beside it: a model that is asked what an input needs nearly always drags the answer along.
+    """
     names = tuple(column.name for column in look.columns)
+    if given.task.output.kind == "label":
+        shown: dict[str, Role] = {name: "input" if name in showable(look.columns, look.rows) else "irrelevant" for name in names}
+        origin: Literal["model", "structure", "user"] = "user" if options.roles else "structure"
+        reason = f"structure finds no plan ({refusal}); plan asks the model what values stand for"
+        return SchemaSelection(given.dataset, look.config, look.splits, shown | options.roles, (), origin, reason)
     requests = [
         Request(
             "output",
@@ -178,7 +185,7 @@ def _asked(given: Given, options: Options, look: Look, refusal: str, ctx: Contex
         roles |= {name: "input" for name in showable(look.columns, look.rows) if name != output}
         roles[output] = "output"
     roles |= options.roles
-    origin: Literal["model", "user"] = "user" if options.roles else "model"
+    origin = "user" if options.roles else "model"
     reason = f"structure finds no plan ({refusal}); the model names the roles"
     ctx.event("roles", "; ".join(f"{name}: {role}" for name, role in roles.items() if role != "irrelevant") or "none", roles=roles)
     return SchemaSelection(given.dataset, look.config, look.splits, roles, (), origin, reason)

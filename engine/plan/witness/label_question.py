@@ -9,6 +9,7 @@ as there are labels) is what chance looks like.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from itertools import combinations
 from typing import TYPE_CHECKING, Any
@@ -74,7 +75,8 @@ class LabelQuestion:
         labels = self._task.output.labels
         table = {values[value]: labels[label] for value, label in chosen.items()}
         lines = tuple(
-            f"{names[value]} → {labels[label]}: the model's choice, {margins[value]:.1f} nats ahead of any other (chance: {bar:.1f})"
+            f"{names[value]} → {labels[label]}: to the model {_times(margins[value])} likelier than any other way"
+            f" (values that mean nothing: {_times(bar)})"
             for value, label in chosen.items()
         )
         left = tuple(names[value] for value in range(len(values)) if value not in chosen)
@@ -149,6 +151,10 @@ def _best(weights: NDArray[Any]) -> tuple[dict[int, int], float]:
     values, labels = linear_sum_assignment(weights, maximize=True)
     chosen = {int(value): int(label) for value, label in zip(values, labels, strict=True)}
     return chosen, float(weights[values, labels].sum())
+
+
+def _times(nats: float) -> str:
+    return f"{min(math.exp(nats), 999):.2g} times"
 
 
 def _name(profile: ColumnProfile, value: str) -> str:

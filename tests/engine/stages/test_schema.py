@@ -47,6 +47,9 @@ def two_configs(house: House) -> str:
     return house.add("tables", rows, TWO_CONFIGS)
 
 
+OPTIONS_TASK = task("option_text", description="Choose the better of two titles for a short note.")
+
+
 # ── roles ─────────────────────────────────────────────────────────────────────────────────────────────────
 
 
@@ -185,14 +188,22 @@ def test_a_prose_plan_says_nothing_of_the_output(tmp_path: Path) -> None:
 
 def asked(folder: Path, answer: Callable[[str, str, Request], str]) -> tuple[House, SchemaSelection]:
     house = House(folder, answer)
-    record: SchemaSelection = house.run("schema", given(house.add("notes", notes(30, "kind", OPAQUE))))
+    record: SchemaSelection = house.run("schema", given(house.add("notes", notes(30, "kind", OPAQUE)), OPTIONS_TASK))
     return house, record
+
+
+def test_of_labels_the_model_is_asked_nothing_here_for_plan_asks_what_values_stand_for(tmp_path: Path) -> None:
+    house = House(tmp_path)
+    record = house.run("schema", given(house.add("notes", notes(30, "kind", OPAQUE))))
+    assert record.roles == {"number": "irrelevant", "note": "input", "kind": "irrelevant"}
+    assert record.origin == "structure" and "no column holds any of the labels" in record.reason
+    assert not house.roles.asked
 
 
 def test_where_structure_finds_no_plan_the_model_names_the_output_and_the_text_beside_it_is_the_input(tmp_path: Path) -> None:
     house, record = asked(tmp_path, answers("kind"))
     assert record.roles == {"number": "irrelevant", "note": "input", "kind": "output"}
-    assert record.origin == "model" and "no column holds any of the labels" in record.reason
+    assert record.origin == "model" and "no columns hold options" in record.reason
     assert len(house.asked("schema")) == 1
 
 
@@ -213,5 +224,5 @@ def test_the_grammar_names_only_columns_that_exist(tmp_path: Path) -> None:
         seen.append(request.schema["properties"].get("output"))
 
     house = House(tmp_path, answer)
-    house.run("schema", given(house.add("notes", notes(30, "kind", OPAQUE))))
+    house.run("schema", given(house.add("notes", notes(30, "kind", OPAQUE)), OPTIONS_TASK))
     assert seen[0] == {"enum": ["number", "note", "kind"]}

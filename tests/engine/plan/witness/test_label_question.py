@@ -40,7 +40,7 @@ def test_values_in_another_language_are_matched_and_the_liking_of_a_label_drops_
     suggestion = LabelQuestion(TASK, Weigher(knows)).suggest(profile, sample, ("letter",))
     assert suggestion is not None
     assert suggestion.table == MEANT and suggestion.margin >= 1 and suggestion.sure
-    assert all("nats" in line for line in suggestion.lines)
+    assert all("times likelier" in line for line in suggestion.lines)
 
 
 def test_a_value_too_many_is_left_out_and_named() -> None:
