@@ -316,7 +316,9 @@ def origin_of_output(plan: Plan, columns: Sequence[Column] = ()) -> OutputOrigin
 
 
 def overlap(first: Part, second: Part) -> bool:
-    """Whether two parts can share text."""
+    """Whether two parts can share text: those of two columns never do, whatever the columns are called."""
+    if first[0] != second[0]:
+        return False
     for one, other in zip(first, second, strict=False):
         if one != other:
             return not _apart(one, other)

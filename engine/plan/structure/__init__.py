@@ -53,7 +53,7 @@ def candidates(task: Task, sample: Sample, embedder: Embedder | None = None) -> 
         found.append(_Found(msgspec.structs.replace(draft, prior=draft.prior * weight), sample, ()))
     plans: list[tuple[Plan, Draft]] = []
     for one in sorted(found, key=lambda one: -one.draft.prior)[:MOST_CANDIDATES]:
-        plan = finish(one.draft, one.sample, task, shape)
+        plan = finish(one.draft, one.sample, task, shape, embedder)
         if plan is not None:
             plans.append((_with(plan, one.filters), one.draft))
     return plans, failed

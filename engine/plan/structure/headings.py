@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import msgspec
 
@@ -12,11 +13,18 @@ from engine.plan.structure.shape import Shape, contents_of, drop_headings, form_
 from engine.plan.structure.texts import form_likeness
 from engine.records import Task, Value
 
+if TYPE_CHECKING:
+    from models.embedding import Embedder
+
 SURE = 0.75
 """Likeness from which a value stands for a piece, be it by its form alone."""
 _NEVER = -9.0
 _BY_NAME = (0.0, 0.4, 1.2, 1.8)
 """Weight of the four degrees of `same_word`, beside a form that weighs 0 to 1: part of a compound says less than the form."""
+_BY_VALUE = 0.8
+_BY_MEANING = 0.8
+_UNRELATED = 0.25
+"""Nearness in meaning that any two names may have."""
 _MOST_TEXTS = 64
 
 
@@ -26,10 +34,17 @@ class Part(Value):
     heading: str
     texts: tuple[str, ...]
     """What each example has there."""
+    near: dict[str, float] = msgspec.field(default_factory=dict)
+    """Names of values near the heading in meaning, 0 to 1."""
 
 
-def asked_parts(task: Task, shape: Shape, dropped: Sequence[str]) -> tuple[Part, ...]:
-    """The pieces of the shape with what stands there in each example that has all of them; `dropped` as for the shape itself."""
+def asked_parts(
+    task: Task, shape: Shape, dropped: Sequence[str], names: Sequence[str] = (), embedder: Embedder | None = None
+) -> tuple[Part, ...]:
+    """The pieces of the shape with what stands there in each example that has all of them; `dropped` as for the shape itself.
+
+    With an embedder headings are held against `names`.
+    """
     slots = [slot for slot in shape.slots if not slot.options]
     if len(slots) == 1 and not slots[0].heading and len(shape.slots) == 1:
         return (Part(heading="", texts=tuple(contents_of(task))),)
@@ -40,7 +55,10 @@ def asked_parts(task: Task, shape: Shape, dropped: Sequence[str]) -> tuple[Part,
         if [slot.heading for slot in found] == [slot.heading for slot in slots]:
             for held, slot in zip(texts, found, strict=True):
                 held.append(slot.content)
-    return tuple(Part(heading=slot.heading, texts=tuple(held)) for slot, held in zip(slots, texts, strict=True))
+    near = _nearness([slot.heading for slot in slots], names, embedder)
+    return tuple(
+        Part(heading=slot.heading, texts=tuple(held), near=near.get(slot.heading, {})) for slot, held in zip(slots, texts, strict=True)
+    )
 
 
 def same_word(name: str, heading: str) -> int:
@@ -56,14 +74,26 @@ def same_word(name: str, heading: str) -> int:
 
 
 def likeness(name: str, part: Part, sample: Sample) -> float:
-    """How far a value stands for a piece: 0 to 1 for its form, more for its name. What only tells rows apart never does by half a name."""
+    """How far a value stands for a piece: 0 to 1 for its form, more for its name and for holding what the examples have there.
+
+    What only tells rows apart never does by half a name.
+    """
     named = same_word(name, part.heading)
+    by_name = max(_BY_NAME[named], _BY_MEANING * part.near.get(name, 0.0))
     profile = sample.by_name.get(name)
     if profile is None or not part.texts:
-        return _BY_NAME[named] + 0.5
+        return by_name + 0.5
     if profile.id_like and named < 2:
         return _NEVER
-    return _BY_NAME[named] + _form(profile, part, sample)
+    return by_name + _form(profile, part, sample) + _BY_VALUE * has_values(profile, part)
+
+
+def has_values(profile: ColumnProfile, part: Part) -> bool:
+    """A column of few values that has one for each example: a kind of product, an aspect, a relation."""
+    if not profile.label_set or profile.kind not in ("text", "class") or profile.numeric or profile.constant or not part.texts:
+        return False
+    known = {folded(value) for value in profile.counts}
+    return all(folded(text) in known for text in part.texts)
 
 
 def assigned(names: Sequence[str], parts: Sequence[Part], sample: Sample, in_order: float) -> dict[int, tuple[int, float]]:
@@ -83,6 +113,17 @@ def assigned(names: Sequence[str], parts: Sequence[Part], sample: Sample, in_ord
     rows, columns = linear_sum_assignment(weights, maximize=True)
     pairs = [(int(row), int(column)) for row, column in zip(rows, columns, strict=True)]
     return {row: (column, table[row][column]) for row, column in pairs if table[row][column] >= 0}
+
+
+def _nearness(headings: Sequence[str], names: Sequence[str], embedder: Embedder | None) -> dict[str, dict[str, float]]:
+    headed = [heading for heading in headings if heading]
+    if embedder is None or not headed or len(names) < 2:
+        return {}
+    near = embedder.embed(headed) @ embedder.embed([folded(name) for name in names]).T
+    return {
+        heading: {name: max(0.0, float(value) - _UNRELATED) / (1 - _UNRELATED) for name, value in zip(names, line, strict=True)}
+        for heading, line in zip(headed, near, strict=True)
+    }
 
 
 def _form(profile: ColumnProfile, part: Part, sample: Sample) -> float:

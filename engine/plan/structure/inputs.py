@@ -6,13 +6,14 @@ import re
 import statistics
 from collections import Counter, defaultdict
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from engine.plan.label_words import folded, meanings, words_for
 from engine.plan.profile import ColumnProfile, Sample
 from engine.plan.steps import AnyStep, Emit, Keep, Plan
 from engine.plan.structure.draft import Draft
 from engine.plan.structure.endings import bracketed_end
-from engine.plan.structure.headings import SURE, Part, asked_parts, assigned, same_word
+from engine.plan.structure.headings import SURE, Part, asked_parts, assigned, has_values, same_word
 from engine.plan.structure.languages import input_language, language_code, names_language, told_language
 from engine.plan.structure.layout import Piece, input_template, piece_of
 from engine.plan.structure.options import optional_columns
@@ -21,6 +22,9 @@ from engine.plan.structure.roles import said_side
 from engine.plan.structure.shape import Shape, contents_of, drop_headings, form_of
 from engine.plan.template import printed
 from engine.records import Task
+
+if TYPE_CHECKING:
+    from models.embedding import Embedder
 
 _ABOUT = frozenset(
     "title headline heading url link source author date time name file path "
@@ -39,11 +43,11 @@ _IN_ORDER = 0.1
 LEAKS = " is not shown, for it gives the output away: "
 
 
-def finish(draft: Draft, sample: Sample, task: Task, shape: Shape) -> Plan | None:
-    """The plan for a draft; None when nothing is left that an input could show."""
+def finish(draft: Draft, sample: Sample, task: Task, shape: Shape, embedder: Embedder | None = None) -> Plan | None:
+    """The plan for a draft; None when nothing is left that an input could show. An embedder tells which heading means which column."""
     dropped = _own_headings(sample, shape)
     shape = drop_headings(shape, dropped)
-    parts = asked_parts(task, shape, dropped)
+    parts = asked_parts(task, shape, dropped, [profile.name for profile in sample.profiles if not profile.steps], embedder)
     names, reasons = chosen_columns(draft, sample, task, shape, parts)
     pieces = [piece_of(sample.by_name[name], sample) for name in names]
     pieces += [Piece(name=name, expression=printed(name), heading="Dialogue") for name in draft.made]
@@ -87,9 +91,7 @@ def chosen_columns(draft: Draft, sample: Sample, task: Task, shape: Shape, parts
     named, alike = _standing_for(parts, top, sample)
     if draft.made:
         return [profile.name for profile in top if profile.name in named], []
-    kept = [
-        profile for profile in top if profile.name in named or profile.name in draft.shown or _natural(profile, sample) or _asks(profile)
-    ]
+    kept = [profile for profile in top if profile.name in named | alike | set(draft.shown) or _natural(profile, sample) or _asks(profile)]
     if not kept:
         nested = [profile for profile in sample.profiles if profile.steps and profile.column not in hidden and not profile.first_item]
         kept = [profile for profile in nested if _natural(profile, sample)][: max(1, slots)]
@@ -128,7 +130,7 @@ def _standing_for(parts: Sequence[Part], profiles: Sequence[ColumnProfile], samp
         profile
         for profile in profiles
         if any(same_word(profile.name, part.heading) for part in headed)
-        or (len(parts) > 1 and _natural(profile, sample) and not _tells(profile))
+        or (len(parts) > 1 and not _tells(profile) and (_natural(profile, sample) or any(has_values(profile, part) for part in headed)))
     ]
     named, alike = set(), set()
     for place, (column, sure) in assigned([profile.name for profile in able], parts, sample, _IN_ORDER).items():

@@ -53,6 +53,7 @@ def test_parts_overlap_unless_a_step_takes_another_piece() -> None:
     column = ("c",)
     assert overlap((column,), (column, ("key", "x")))
     assert not overlap((column,), (("d",),))
+    assert not overlap((("item",),), (("d",),))
     assert not overlap((column, ("key", "x")), (column, ("key", "y")))
     assert overlap((column, ("index", 0)), (column, ("index", -1)))
     assert overlap((column, ("item",)), (column, ("index", 1)))

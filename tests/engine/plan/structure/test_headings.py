@@ -2,22 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
+
+import pytest
 
 from engine.plan.trial import propose
 from engine.records import Output, Task, TaskExample
+from models.embedding import Embedder
 from tests.engine.plan.tables import Table
 
 PLACES = ["barn", "wood", "lake", "yard", "hill", "cave", "nest", "hive", "pond", "moor", "farm", "reef"]
 
 
-def shown(rows: list[dict[str, Any]], example: str) -> str:
+def shown(rows: list[dict[str, Any]], example: str, embedder: Embedder | None = None) -> str:
     """The input's template of the best plan for telling good from bad."""
     table = Table(rows)
     wanted = Task("made-up", "Is it good or bad?", "en", Output("label", ("good", "bad")), (TaskExample(example, "good"),))
-    plans = propose(wanted, table.columns, table.rows).plans
-    assert plans
-    emit = plans[0][0].emit
+    found = propose(wanted, table.columns, table.rows, embedder=embedder)
+    assert found.plans, found.refusal
+    emit = found.plans[0][0].emit
     assert emit is not None
     return emit.input
 
@@ -69,3 +73,39 @@ def test_lines_that_begin_with_a_time_are_text() -> None:
         {key: value for key, value in one.items() if key not in ("summary", "body")} | {"who": PLACES[n % 7]} for n, one in enumerate(rows)
     ]
     assert shown(rows, "Day: 07:00-08:30 swims in the sea; 09:00-10:00 reads the paper") == "Day: {{ log }}"
+
+
+def test_a_column_that_has_what_the_examples_have_under_a_heading_fills_it() -> None:
+    rows = [row(n, sort=["lamp", "chair", "kettle"][n % 3], colour=["red", "blue"][n // 2 % 2]) for n in range(40)]
+    rows = [{key: value for key, value in one.items() if key != "summary"} for one in rows]
+    assert shown(rows, f"Product: Chair\nReport: {LONG}") == "Product: {{ sort }}\nReport: {{ body }}"
+
+
+class Meanings:
+    """An embedder that knows which of a few words mean the same."""
+
+    name = "meanings"
+    dimensions = 3
+
+    def embed(self, texts: Sequence[str]) -> Any:
+        import numpy as np
+
+        known = (("maker", "brand"), ("item", "product"))
+        found = [[float(any(word in text.lower().split() for word in words)) for words in known] for text in texts]
+        return np.array([[*vector, 0.0 if any(vector) else 1.0] for vector in found])
+
+
+@pytest.mark.parametrize("turned", [False, True])
+def test_an_embedder_tells_columns_of_one_form_apart(turned: bool) -> None:
+    rows = [
+        {
+            "maker": f"{PLACES[n % 12]} {PLACES[(n + 3) % 12]} works {n}",
+            "item": f"{PLACES[(n + 5) % 12]} {PLACES[(n + 1) % 12]} lamp {n}",
+            "verdict": ["good", "bad"][n % 2],
+        }
+        for n in range(40)
+    ]
+    heads = ("Product", "Brand") if turned else ("Brand", "Product")
+    names = ("item", "maker") if turned else ("maker", "item")
+    template = shown(rows, f"{heads[0]}: sea view pots 4\n{heads[1]}: old mill cups 7", Meanings())
+    assert template == f"{heads[0]}: {{{{ {names[0]} }}}}\n{heads[1]}: {{{{ {names[1]} }}}}"
