@@ -66,7 +66,9 @@ class Options(Value):
         bool, Meta(description="Have the planner model do the task on sample rows and hold its answers against the plan's outputs.")
     ] = True
     verify_rows: Annotated[int, Meta(description="Rows the model is asked at most, for each reading.", ge=8, le=2000)] = 96
-    verify_seconds: Annotated[float, Meta(description="Model time for it at most, in seconds a data set.", ge=1, le=86_400)] = 240.0
+    verify_seconds: Annotated[
+        float, Meta(description="Model time for closed questions and verification at most, in seconds a data set.", ge=1, le=86_400)
+    ] = 240.0
     unverified: Annotated[
         Literal["keep", "refuse"], Meta(description="What becomes of a data set whose best plan the model does not bear out.")
     ] = "keep"
@@ -85,6 +87,7 @@ def run(given: Given, options: Options, ctx: Context) -> PlanChoice:
         return _prose(given, columns, rows, ctx)
     readings: list[Reading] = []
     refusals: list[str] = []
+    question = LabelQuestion(given.task, lambda requests: ctx.complete("plan", requests))
     hopeless = False
     if options.mode != "model":
         proposal = propose(given.task, columns, rows, embedder=ctx.embedder())
@@ -98,7 +101,7 @@ def run(given: Given, options: Options, ctx: Context) -> PlanChoice:
                 given.task,
                 columns,
                 rows,
-                _question(given.task, ctx),
+                question,
                 ctx.embedder(),
                 known,
                 tell=lambda done, of: ctx.progress(done, of, "columns asked about"),
@@ -109,7 +112,8 @@ def run(given: Given, options: Options, ctx: Context) -> PlanChoice:
             readings, why = _drafted(given, columns, rows, options, ctx)
             refusals.append(why)
     readings = [*_applied_before(given, columns, rows, ctx), *readings]
-    offered = _verified(given, readings, columns, rows, options, ctx)
+    left = max(1.0, options.verify_seconds - question.seconds)
+    offered = _verified(given, readings, columns, rows, options, left, ctx)
     if readings and not offered:
         refusals.append(f"the model's guess is not borne out by its answers on rows: {'; '.join(readings[0].plan.reasons[:2])}")
     if not offered:
@@ -134,12 +138,8 @@ def _applied_before(given: Given, columns: tuple[Column, ...], rows: list[Row], 
     return found
 
 
-def _question(task: Task, ctx: Context) -> LabelQuestion:
-    return LabelQuestion(task, lambda requests: ctx.complete("plan", requests))
-
-
 def _verified(
-    given: Given, readings: list[Reading], columns: tuple[Column, ...], rows: list[Row], options: Options, ctx: Context
+    given: Given, readings: list[Reading], columns: tuple[Column, ...], rows: list[Row], options: Options, seconds: float, ctx: Context
 ) -> list[Reading]:
     """The readings after the model did the task on sample rows; as they are where that is off."""
     if not options.verify or not rivals(readings, columns, rows, given.task):
@@ -152,7 +152,7 @@ def _verified(
         given.task,
         lambda requests: ctx.complete("plan", requests),
         most_rows=options.verify_rows,
-        most_seconds=options.verify_seconds,
+        most_seconds=seconds,
         tell=lambda done, of: ctx.progress(done, of, "rows asked"),
     )
     if not found:

@@ -54,6 +54,8 @@ class LabelQuestion:
         self._task = task
         self._weigh = weigh
         self._bar: float | None = None
+        self.seconds = 0.0
+        """Time the model took, as stored with its answers."""
         self.doubt = ""
         """Why the model is not believed; "" when it is, or before it was asked."""
 
@@ -119,6 +121,7 @@ class LabelQuestion:
 
         found: dict[int, list[float]] = {}
         for completion in self._weigh(requests()):
+            self.seconds += completion.seconds
             if completion.finish == "stop":
                 found[int(completion.key)] = read_scores(completion.text)
         return np.array([found[place] for place in range(len(names))]) if len(found) == len(names) else None
