@@ -60,7 +60,7 @@ class Options(Value):
         bool, Meta(description="Let plans have a model write outputs; off takes only outputs that follow from the row.")
     ] = False
     allow_guessing: Annotated[
-        bool, Meta(description="Let the model say which label a value stands for; off takes only values that name or mean their label.")
+        bool, Meta(description="Let whole drafts of the model map labels too; asked value by value and held against rows is safer.")
     ] = False
     verify: Annotated[
         bool, Meta(description="Have the planner model do the task on sample rows and hold its answers against the plan's outputs.")
@@ -111,7 +111,9 @@ def run(given: Given, options: Options, ctx: Context) -> PlanChoice:
         if not readings:
             readings, why = _drafted(given, columns, rows, options, ctx)
             refusals.append(why)
-    readings = [*_applied_before(given, columns, rows, ctx), *readings]
+    before = _applied_before(given, columns, rows, ctx)
+    if before:
+        return _choice(given, [*before, *readings], columns, rows, options, ctx)
     left = max(1.0, options.verify_seconds - question.seconds)
     offered = _verified(given, readings, columns, rows, options, left, ctx)
     if readings and not offered:
