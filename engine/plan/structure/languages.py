@@ -231,7 +231,12 @@ _FAMILIES = (
     "bg mk sr ru",
     "af nl",
     "ht fr",
-    "kk ky tt ru mn",
+    "lb de nl",
+    "fy nl af",
+    "fo is da nb",
+    "mt it",
+    "ku tr az",
+    "kk ky tt tg ba ru mn",
     "tk az tr uz",
     "hi mr ne",
     "fa ps ur sd ckb ku tg",
@@ -273,22 +278,21 @@ def told_language(text: str, expected: str) -> str:
 
     Few languages are told apart well from their neighbours, and some are none that can be told: a neighbour is no other language then.
     """
+    known = can_be_told(expected)
     try:
-        near = language_of(text, expected) if expected else ""
-        known = bool(expected)
-    except EngineError:
-        near, known = "", False
-    if near and near == expected:
-        return near
-    try:
+        near = language_of(text, expected) if known else language_of(text)
+        if known and near == expected:
+            return near
         told, sure = widest_language_of(text)
     except EngineError:
         return ""
     if expected and told in _neighbours(expected) and (not known or sure < _SURE_OF_NEIGHBOUR or told in _ONE_TONGUE.get(expected, ())):
         return expected
-    return told if sure >= _SURE or told == near else ""
+    agreed = told == near
+    return told if agreed or (sure >= _SURE and (known or not expected)) else ""
 
 
+@functools.cache
 def can_be_told(code: str) -> bool:
     """Whether texts can be told to be in the language at all."""
     try:
@@ -376,4 +380,5 @@ def _target_pattern() -> re.Pattern[str]:
 
 
 def _code(declared: str) -> str:
-    return declared.replace("_", "-").split("-")[0].lower()
+    code = declared.replace("_", "-").split("-")[0].lower()
+    return _LONG_CODES.get(code, code)

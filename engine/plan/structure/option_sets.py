@@ -11,7 +11,7 @@ from typing import Any
 
 from engine.plan.label_words import folded
 from engine.plan.profile import ColumnProfile, Sample, as_text, identifier
-from engine.plan.steps import AnyStep, Options
+from engine.plan.steps import AnyStep, Match, Options
 from engine.records import Value
 
 RIGHT = frozenset(
@@ -63,6 +63,7 @@ def option_sets(sample: Sample) -> Iterator[OptionSet]:
         if mostly(len(set(filter(None, row))) >= min(2, len(names)) for row in texts):
             step = Options(into="options", columns=tuple(names))
             yield OptionSet(step, texts, (), tuple(names), tuple(members), f"the columns {listed(names)}")
+    yield from _numbered_parts(sample)
     for profile in sample.profiles:
         if profile.kind == "list" and profile.item_kind in ("text", "number", "integer") and not profile.tags and 2 <= profile.most <= 12:
             texts = tuple(tuple(map(as_text, value)) if isinstance(value, list | tuple) else () for value in sample.values[profile.name])
@@ -74,6 +75,22 @@ def option_sets(sample: Sample) -> Iterator[OptionSet]:
             yield from _dictionary(profile, sample)
         if profile.kind == "list" and profile.item_kind == "dict":
             yield from _records(profile, sample)
+
+
+def _numbered_parts(sample: Sample) -> Iterator[OptionSet]:
+    """Numbered parts of one text, such as what stands after "sentence 1:" and "sentence 2:"."""
+    for column in dict.fromkeys(profile.column for profile in sample.profiles if profile.steps):
+        parts = [profile for profile in sample.profiles if profile.column == column and profile.kind == "text" and _part(profile)]
+        for _, names in siblings([profile.name for profile in parts]):
+            texts = tuple(tuple(as_text(sample.values[name][row]) for name in names) for row in range(sample.rows))
+            if not any(sample.by_name[name].label_set for name in names) and mostly(len(set(filter(None, row))) >= 2 for row in texts):
+                steps = tuple(dict.fromkeys(step for name in names for step in sample.by_name[name].steps))
+                step = Options(into="options", columns=tuple(names))
+                yield OptionSet(step, texts, (), (column,), (), f"the parts {listed(names)}", steps)
+
+
+def _part(profile: ColumnProfile) -> bool:
+    return bool(profile.steps) and isinstance(profile.steps[-1], Match) and profile.steps[-1].mode == "extract"
 
 
 def _codes(texts: Sequence[Sequence[str]]) -> bool:

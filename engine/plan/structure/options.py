@@ -24,7 +24,7 @@ from engine.plan.structure.option_sets import (
 )
 from engine.plan.structure.roles import answer_is_shown
 from engine.plan.structure.shape import Shape
-from engine.plan.structure.written_options import sign_of
+from engine.plan.structure.written_options import BEFORE, sign_of
 from engine.plan.template import printed
 from engine.records import Task
 
@@ -163,7 +163,8 @@ def _copied(draft: Draft, options: OptionSet, choice: Choice, sample: Sample, ta
     column = options.columns[0]
     if not sign or column in choice.reads or not {column, choice.value} <= set(sample.by_name) or sample.by_name[column].kind != "text":
         return None
-    listed_so = shape.style == "" or (shape.mark and re.sub(r"\W", "", shape.mark)[:1] == sign)
+    alone = not any(profile.column == column and profile.name.rstrip("_").endswith(BEFORE) for profile in sample.profiles)
+    listed_so = shape.style == "" or (not alone and shape.mark and re.sub(r"\W", "", shape.mark)[:1] == sign)
     as_it_stands = choice.by == ("letter" if draft.letters else "text") and (sign == "A" or not draft.letters)
     texts, whole = sample.texts(choice.value), sample.texts(column)
     if not listed_so or not as_it_stands:

@@ -18,6 +18,8 @@ _BOLD = r"(?:\*\*)?"
 _GLUE = ",;|/#*，；、"
 """Marks between parts; a full stop belongs to the part before it."""
 _GLUED = 0.8
+_QUESTION_AND_ANSWER = ("Q", "A")
+"""The only headings of one letter; others are options or speakers."""
 _MOST_READ = 120
 _MOST_PARTS = 8
 _MOST_FIELDS = 12
@@ -81,7 +83,12 @@ def _headings(texts: Sequence[str]) -> list[str]:
             words = match["name"].split(" ")
             here.update({" ".join(words[start:]) for start in range(len(words))})
         counts.update(name for name, count in here.items() if count == 1)
-    often = [name for name, count in counts.items() if count >= _LEAST_SHARE * len(texts) and (len(name) > 1 or not name.isascii())]
+    letters = _QUESTION_AND_ANSWER if not counts["B"] and all(counts[name] >= 0.85 * len(texts) for name in _QUESTION_AND_ANSWER) else ()
+    often = [
+        name
+        for name, count in counts.items()
+        if count >= _LEAST_SHARE * len(texts) and (len(name) > 1 or not name.isascii() or name in letters)
+    ]
     kept = [name for name in often if not any(other != name and other.endswith(f" {name}") for other in often)]
     orders = Counter(
         tuple(sorted(kept, key=lambda name: _place(text, name))) for text in texts if all(_place(text, name) >= 0 for name in kept)

@@ -13,13 +13,18 @@ from engine.plan.steps import AnyStep, Match
 from engine.plan.structure.derived import derived_profile, extended
 from engine.records import Value
 
+BEFORE = "before_options"
+"""What names of what stands before the options end in."""
 _MOST_READ = 120
 _LEAST_ROWS = 5
 _MOST_OPTIONS = 12
 _HELD = 0.9
 """Share of rows that have to read so."""
 _SIGNS = (("A-J", "ABCDEFGHIJ"), ("a-j", "abcdefghij"), ("1-9", "123456789"), ("А-Е", "АБВГДЕ"), ("а-е", "абвгде"))
-_SEPARATORS = ("\n", " | ", "; ", " / ", ", ")
+_SEPARATORS = ("\n", "|", "; ", " / ", ", ")
+_NAMES_OPTIONS = re.compile(
+    r"option|choice|candidate|alternative|antwortmöglich|opcion|opzion|вариант|选项|選択肢|보기|विकल्प", re.IGNORECASE
+)
 
 
 class _Style(Value):
@@ -64,7 +69,7 @@ def _written(profile: ColumnProfile, sample: Sample, taken: set[str]) -> list[tu
         return []
     shares = [(sum(bool(_options(text, style)) for text in read) / len(read), -place, style) for place, style in enumerate(_styles())]
     share, _, style = max(shares, key=lambda entry: entry[:2])
-    if share >= _HELD:
+    if share >= _HELD and not _counts_words(read, style):
         return _derived(profile, style, texts, taken)
     for separated in _separated(profile, texts, sample):
         return _derived(profile, separated, texts, taken)
@@ -72,7 +77,7 @@ def _written(profile: ColumnProfile, sample: Sample, taken: set[str]) -> list[tu
 
 
 def _derived(profile: ColumnProfile, style: _Style, texts: Sequence[str], taken: set[str]) -> list[tuple[ColumnProfile, list[Any]]]:
-    before, block, options = (_unused(f"{profile.name}_{part}", taken) for part in ("before_options", "options_text", "options"))
+    before, block, options = (_unused(f"{profile.name}_{part}", taken) for part in (BEFORE, "options_text", "options"))
     cut = [found if (found := compile_pattern(style.cut).search(text)) else None for text in texts]
     heads = [(found.group(1).strip() or None) if found else None for found in cut]
     lists = [_options(text, style) or None for text in texts]
@@ -102,15 +107,25 @@ def _options(text: str, style: _Style) -> list[str]:
     return items
 
 
+def _counts_words(texts: Sequence[str], style: _Style) -> bool:
+    """The signs number a word that stands before each of them, as in "sentence 1: … sentence 2: …"."""
+    counted = 0
+    for text in texts:
+        found = compile_pattern(style.cut).search(text)
+        ends = [item.split()[-1].casefold() for item in [found.group(1), *_options(text, style)[:-1]] if item.split()] if found else []
+        counted += len(ends) > 1 and len(set(ends)) == 1
+    return counted >= 0.5 * len(texts)
+
+
 def _styles() -> Iterator[_Style]:
     """Signs in brackets, signs before a mark on lines of their own, then such in running text, then bullets."""
     for opened, closed in (("[(（]", "[)）]"), (r"\[", r"\]")):
         for kind, signs in _SIGNS:
             yield _marked(kind, signs, r"[\s,;，；]*", opened, closed, r"\s*")
     for start in (r"\s*\n\s*", r"[\s,;，；]+"):
-        for closed in ("[)）]", r"[.．、]", "[:：]", r"\s?\-"):
+        for closed in (r"\s?[)）]", r"[.．、]", "[:：]", r"\s?\-"):
             for kind, signs in _SIGNS:
-                tight = kind != "1-9" or closed == "[)）]"
+                tight = kind != "1-9" or closed.endswith("[)）]")
                 yield _marked(kind, signs, start, "", closed, r"\s*" if tight else r"\s+")
     yield _Style(cut=r"(?s)^(.*?)(?:^|\n)\s*([\-*•]\s.*\n\s*[\-*•]\s.*)$", between=r"(?:^|\s*\n\s*)[\-*•]\s+")
 
@@ -142,11 +157,17 @@ def _separated(profile: ColumnProfile, texts: Sequence[str], sample: Sample) -> 
             told = places.total() >= max(_LEAST_ROWS, _HELD * len(rows))
             if not told or max(places.values()) > 0.8 * places.total() or len(rows) < 0.5 * len(texts):
                 continue
-            mark = re.escape(separator.strip(" ")) if separator != "\n" else r"\n"
-            before = min(places) if separator == "\n" and places.total() >= 20 else 0
-            cut = rf"(?s)^((?:[^\n]*\n){{{before}}})(.*)$" if before else r"(?s)^(\s*)(.*)$"
-            yield _Style(cut=cut, between=rf"\s*{mark}\s*" if separator in ("\n", " | ", " / ") else rf"{mark}\s+")
+            yield _split_at(separator, min(places) if separator == "\n" and places.total() >= 20 else 0)
             return
+        if _NAMES_OPTIONS.search(profile.name) and not profile.numeric:
+            yield _split_at(separator, 0)
+            return
+
+
+def _split_at(separator: str, before: int) -> _Style:
+    """Options between separators after so many lines."""
+    mark = {"\n": r"\s*\n\s*", "|": r"\s*\|\s*", " / ": r"\s+/\s+"}.get(separator, rf"{separator.strip()}\s+")
+    return _Style(cut=rf"(?s)^((?:[^\n]*\n){{{before}}})(.*)$" if before else r"(?s)^(\s*)(.*)$", between=mark)
 
 
 def _unused(name: str, taken: set[str]) -> str:

@@ -110,3 +110,11 @@ def test_headings_in_bold_leave_no_stars_in_the_parts() -> None:
     table = Table(rows)
     sample = with_parts(read_sample(table.columns, table.rows))
     assert (sample.texts("text_Story")[2], sample.texts("text_Town")[2]) == (story(2), TOWNS[2])
+
+
+def test_question_and_answer_may_be_headed_by_their_letters_unlike_speakers() -> None:
+    asked = Table([{"text": f"Q: Where did {NAMES[n % 12]} move?\nA: {TOWNS[n % 11]}"} for n in range(30)])
+    sample = with_parts(read_sample(asked.columns, asked.rows))
+    assert (sample.texts("text_Q")[1], sample.texts("text_A")[1]) == ("Where did Ben move?", "Bonn")
+    spoken = Table([{"text": f"A: {story(n)}\nB: I did not know that, {NAMES[n % 12]}."} for n in range(30)])
+    assert len(with_parts(read_sample(spoken.columns, spoken.rows)).profiles) == 1

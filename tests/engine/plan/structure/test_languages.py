@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from engine.plan.structure.languages import told_language
+from engine.plan.structure.languages import input_language, output_language, told_language
 from engine.plan.trial import Proposal, propose, run_on
 from engine.records import Output, Task, TaskExample
 from tests.engine.plan.tables import Table
@@ -82,3 +82,9 @@ def test_a_clear_other_language_is_refused_by_its_name() -> None:
 )
 def test_a_text_is_in_the_expected_language_unless_clearly_in_another(text: str, expected: str, told: str) -> None:
     assert told_language(text, expected) == told
+
+
+def test_a_code_of_three_letters_is_the_language_it_names() -> None:
+    example = ("The old man sells apples at the market on Fridays.", "El viejo vende manzanas en el mercado los viernes.")
+    assert output_language(Task("t", "Traduce.", "eng", Output("text"), (TaskExample(*example),))) == "es"
+    assert input_language(Task("t", "Sagutin.", "fil", Output("text"), (TaskExample("Kumusta ka?", "Mabuti."),))) == "tl"

@@ -159,3 +159,39 @@ def test_rows_may_list_more_or_fewer_options() -> None:
     proposal, made = best(data, "option_text", BULLETS)
     assert proposal.plans, proposal.refusal
     assert [one.output for one in made] == [options(n)[n % (2 + n % 3)] for n in range(ROWS)]
+
+
+COLUMNS = {
+    "in brackets": lambda several: " ".join(f"({sign}) {text}" for sign, text in zip("ABCD", several, strict=True)),
+    "with blanks": lambda several: " , ".join(f"{sign} ) {text}" for sign, text in zip("abcd", several, strict=True)),
+    "with bars": "|".join,
+    "with semicolons": "; ".join,
+}
+
+
+@pytest.mark.parametrize("way", COLUMNS)
+@pytest.mark.parametrize("answer", ["letter", "index"])
+def test_a_column_of_its_own_may_list_the_options_in_one_text(way: str, answer: str) -> None:
+    data = [
+        {
+            "question": question(n),
+            "choices": COLUMNS[way](options(n)),
+            "answer": "ABCD"[right(n)] if answer == "letter" else right(n),
+        }
+        for n in range(ROWS)
+    ]
+    proposal, made = best(data, "option_letter", LETTERED)
+    assert proposal.plans, proposal.refusal
+    assert [one.output for one in made] == ["ABCD"[right(n)] for n in range(ROWS)]
+    assert made[2].input == written(2, "lines")
+
+
+def test_numbered_parts_of_a_text_are_options() -> None:
+    data = [
+        {"input": f"sentence 1: {options(n)[0]} {ASKS[n % 6]}.\nsentence 2: {options(n)[1]} {ASKS[n % 6]}.", "output": right(n) % 2 + 1}
+        for n in range(ROWS)
+    ]
+    proposal, made = best(data, "option_text", ("- dogs bark\n- hens bark", "dogs bark"))
+    assert proposal.plans, proposal.refusal
+    assert [one.output for one in made] == [f"{options(n)[right(n) % 2]} {ASKS[n % 6]}." for n in range(ROWS)]
+    assert "sentence" not in made[0].input
