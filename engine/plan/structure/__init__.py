@@ -12,7 +12,7 @@ from engine.plan.structure.counts import count_drafts
 from engine.plan.structure.draft import Draft
 from engine.plan.structure.filters import row_filters
 from engine.plan.structure.inputs import finish
-from engine.plan.structure.joined import pair_drafts
+from engine.plan.structure.joined import pair_drafts, unit_drafts
 from engine.plan.structure.kept_rows import LEAST_ROWS, Filter, together
 from engine.plan.structure.label_lists import label_list_drafts
 from engine.plan.structure.labels import Unmapped, label_drafts, named_drafts
@@ -75,6 +75,7 @@ def _drafts(sample: Sample, task: Task, shape: Shape, embedder: Embedder | None)
         *span_drafts(sample, task),
         *text_drafts(sample, task),
         *pair_drafts(sample, task),
+        *unit_drafts(sample, task),
         *turn_drafts(sample, task),
         *count_drafts(sample, task),
         *label_list_drafts(sample, task, embedder),

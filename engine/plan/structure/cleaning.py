@@ -18,6 +18,8 @@ from engine.records import Value
 
 _SIGNS = ("=>", "->", "→", "|||", "\t", " // ", "</think>", "---", " | ")
 _DEEPEST = 3
+_CUT = 0.2
+"""Share of the texts of which a first or last piece is less than the whole; below it the description speaks of something else."""
 _ASKED = (
     ("underscores", r"underscore|unterstrich|tiret|guion(es)? bajo|подч[её]ркив|下划线|下線|밑줄"),
     ("hyphens", r"hyphen|dash|bindestrich|trait d.union|guion|дефис|连字符|ハイフン|하이픈"),
@@ -206,7 +208,9 @@ def _finishes(
             named = re.search(words, description, re.IGNORECASE)
             if named and not _OF_THE_INPUT.search(description[: named.start()]):
                 place = 0 if which == "first" else -1
-                yield f"{unit} {place}", [_piece(text, unit, place) for text in texts], f"its {which} {unit[:-1]}"
+                pieces = [_piece(text, unit, place) for text in texts]
+                if sum(piece != text.strip() for piece, text in zip(pieces, texts, strict=True)) >= _CUT * len(filled):
+                    yield f"{unit} {place}", pieces, f"its {which} {unit[:-1]}"
     capitals = sum(text.isupper() for text in filled) >= 0.9 * len(filled) > 0
     if capitals and all(output.islower() for output in outputs):
         yield "lower", [text.lower() for text in texts], "in lower case"

@@ -1,4 +1,4 @@
-"""Outputs that join two columns with the separator the examples write: a calculation and its result, a town and its country."""
+"""Outputs that join what the examples join: a calculation and its result, a town and its country, a number and its unit."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 
 from engine.plan.profile import ColumnProfile, Sample, as_number
 from engine.plan.structure.draft import Draft
+from engine.plan.structure.numbers import decimals_apart
 from engine.plan.structure.roles import output_role
 from engine.plan.structure.shape import form_of
 from engine.plan.structure.texts import form_likeness
@@ -15,8 +16,10 @@ from engine.plan.template import printed
 from engine.records import Task, Value
 
 _SEPARATOR = re.compile(r"\s*[^\w\s.!?'\"(){}\[\]%]+\s*|\n+")
+_WITH_UNIT = re.compile(r"^(?P<before>\D{0,20}?)(?P<number>[-+]?\d+(?:[.,]\d+)*)(?P<after>\D{0,20})$")
 _FITS = 0.6
 _NAMED = 0.6
+_OUTPUT = 0.7
 _MOST = 2
 
 
@@ -37,6 +40,37 @@ def pair_drafts(sample: Sample, task: Task) -> list[Draft]:
         left, right = (_sides([half[place].strip() for half in halves], separator, sample, task) for place in (0, 1))
         for one in left:
             drafts += [_draft(one, other, separator, sample) for other in right if other.profile.name != one.profile.name]
+    return sorted(drafts, key=lambda draft: -draft.prior)[:_MOST]
+
+
+def unit_drafts(sample: Sample, task: Task) -> list[Draft]:
+    """A number column, by its name the output, with what stands before and after the number in all of at least two examples."""
+    found = [_WITH_UNIT.match(example.output.strip()) for example in task.examples]
+    shown = [match for match in found if match is not None]
+    around = {(match["before"], match["after"]) for match in shown}
+    numbers = [match["number"] for match in shown]
+    if task.output.kind != "text" or len(shown) < max(2, len(found)) or len(around) != 1 or len(set(numbers)) < 2:
+        return []
+    before, after = around.pop()
+    if not before + after or set(before + after) & set("{}"):
+        return []
+    drafts = []
+    for profile in sample.profiles:
+        role, why = output_role(profile, task)
+        if profile.steps or not profile.numeric or profile.id_like or profile.constant or profile.filled < 1 or role < _OUTPUT:
+            continue
+        texts = sample.texts(profile.name)
+        if decimals_apart(texts, numbers) == 0 and all(as_number(text) is not None for text in texts):
+            drafts.append(
+                Draft(
+                    family="text",
+                    output=before + printed(profile.name) + after,
+                    reads=(profile.column,),
+                    outputs=tuple(before + text + after for text in texts),
+                    prior=0.9 * role,
+                    reasons=(f"{profile.name} written “{before}…{after}” as in each example", why),
+                )
+            )
     return sorted(drafts, key=lambda draft: -draft.prior)[:_MOST]
 
 

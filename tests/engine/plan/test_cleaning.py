@@ -95,3 +95,10 @@ def test_working_is_what_stands_before_the_result() -> None:
     ]
     made = best(rows, "Write the working only.", ("Ann has 3 pens and loses 1. How many?", "She has 3 - 1 = 2 pens left."))
     assert made[3].output == "He has 3 + 2 = 5 pears now."
+
+
+def test_a_first_line_that_is_the_whole_text_is_not_cut_out() -> None:
+    shown = ["an old tower", "a new mill"]
+    lines = [f"an old {word} {n}" for n, word in enumerate(WORDS * 3)]
+    assert texts(lines, shown, "Reply; leave out replies that ignore the first line.") == []
+    assert texts([f"{line}\nmore of it" for line in lines], shown, "Output the first line.") == [tuple(lines)]

@@ -136,3 +136,17 @@ def test_the_number_of_letters_stands_in_brackets_as_in_the_examples() -> None:
 def test_numbers_in_brackets_that_nothing_bears_out_are_left_alone() -> None:
     found = made(clues(), "Give the word for a meaning.", ("A place to sleep. (17)", "bed"), ("It shines by day. (31)", "sun"))
     assert not found or found[0].input == clues()[0]["meaning"]
+
+
+def distances(name: str) -> list[dict[str, Any]]:
+    return [
+        {"trip": f"On day {n} we rode from {TOWNS[n % 10]} to {TOWNS[(n + 3) % 10]} by the old road.", name: 9 + 5 * n % 37}
+        for n in range(40)
+    ]
+
+
+def test_a_number_has_the_unit_that_every_example_has() -> None:
+    shown = (("We walked from the mill to the inn.", "about 4 km"), ("She sailed round the island.", "about 31 km"))
+    found = made(distances("distance_answer"), "How long was the way? Output the distance in km.", *shown)
+    assert [example.output for example in found[:3]] == ["about 9 km", "about 14 km", "about 19 km"]
+    assert made(distances("riders"), "How long was the way? Output the distance in km.", *shown) == []
