@@ -237,9 +237,7 @@ def _plan_text(choice: PlanChoice, runners_up: bool = False) -> str:
             lines.append(f"runner-up, score {other.score:.2f}: {'; '.join(other.plan.reasons[:2])}{judged}")
             lines.extend(f"  {sample.input!r} → {sample.output!r}" for sample in other.samples)
     elif place := second_reading(choice):
-        lines.append(
-            f"  a second reading is not ruled out, runner-up {place}: `datatune plan show RUN` and `plan compare` show both"
-        )
+        lines.append(f"  a second reading is not ruled out, runner-up {place}: `datatune plan show RUN` and `plan compare` show both")
     return "\n".join(lines)
 
 

@@ -75,7 +75,7 @@ def label_maps(
                 return [], f"the model is not asked what values stand for: {question.doubt}"
             continue
         draft = mapped_draft(profile, _label_map(suggestion, profile, task), sample, task, embedder)
-        plan = finish(draft, sample, task, shape)
+        plan = finish(draft, sample, task, shape, embedder=embedder)
         if plan is None:
             continue
         plan = msgspec.structs.replace(plan, origin="model")

@@ -80,7 +80,9 @@ def verify(
                 break
         live = [place for place in live if not any(_beats(gains.get(other, {}), gains.get(place, {})) for other in live if other != place)]
         sure = [belief([*gains.get(place, {}).values()]) for place in live]
-        decided = len(live) == 1 and (sure[0] >= SURE or (count >= HOPELESS_ROWS and sure[0] < HOPELESS))
+        # Readings that are both borne out differ in few rows: more of them would cost much and seldom tell.
+        enough = len(live) == 1 or count >= 2 * FIRST_ROWS
+        decided = (enough and sure[0] >= SURE) or (count >= HOPELESS_ROWS and max(sure) < HOPELESS)
         used_up = count >= most_rows or solver.seconds > most_seconds or all(count >= len(shown[place]) for place in live)
         if decided or used_up:
             break
