@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from engine.prompts import chat, fields, quoted
-from engine.prompts.schema import table
+from engine.prompts.table import table
 from engine.records import Column, Row, Task
 from models.language import Message
 

@@ -1,7 +1,7 @@
 """Schema: which config and splits of a data set to use, and what each column is for.
 
 Roles are read off the best plan that structure suggests, so that exactly one output (or an option and label pair) is named
-and nothing that gives it away is an input; where structure has none, the model names the output in one closed question.
+and nothing that gives it away is an input; where structure has none, natural text may be shown and plan asks the model.
 Test splits are left out unless asked for. A role the user sets is final.
 """
 
@@ -20,10 +20,8 @@ from engine.plan.names import gives, reads
 from engine.plan.sampling import sample_rows
 from engine.plan.steps import Plan
 from engine.plan.trial import Trial, propose
-from engine.prompts import schema as prompt
 from engine.records import Column, Row, SchemaSelection, Task, Value
 from engine.stage import Context, Stage
-from models.language import Request, Sampling
 
 Role = Literal["input", "output", "context", "irrelevant"]
 
@@ -79,7 +77,7 @@ def run(given: Given, options: Options, ctx: Context) -> SchemaSelection:
     if best is None and hopeless:
         raise NothingSuitable(f"{given.dataset}: {'; '.join(dict.fromkeys(refusals))}")
     if best is None:
-        return _asked(given, options, looks[0], "; ".join(dict.fromkeys(refusals)), ctx)
+        return _unplanned(given, options, looks[0], "; ".join(dict.fromkeys(refusals)), ctx)
     plan, trial, look = best
     return _read_off(given, options, look, plan, (*plan.reasons, *trial.reasons, "read off the columns")[0], ctx)
 
@@ -159,36 +157,15 @@ def _with_columns(roles: dict[str, Role], looks: list[Look], dataset: str) -> li
     return kept
 
 
-def _asked(given: Given, options: Options, look: Look, refusal: str, ctx: Context) -> SchemaSelection:
-    """No plan from structure: the model names the output column, except of labels, where plan asks what values stand for.
-
-    The input is the natural text beside it: a model that is asked what an input needs nearly always drags the answer along.
-    """
-    names = tuple(column.name for column in look.columns)
-    if given.task.output.kind == "label":
-        shown: dict[str, Role] = {name: "input" if name in showable(look.columns, look.rows) else "irrelevant" for name in names}
-        origin: Literal["model", "structure", "user"] = "user" if options.roles else "structure"
-        reason = f"structure finds no plan ({refusal}); plan asks the model what values stand for"
-        return SchemaSelection(given.dataset, look.config, look.splits, shown | options.roles, (), origin, reason)
-    requests = [
-        Request(
-            "output",
-            prompt.output_messages(given.task, look.columns, look.rows),
-            prompt.output_schema(names),
-            Sampling(seed=ctx.seed, max_tokens=60),
-        )
-    ]
-    answer = next(iter(ctx.complete("schema", requests)))
-    output = prompt.read_output(answer.text, names) if answer.finish == "stop" else ""
-    roles: dict[str, Role] = dict.fromkeys(names, "irrelevant")
-    if output:
-        roles |= {name: "input" for name in showable(look.columns, look.rows) if name != output}
-        roles[output] = "output"
+def _unplanned(given: Given, options: Options, look: Look, refusal: str, ctx: Context) -> SchemaSelection:
+    """Roles where structure finds no plan: natural text may be shown; what the output is read from is for plan to find."""
+    text = showable(look.columns, look.rows)
+    roles: dict[str, Role] = {column.name: "input" if column.name in text else "irrelevant" for column in look.columns}
     roles |= options.roles
-    origin = "user" if options.roles else "model"
-    reason = f"structure finds no plan ({refusal}); the model names the roles"
+    origin: Literal["structure", "user"] = "user" if options.roles else "structure"
     ctx.event("roles", "; ".join(f"{name}: {role}" for name, role in roles.items() if role != "irrelevant") or "none", roles=roles)
+    reason = f"structure finds no plan ({refusal}); it is left to plan to ask the model"
     return SchemaSelection(given.dataset, look.config, look.splits, roles, (), origin, reason)
 
 
-STAGE = Stage("schema", "deciding what each column is for", 4, Given, Options, SchemaSelection, run, roles=("schema",), per_candidate=True)
+STAGE = Stage("schema", "deciding what each column is for", 4, Given, Options, SchemaSelection, run, per_candidate=True)

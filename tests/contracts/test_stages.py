@@ -37,8 +37,6 @@ def answer(role: str, prompt: str, request: Request) -> str | None:
         return '{"details": "The note is a sentence or two; the word is all the output holds."}'
     if role == "rerank":
         return _vote(prompt, "made for this very task" if "made for this very task" in prompt else "local/notes:")
-    if role == "schema":
-        return '{"output": "kind"}' if '"enum"' in json.dumps(request.schema) else json.dumps({"needed": "'note'" in prompt})
     if role == "plan":
         table = {letter: label for label, letter in OPAQUE.items()}
         return json.dumps({"input": ["note"], "way": "map", "column": "kind", "table": table})

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from engine.errors import BadInput, NothingSuitable, Unavailable
-from engine.records import SchemaSelection, Task
+from engine.records import Task
 from engine.stages.schema import Given
-from models.language import Request
 from tests.engine.stages.house import WEATHER, House, notes, task
 
 OPAQUE = {"sun": "S", "rain": "R", "snow": "W"}
@@ -37,17 +34,9 @@ def given(dataset: str, for_task: Task = WEATHER, plan: str = "") -> Given:
     return Given(for_task, dataset, "r1", plan)
 
 
-def answers(output: str) -> Callable[[str, str, Request], str]:
-    """A model that names this output column."""
-    return lambda role, prompt, request: json.dumps({"output": output})
-
-
 def two_configs(house: House) -> str:
     rows: dict[str, Any] = {"prices": [{"price": n, "shop": f"shop {n}"} for n in range(30)], "notes": notes(30), "held_out": notes(9)}
     return house.add("tables", rows, TWO_CONFIGS)
-
-
-OPTIONS_TASK = task("option_text", description="Choose the better of two titles for a short note.")
 
 
 # ── roles ─────────────────────────────────────────────────────────────────────────────────────────────────
@@ -122,7 +111,7 @@ def test_the_config_that_serves_the_task_is_chosen(tmp_path: Path) -> None:
 
 
 def test_a_config_asked_for_is_used_and_an_unknown_one_refused(tmp_path: Path) -> None:
-    house = House(tmp_path, answers("price"))
+    house = House(tmp_path)
     dataset = two_configs(house)
     assert house.run("schema", given(dataset), config="prices").config == "prices"
     with pytest.raises(BadInput, match="no config 'note'") as refused:
@@ -131,7 +120,7 @@ def test_a_config_asked_for_is_used_and_an_unknown_one_refused(tmp_path: Path) -
 
 
 def test_at_most_so_many_configs_are_looked_at(tmp_path: Path) -> None:
-    house = House(tmp_path, answers("price"))
+    house = House(tmp_path)
     assert house.run("schema", given(two_configs(house)), configs_tried=1).config == "prices"
 
 
@@ -183,46 +172,12 @@ def test_a_prose_plan_says_nothing_of_the_output(tmp_path: Path) -> None:
     assert record.roles == {"number": "irrelevant", "note": "input", "weather": "irrelevant"}
 
 
-# ── asking the model ──────────────────────────────────────────────────────────────────────────────────────
+# ── no plan ───────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def asked(folder: Path, answer: Callable[[str, str, Request], str]) -> tuple[House, SchemaSelection]:
-    house = House(folder, answer)
-    record: SchemaSelection = house.run("schema", given(house.add("notes", notes(30, "kind", OPAQUE)), OPTIONS_TASK))
-    return house, record
-
-
-def test_of_labels_the_model_is_asked_nothing_here_for_plan_asks_what_values_stand_for(tmp_path: Path) -> None:
+def test_where_structure_finds_no_plan_natural_text_may_be_shown_and_nobody_is_asked(tmp_path: Path) -> None:
     house = House(tmp_path)
     record = house.run("schema", given(house.add("notes", notes(30, "kind", OPAQUE))))
     assert record.roles == {"number": "irrelevant", "note": "input", "kind": "irrelevant"}
     assert record.origin == "structure" and "no column holds any of the labels" in record.reason
     assert not house.roles.asked
-
-
-def test_where_structure_finds_no_plan_the_model_names_the_output_and_the_text_beside_it_is_the_input(tmp_path: Path) -> None:
-    house, record = asked(tmp_path, answers("kind"))
-    assert record.roles == {"number": "irrelevant", "note": "input", "kind": "output"}
-    assert record.origin == "model" and "no columns hold options" in record.reason
-    assert len(house.asked("schema")) == 1
-
-
-@pytest.mark.parametrize(
-    "text", ["no JSON", '{"output": "invented"}', '{"output": ["kind"]}', '{"output": null}', "[]", "[" * 9000], ids=range(6)
-)
-def test_an_output_that_is_no_column_leaves_all_roles_open(tmp_path: Path, text: str) -> None:
-    house, record = asked(tmp_path, lambda role, prompt, request: text)
-    assert set(record.roles.values()) == {"irrelevant"}
-    assert len(house.asked("schema")) == 1
-
-
-def test_the_grammar_names_only_columns_that_exist(tmp_path: Path) -> None:
-    seen: list[object] = []
-
-    def answer(role: str, prompt: str, request: Request) -> None:
-        assert request.schema is not None
-        seen.append(request.schema["properties"].get("output"))
-
-    house = House(tmp_path, answer)
-    house.run("schema", given(house.add("notes", notes(30, "kind", OPAQUE)), OPTIONS_TASK))
-    assert seen[0] == {"enum": ["number", "note", "kind"]}
