@@ -65,7 +65,7 @@ class Options(Value):
     verify: Annotated[
         bool, Meta(description="Have the planner model do the task on sample rows and hold its answers against the plan's outputs.")
     ] = True
-    verify_rows: Annotated[int, Meta(description="Rows the model is asked at most, for each reading.", ge=8, le=2000)] = 96
+    verify_rows: Annotated[int, Meta(description="Rows the model is asked at most, for each reading.", ge=8, le=2000)] = 72
     verify_seconds: Annotated[
         float, Meta(description="Model time for closed questions and verification at most, in seconds a data set.", ge=1, le=86_400)
     ] = 240.0

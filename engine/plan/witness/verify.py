@@ -19,10 +19,9 @@ from engine.plan.witness.solver import Solver, Weigh
 from engine.records import Column, Row, Task, Value
 
 FIRST_ROWS = 12
-HOPELESS_ROWS = 48
-HOPELESS = 0.7
-"""After that many rows with less belief than that, more rows would hardly decide it."""
-MOST_ROWS = 96
+HOPELESS = ((24, 0.6), (48, 0.85))
+"""After so many rows with less belief than that, more rows would hardly decide it: such a model is too weak for the task."""
+MOST_ROWS = 72
 MOST_SECONDS = 240.0
 SEED = 0
 
@@ -82,7 +81,7 @@ def verify(
         sure = [belief([*gains.get(place, {}).values()]) for place in live]
         # Readings that are both borne out differ in few rows: more of them would cost much and seldom tell.
         enough = len(live) == 1 or count >= 2 * FIRST_ROWS
-        decided = (enough and sure[0] >= SURE) or (count >= HOPELESS_ROWS and max(sure) < HOPELESS)
+        decided = (enough and sure[0] >= SURE) or any(count >= rows_asked and max(sure) < least for rows_asked, least in HOPELESS)
         used_up = count >= most_rows or solver.seconds > most_seconds or all(count >= len(shown[place]) for place in live)
         if decided or used_up:
             break
