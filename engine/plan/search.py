@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 
 import msgspec
 
-from engine.plan.label_map import LabelMap
+from engine.plan.labels.mapping import LabelMap
 from engine.plan.profile import ColumnProfile, Sample, read_sample
 from engine.plan.steps import Check, Plan, Write
 from engine.plan.structure.inputs import finish

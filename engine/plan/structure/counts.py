@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 import re
 
-from engine.plan.label_words import folded, meanings, words_for
-from engine.plan.loanwords import sound_alike
+from engine.plan.labels.loanwords import sound_alike
+from engine.plan.labels.words import folded, meanings, words_for
 from engine.plan.profile import ColumnProfile, Sample, as_text
 from engine.plan.steps import AnyStep, Each, Get, Template
 from engine.plan.structure.draft import Draft

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Sequence
 
-from engine.plan.label_words import folded
+from engine.plan.labels.words import folded
 from engine.plan.profile import ColumnProfile, Sample, as_number
 from engine.plan.template import printed
 from engine.records import Task

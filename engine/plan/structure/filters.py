@@ -11,8 +11,8 @@ import re
 from collections import Counter
 from collections.abc import Sequence
 
-from engine.plan.label_words import folded, loose_meanings, words_for
-from engine.plan.loanwords import sound_alike
+from engine.plan.labels.loanwords import sound_alike
+from engine.plan.labels.words import folded, loose_meanings, words_for
 from engine.plan.profile import ColumnProfile, Sample, as_text
 from engine.plan.steps import AnyStep, Get, Keep, Template
 from engine.plan.structure.filters_by_number import counted, in_range

@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from engine.plan.label_words import folded
-from engine.plan.number_spans import NumberSpan, number_spans
+from engine.plan.labels.number_spans import NumberSpan, number_spans
+from engine.plan.labels.words import folded
 from engine.plan.profile import ColumnProfile, Sample, as_number, as_text
 from engine.plan.steps import Keep
 from engine.plan.structure.kept_rows import LEAST_ROWS, Filter

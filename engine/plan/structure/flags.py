@@ -5,15 +5,15 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Sequence
 
-from engine.plan.label_map import match_names
-from engine.plan.label_words import NEGATIONS, folded
+from engine.plan.labels.mapping import match_names
+from engine.plan.labels.relevance import concerns
+from engine.plan.labels.vocabularies import place_in_a_row
+from engine.plan.labels.words import NEGATIONS, folded
 from engine.plan.profile import ColumnProfile, Sample, as_number, as_text
-from engine.plan.relevance import concerns
 from engine.plan.steps import AnyStep, Keep, Map, Template
 from engine.plan.structure.draft import Draft
 from engine.plan.structure.option_sets import siblings
 from engine.plan.template import printed
-from engine.plan.vocabularies import place_in_a_row
 from engine.records import Task, Value
 
 _PAIRS = (("true", "false"), ("1", "0"), ("yes", "no"), ("t", "f"), ("y", "n"))

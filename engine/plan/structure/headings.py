@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from engine.plan.label_words import folded, meanings
+from engine.plan.labels.words import folded, meanings
 from engine.plan.profile import ColumnProfile, Sample
 from engine.plan.structure.shape import Shape, contents_of, drop_headings, form_of, shape_of
 from engine.plan.structure.texts import form_likeness

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import json
 
-from engine.plan.label_cases import condition_words
-from engine.plan.label_map import affirming
+from engine.plan.labels.cases import condition_words
+from engine.plan.labels.mapping import affirming
 from engine.plan.profile import ColumnProfile, Sample, as_text
 from engine.plan.steps import Template
 from engine.plan.structure.draft import Draft

@@ -8,7 +8,7 @@ from collections import Counter, defaultdict
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from engine.plan.label_words import folded, meanings, words_for
+from engine.plan.labels.words import folded, meanings, words_for
 from engine.plan.profile import ColumnProfile, Sample
 from engine.plan.steps import AnyStep, Emit, Keep, Plan
 from engine.plan.structure.draft import Draft

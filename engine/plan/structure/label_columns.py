@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from engine.plan.label_words import folded
+from engine.plan.labels.relevance import concerns, near_in_meaning, telling_words
+from engine.plan.labels.words import folded
 from engine.plan.profile import ColumnProfile, Sample, as_number
-from engine.plan.relevance import concerns, near_in_meaning, telling_words
 from engine.plan.structure.option_sets import siblings
 from engine.plan.structure.options import choosers
 from engine.plan.structure.shape import shape_of

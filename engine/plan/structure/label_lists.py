@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from engine.plan.label_map import map_values
-from engine.plan.label_words import folded
+from engine.plan.labels.mapping import map_values
+from engine.plan.labels.words import folded
 from engine.plan.profile import ColumnProfile, Sample, as_text
 from engine.plan.steps import AnyStep, Keep, Template
 from engine.plan.structure.draft import Draft

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from engine.plan.label_map import LabelMap, class_names_in, map_values
+from engine.plan.labels.mapping import LabelMap, class_names_in, map_values
 from engine.plan.profile import ColumnProfile, Sample, as_text
 from engine.plan.steps import AnyStep, Keep, Map
 from engine.plan.structure.draft import Draft

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from engine.plan.label_cases import leave_out
+from engine.plan.labels.cases import leave_out
 from engine.plan.profile import ColumnProfile, Sample, as_text
 from engine.plan.steps import AnyStep, Keep, Match, Names
 from engine.plan.structure.draft import Draft

@@ -8,8 +8,8 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from engine.plan.label_map import affirming
-from engine.plan.label_words import folded, meanings, words_for
+from engine.plan.labels.mapping import affirming
+from engine.plan.labels.words import folded, meanings, words_for
 from engine.plan.profile import ColumnProfile, Sample, as_text
 from engine.plan.steps import AnyStep, Each, Get, Keep, Template
 from engine.plan.structure.draft import Draft

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from itertools import pairwise
 from typing import Any
 
-from engine.plan.label_words import folded
+from engine.plan.labels.words import folded
 from engine.plan.profile import ColumnProfile, Sample, as_text, identifier
 from engine.plan.steps import AnyStep, Match, Options
 from engine.records import Value

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 import msgspec
 
-from engine.plan.label_words import folded
+from engine.plan.labels.words import folded
 from engine.plan.profile import Sample, as_number
 from engine.plan.steps import AnyStep, Options, Pick, Shuffle, Template
 from engine.plan.structure.draft import Draft

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from engine.plan.label_words import folded
+from engine.plan.labels.words import folded
 from engine.records import Value
 
 _END = re.compile(r"[.!?](?=\s|$)|[;。！？।؟\n]+")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from engine.plan.label_words import folded, meanings
+from engine.plan.labels.words import folded, meanings
 from engine.plan.profile import ColumnProfile
 from engine.plan.structure.shape import shape_of
 from engine.records import Task

@@ -8,8 +8,8 @@ from collections.abc import Sequence
 from itertools import pairwise
 from typing import NamedTuple
 
-from engine.plan.label_map import affirming
-from engine.plan.label_words import folded, meanings, words_for
+from engine.plan.labels.mapping import affirming
+from engine.plan.labels.words import folded, meanings, words_for
 from engine.plan.profile import ColumnProfile, Sample, as_text
 from engine.plan.steps import AnyStep, Each, Keep, Match, Spans, Template
 from engine.plan.structure.counts import asks_how_many

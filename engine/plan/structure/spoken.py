@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import re
 
-from engine.plan.label_words import abbreviates, meanings, words_for
-from engine.plan.loanwords import sound_alike
+from engine.plan.labels.loanwords import sound_alike
+from engine.plan.labels.words import abbreviates, meanings, words_for
 from engine.plan.structure.restrictions import Clause
 
 SAYS_NOTHING = frozenset(

@@ -8,7 +8,7 @@ import statistics
 from collections.abc import Sequence
 from typing import Any
 
-from engine.plan.label_words import folded
+from engine.plan.labels.words import folded
 from engine.plan.profile import ColumnProfile, Sample, as_text
 from engine.plan.steps import AnyStep, Match
 from engine.plan.structure.cleaning import cleaned

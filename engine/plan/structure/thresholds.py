@@ -6,12 +6,12 @@ import math
 import re
 from typing import TYPE_CHECKING
 
-from engine.plan.label_cases import says
-from engine.plan.label_map import affirming
-from engine.plan.label_words import folded
-from engine.plan.number_spans import NumberSpan, number_spans, spans_of_labels
+from engine.plan.labels.cases import says
+from engine.plan.labels.mapping import affirming
+from engine.plan.labels.number_spans import NumberSpan, number_spans, spans_of_labels
+from engine.plan.labels.relevance import concerns, near_in_meaning, telling_words
+from engine.plan.labels.words import folded
 from engine.plan.profile import ColumnProfile, Sample, as_number
-from engine.plan.relevance import concerns, near_in_meaning, telling_words
 from engine.plan.steps import AnyStep, Bin, Keep
 from engine.plan.structure.draft import Draft
 from engine.plan.structure.label_columns import RATED, voted_names

@@ -6,13 +6,13 @@ import re
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from engine.plan.label_cases import gloss_of, leave_out, says
-from engine.plan.label_match import Match, affirming, by_words, denies, opposed, opposites, with_name
-from engine.plan.label_questions import asked_about, decision, named_in_description, poles, truth
-from engine.plan.label_words import folded, meanings
+from engine.plan.labels.cases import gloss_of, leave_out, says
+from engine.plan.labels.matching import Match, affirming, by_words, denies, opposed, opposites, with_name
+from engine.plan.labels.questions import asked_about, decision, named_in_description, poles, truth
+from engine.plan.labels.relevance import concerns, telling_words
+from engine.plan.labels.vocabularies import stand_for
+from engine.plan.labels.words import folded, meanings
 from engine.plan.profile import ColumnProfile, as_number
-from engine.plan.relevance import concerns, telling_words
-from engine.plan.vocabularies import stand_for
 from engine.records import Task, Value
 
 if TYPE_CHECKING:

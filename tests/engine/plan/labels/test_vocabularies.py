@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from engine.plan.loanwords import sound_alike
-from engine.plan.vocabularies import stand_for
+from engine.plan.labels.loanwords import sound_alike
+from engine.plan.labels.vocabularies import stand_for
 
 
 @pytest.mark.parametrize(

@@ -5,10 +5,10 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from engine.plan.label_words import AFFIRMING, DENYING, NEGATIONS, abbreviates, folded, meanings, words_for
-from engine.plan.loanwords import sound_alike
+from engine.plan.labels.loanwords import sound_alike
+from engine.plan.labels.relevance import stem_likeness
+from engine.plan.labels.words import AFFIRMING, DENYING, NEGATIONS, abbreviates, folded, meanings, words_for
 from engine.plan.profile import as_number
-from engine.plan.relevance import stem_likeness
 from engine.records import Value
 
 SURE = 0.55

@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from engine.plan.label_cases import says, speaks
-from engine.plan.label_words import folded, meanings, words_for
-from engine.plan.loanwords import sound_alike
+from engine.plan.labels.cases import says, speaks
+from engine.plan.labels.loanwords import sound_alike
+from engine.plan.labels.words import folded, meanings, words_for
 
 if TYPE_CHECKING:
     from models.embedding import Embedder

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from engine.plan.label_words import folded, meanings, words_for
+from engine.plan.labels.words import folded, meanings, words_for
 
 
 def leave_out(values: Sequence[str], description: str) -> dict[str, str]:

@@ -6,11 +6,11 @@ import re
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from engine.plan.label_cases import condition, says, speaks
-from engine.plan.label_match import SURE, Match, affirming, denies, likeness, turns_around
-from engine.plan.label_words import ORDER, folded, loose_meanings, meanings, words_for
+from engine.plan.labels.cases import condition, says, speaks
+from engine.plan.labels.matching import SURE, Match, affirming, denies, likeness, turns_around
+from engine.plan.labels.relevance import concerns, near_in_meaning, telling_words
+from engine.plan.labels.words import ORDER, folded, loose_meanings, meanings, words_for
 from engine.plan.profile import ColumnProfile
-from engine.plan.relevance import concerns, near_in_meaning, telling_words
 from engine.records import Task
 
 if TYPE_CHECKING:

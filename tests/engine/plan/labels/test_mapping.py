@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 import pytest
 
-from engine.plan.label_cases import leave_out
-from engine.plan.label_map import LabelMap, affirming, class_names_in, map_values
+from engine.plan.labels.cases import leave_out
+from engine.plan.labels.mapping import LabelMap, affirming, class_names_in, map_values
 from engine.plan.profile import profile_columns
 from engine.records import Column, Output, Row, Task
 

@@ -12,8 +12,8 @@ import re
 import unicodedata
 from collections.abc import Callable, Mapping, Sequence
 
-from engine.plan.label_words import folded
-from engine.plan.vocabulary_words import WORDS
+from engine.plan.labels.vocabulary_words import WORDS
+from engine.plan.labels.words import folded
 
 _WIDE_SPREAD = (
     "en de fr es pt it nl ru uk pl cs sk hu ro bg el tr ar he fa hi bn ta te mr gu ur zh ja ko vi th id ms sw tl fi sv da nb et lv lt hr "

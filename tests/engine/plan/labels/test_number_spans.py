@@ -6,7 +6,7 @@ from math import inf
 
 import pytest
 
-from engine.plan.number_spans import number_spans, spans_of_labels
+from engine.plan.labels.number_spans import number_spans, spans_of_labels
 
 
 @pytest.mark.parametrize(
