@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 BAR = 0.55
 """A plan below this score is no proposal. Reached by half-sure names and half-fitting form together, or one of them clear."""
 SEED = 0
+_TURNED_ROUND = 0.7
 _FOREIGN = "the inputs are in"
 _FOREIGN_SCRIPT = "the inputs are written in"
 _TRANSLATES = re.compile(
@@ -287,6 +288,7 @@ def _fit(made: Sequence[Example], task: Task, draft: Draft | None) -> tuple[floa
     taken = min(_taken(inputs, outputs), _taken(shown_in, shown_out))
     known = 1.0 if taken > 0.8 else _known_outputs(outputs, shown_out)
     strange, whys = _strangeness(inputs, outputs, shown_in, shown_out, taken)
+    strange *= _TURNED_ROUND if _turned_round(inputs, outputs, shown_in, shown_out) else 1.0
     return (0.35 * likeness + 0.4 * relation + 0.25 * asked) * known * strange, [f"outputs: {why}", relation_why, *whys]
 
 
@@ -303,6 +305,15 @@ def _relation(inputs: Sequence[str], outputs: Sequence[str], shown_in: Sequence[
         f"output over input length {ratio:.2f} (examples {wanted:.2f}), "
         f"{100 * taken:.0f} % of its words from the input (examples {100 * asked:.0f} %)",
     )
+
+
+def _turned_round(inputs: Sequence[str], outputs: Sequence[str], shown_in: Sequence[str], shown_out: Sequence[str]) -> bool:
+    """Whether every example clearly grows from input to output and what was made clearly shrinks, or the reverse: it reads backwards."""
+    steps = [math.log((len(output) + 1) / (len(text) + 1)) for text, output in zip(shown_in, shown_out, strict=True)]
+    change = math.log(_ratio(inputs, outputs))
+    if len(steps) < 2:
+        return False
+    return (min(steps) > 0.2 and change < -0.2) or (max(steps) < -0.2 and change > 0.2)
 
 
 def _ratio(inputs: Sequence[str], outputs: Sequence[str]) -> float:

@@ -8,7 +8,7 @@ import pytest
 
 from engine.plan.steps import Emit, Map, Plan
 from engine.plan.trial import BAR, propose, try_plan
-from engine.records import Output, OutputKind, Task, TaskExample
+from engine.records import Column, Output, OutputKind, Row, Task, TaskExample
 from tests.engine.plan.tables import Table
 
 
@@ -103,3 +103,32 @@ def test_a_trial_is_the_same_every_time() -> None:
     table = Table(SUMS)
     task = Task("t", "Plus or minus?", "en", Output("label", ("plus", "minus")), (TaskExample("Ann has two pens.", "plus"),))
     assert propose(task, table.columns, table.rows) == propose(task, table.columns, table.rows)
+
+
+def test_a_plan_that_lengthens_where_every_example_shortens_reads_backwards() -> None:
+    things = ("river", "mill", "bridge", "harbour", "market", "tower", "school", "orchard")
+    deeds = ("rebuilt", "painted", "sold", "closed", "moved")
+    rows = []
+    for number in range(120):
+        thing, deed = things[number % 8], deeds[number % 5]
+        before, after = f"In the course of the work that followed flood {number}, the {thing} was, after", f"among the councillors, {deed}."
+        long = f"{before} much deliberation {after}"
+        rows.append(Row(number, {"input": f"The {thing} was {deed} after flood {number}.", "output": long}))
+    task = Task(
+        "plain",
+        "Rewrite a sentence so that it is short and plain.",
+        examples=(
+            TaskExample(
+                "After the storm of last week, the roof was, to the relief of all who lived in the house, repaired.",
+                "The roof was repaired after the storm.",
+            ),
+            TaskExample(
+                "In the opinion of all who were there, the evening was, on the whole, a pleasant one.", "The evening was pleasant."
+            ),
+        ),
+    )
+    columns = (Column("input", "text"), Column("output", "text"))
+    forwards = try_plan(Plan(name="f", emit=Emit(input="{{ output }}", output="{{ input }}")), columns, rows, task)
+    backwards = try_plan(Plan(name="b", emit=Emit(input="{{ input }}", output="{{ output }}")), columns, rows, task)
+    assert forwards.score > 0.6 and backwards.score < 0.7 * forwards.score
+    assert propose(task, columns, rows).plans[0][0].emit == Emit(input="{{ output }}", output="{{ input }}")
