@@ -21,14 +21,3 @@ def belief(gains: Sequence[float]) -> float:
     mean = sum(values) / len(values)
     spread = sum((value - mean) ** 2 for value in values) / len(values)
     return NormalDist().cdf(mean / math.sqrt(spread / len(values)))
-
-
-def interval(right: int, of: int, confidence: float = 0.95) -> tuple[float, float]:
-    """Wilson's interval of a share."""
-    if of == 0:
-        return 0.0, 1.0
-    z = NormalDist().inv_cdf(0.5 + confidence / 2)
-    share, weight = right / of, z * z / of
-    middle = (share + weight / 2) / (1 + weight)
-    half = z * math.sqrt(share * (1 - share) / of + weight / (4 * of)) / (1 + weight)
-    return max(0.0, middle - half), min(1.0, middle + half)

@@ -10,8 +10,6 @@ import random
 from collections.abc import Callable, Sequence
 from typing import Literal
 
-import msgspec
-
 from engine.plan.steps import Plan
 from engine.plan.witness.belief import SURE, belief
 from engine.plan.witness.readings import Shown, show
@@ -117,13 +115,3 @@ def _verdict(gains: dict[tuple[str, ...], float], live: bool, solver: Solver) ->
     said += f", {'a gain' if sure >= SURE else 'which may be chance'} ({sure:.2f})"
     state: State = "beaten" if not live else "verified" if sure >= SURE else "unverified"
     return Verdict(state, round(mean, 3), round(sure, 4), len(values) * (2 if pairs else 1), said)
-
-
-def ranked(order: Sequence[int], verdicts: Sequence[Verdict]) -> list[int]:
-    """Plans in the order to offer them: what was beaten goes last, all else stays as it stood."""
-    return sorted(order, key=lambda place: verdicts[place].state == "beaten")
-
-
-def told(verdict: Verdict) -> dict[str, object]:
-    """For an event's data."""
-    return dict(msgspec.to_builtins(verdict))
