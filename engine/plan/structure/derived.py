@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 
-from engine.plan.profile import ColumnProfile, Sample, read_sample
+from engine.plan.profile import ColumnProfile, Sample, identifier, read_sample
 from engine.plan.steps import AnyStep
 from engine.records import Column, Row
 
@@ -28,3 +28,12 @@ def extended(sample: Sample, added: Sequence[tuple[ColumnProfile, list[Any]]]) -
         last = max(place for place, other in enumerate(order) if other.column == profile.column)
         order.insert(last + 1, profile)
     return Sample(tuple(order), {**sample.values, **{profile.name: values for profile, values in added}}, sample.rows)
+
+
+def taken_name(name: str, taken: set[str]) -> str:
+    """A name like this one that no value has yet; it is taken from now on."""
+    name = identifier(name)
+    while name in taken:
+        name += "_"
+    taken.add(name)
+    return name

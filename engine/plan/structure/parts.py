@@ -8,9 +8,9 @@ from collections.abc import Sequence
 from typing import Any
 
 from engine.plan.patterns import compile_pattern
-from engine.plan.profile import ColumnProfile, Sample, as_text, identifier
+from engine.plan.profile import ColumnProfile, Sample, as_text
 from engine.plan.steps import AnyStep, Get, Match
-from engine.plan.structure.derived import derived_profile, extended
+from engine.plan.structure.derived import derived_profile, extended, taken_name
 
 _HEADING = re.compile(r"(?:^|(?<=[\s。．.!?？！;；,|*]))(?P<name>[^\W\d_][\w'’\-]*(?: [\w'’\-]+){0,2})\s?[:：](?!//|\d)")
 _FIELD = re.compile(r"(?:^|(?<=[\s,;|]))(?P<name>[A-Za-z][\w ]{0,24}?)\s?\[(?P<value>[^\[\]\n]+)\]")
@@ -68,7 +68,7 @@ def _under_headings(profile: ColumnProfile, sample: Sample, taken: set[str]) -> 
         values = [((match.group(group) or "").strip() or None) if match else None for match in matches]
         if sum(value is not None for value in values) < 0.5 * sum(match is not None for match in matches):
             continue
-        into = _unused(f"{profile.name}_{name}", taken)
+        into = taken_name(f"{profile.name}_{name}", taken)
         step = Match(value=profile.name, into=into, pattern=pattern, group=group)
         found.append((derived_profile(into, profile, (step,), values), values))
     return found if len(found) >= 2 or (found and len(names) == 1) else []
@@ -132,15 +132,7 @@ def _fields(profile: ColumnProfile, sample: Sample, taken: set[str]) -> list[tup
         pattern = rf"(?:^|[\s,;|]){_literal(name)}\s?\[([^\[\]\n]+)\]"
         compiled = compile_pattern(pattern)
         values = [match.group(1).strip() if (match := compiled.search(as_text(text))) else None for text in texts]
-        into = _unused(f"{profile.name}_{name}", taken)
+        into = taken_name(f"{profile.name}_{name}", taken)
         step = Match(value=profile.name, into=into, pattern=pattern, group=1)
         found.append((derived_profile(into, profile, (step,), values), list(values)))
     return found
-
-
-def _unused(name: str, taken: set[str]) -> str:
-    name = identifier(name)
-    while name in taken:
-        name += "_"
-    taken.add(name)
-    return name

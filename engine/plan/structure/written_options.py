@@ -8,9 +8,9 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from engine.plan.patterns import compile_pattern
-from engine.plan.profile import ColumnProfile, Sample, identifier
+from engine.plan.profile import ColumnProfile, Sample
 from engine.plan.steps import AnyStep, Match
-from engine.plan.structure.derived import derived_profile, extended
+from engine.plan.structure.derived import derived_profile, extended, taken_name
 from engine.records import Value
 
 BEFORE = "before_options"
@@ -77,7 +77,7 @@ def _written(profile: ColumnProfile, sample: Sample, taken: set[str]) -> list[tu
 
 
 def _derived(profile: ColumnProfile, style: _Style, texts: Sequence[str], taken: set[str]) -> list[tuple[ColumnProfile, list[Any]]]:
-    before, block, options = (_unused(f"{profile.name}_{part}", taken) for part in (BEFORE, "options_text", "options"))
+    before, block, options = (taken_name(f"{profile.name}_{part}", taken) for part in (BEFORE, "options_text", "options"))
     cut = [found if (found := compile_pattern(style.cut).search(text)) else None for text in texts]
     heads = [(found.group(1).strip() or None) if found else None for found in cut]
     lists = [_options(text, style) or None for text in texts]
@@ -168,11 +168,3 @@ def _split_at(separator: str, before: int) -> _Style:
     """Options between separators after so many lines."""
     mark = {"\n": r"\s*\n\s*", "|": r"\s*\|\s*", " / ": r"\s+/\s+"}.get(separator, rf"{separator.strip()}\s+")
     return _Style(cut=rf"(?s)^((?:[^\n]*\n){{{before}}})(.*)$" if before else r"(?s)^(\s*)(.*)$", between=mark)
-
-
-def _unused(name: str, taken: set[str]) -> str:
-    name = identifier(name)
-    while name in taken:
-        name += "_"
-    taken.add(name)
-    return name
