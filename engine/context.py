@@ -97,12 +97,14 @@ class StepContext:
 
     # ── asking models ─────────────────────────────────────────────────────────────────────────────────────
 
-    def complete(self, role: str, requests: Iterable[Request]) -> Iterator[Completion]:
+    def complete(self, role: str, requests: Iterable[Request | None]) -> Iterator[Completion]:
         model = self.model(role)
         queue = iter(requests)
         while True:
             first: tuple[Request, str, str] | None = None
             for request in queue:
+                if request is None:
+                    continue  # nothing is under way that could be waited for
                 call, prompt, stored = self._known(model, request)
                 if stored is None:
                     first = (request, call, prompt)
@@ -113,7 +115,9 @@ class StepContext:
             with translated(f"role {role}"):
                 yield from self._ask(model, role, first, queue)
 
-    def _ask(self, model: LanguageModel, role: str, first: tuple[Request, str, str], queue: Iterator[Request]) -> Iterator[Completion]:
+    def _ask(
+        self, model: LanguageModel, role: str, first: tuple[Request, str, str], queue: Iterator[Request | None]
+    ) -> Iterator[Completion]:
         """One stream through the model; answers known before are slipped in between, never more than a few at a time."""
         ready: deque[Completion] = deque()
         request, call, prompt = first
@@ -121,9 +125,12 @@ class StepContext:
         calls = {request.key: call}
         same: dict[str, list[str]] = {}
 
-        def missing() -> Iterator[Request]:
+        def missing() -> Iterator[Request | None]:
             yield request
             for following in queue:
+                if following is None:
+                    yield None
+                    continue
                 call, prompt, stored = self._known(model, following)
                 if stored is not None:
                     ready.append(stored)
@@ -136,7 +143,7 @@ class StepContext:
                     calls[following.key] = call
                     yield following
 
-        for completion in model.complete_many(missing()):
+        for completion in model.complete_many(missing(), self._session.check):
             call = calls.pop(completion.key)
             prompt = prompts.pop(call)
             if completion.finish != "error":

@@ -36,7 +36,7 @@ class Roles:
             from models.registry import open_language_model
 
             with translated(f"role {role}, model {spec}"):
-                self._open[spec] = open_language_model(spec, folders=self._locations.weight_folders, digests=self._locations.cache)
+                self._open[spec] = open_language_model(spec, folders=self._locations.weight_folders, cache=self._locations.cache)
         return self._open[spec]
 
     def identity(self, role: str) -> Identity:
@@ -76,7 +76,8 @@ class translated:
 
 def absolute_spec(spec: str, base: Path) -> str:
     """A spec as the engine's own process can use it: a path is made absolute from the folder it was given in."""
-    if ":" in spec.partition("/")[0] or not (spec.endswith(".gguf") or "/" in spec):
+    name, mark, settings = spec.rpartition("#") if "#" in spec else (spec, "", "")
+    if ":" in name.partition("/")[0] or not (name.endswith(".gguf") or "/" in name):
         head, colon, tail = spec.partition(":")
         return f"{head}:{(base / Path(tail).expanduser()).resolve()}" if head == "scripted" and colon else spec
-    return str((base / Path(spec).expanduser()).resolve())
+    return f"{(base / Path(name).expanduser()).resolve()}{mark}{settings}"

@@ -78,8 +78,11 @@ class Context(Protocol):
         """Why stored units of this step did not become examples, by count, most frequent first."""
         ...
 
-    def complete(self, role: str, requests: Iterable[Request]) -> Iterator[Completion]:
-        """Ask the model of a role; an answer given before is not asked for again."""
+    def complete(self, role: str, requests: Iterable[Request | None]) -> Iterator[Completion]:
+        """Ask the model of a role; an answer given before is not asked for again.
+
+        A None among the requests says that none waits until one of those under way is answered.
+        """
         ...
 
     def model(self, role: str) -> LanguageModel:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any, Literal, Protocol
 
 import msgspec
@@ -67,12 +67,21 @@ class Identity(msgspec.Struct, frozen=True):
     """Runtime and version, such as "llama.cpp 0.3.16"."""
 
 
+def unhindered() -> None:
+    """Nothing to look after between two steps."""
+
+
 class LanguageModel(Protocol):
     """A model that completes chats."""
 
     identity: Identity
     context_length: int
     """Tokens that prompt and answer may have together."""
+
+    @property
+    def batched(self) -> bool:
+        """Whether requests are worked on together in a way that lets a repetition word an answer differently."""
+        ...
 
     def render(self, messages: tuple[Message, ...]) -> str:
         """The prompt as the model sees it, for hashing and for the reader of a trace."""
@@ -82,8 +91,12 @@ class LanguageModel(Protocol):
         """Tokens of `text` alone, without chat markup."""
         ...
 
-    def complete_many(self, requests: Iterable[Request]) -> Iterator[Completion]:
+    def complete_many(self, requests: Iterable[Request | None], between: Callable[[], None] = unhindered) -> Iterator[Completion]:
         """Pull requests lazily, yield each one's completion as it ends, in any order.
+
+        A None among the requests says that none waits now: the next is asked for when a completion has been taken, and the stream
+        ends when none is under way. `between` is called every now and then, at least between two steps of a long answer where the
+        runtime takes them here; what it raises ends the stream.
 
         A request that cannot be served yields a completion with finish "error"; ModelError is raised only
         when the model as a whole cannot go on. Answers to a schema are whole JSON or have finish "length".

@@ -19,7 +19,8 @@ from urllib.parse import urlsplit
 import msgspec
 
 from models.errors import ModelError, RequestInvalid, ServerUnavailable
-from models.language import Completion, Identity, Message, Request, Sampling
+from models.intake import Intake
+from models.language import Completion, Identity, Message, Request, Sampling, unhindered
 from models.lettered_menu import TOP, menu_messages, menu_schema, menu_scores
 
 ATTEMPTS = 5
@@ -31,6 +32,9 @@ BODY_LIMIT = 16 << 20
 BYTES_PER_TOKEN = 3
 MENU_TOKENS = 24
 """Room for {"answer": "A"}, however a server spaces it."""
+
+PATIENCE = 0.5
+"""Seconds between two looks at whether to go on."""
 
 BUSY = frozenset({429, 502, 503, 504, 529})
 REFUSED = frozenset({401, 403, 404, 405})
@@ -128,27 +132,31 @@ class OpenAIServer:
         """A cautious estimate, one token for three bytes: the protocol has no way to ask."""
         return -(-len(text.encode("utf-8", "surrogatepass")) // BYTES_PER_TOKEN)
 
-    def complete_many(self, requests: Iterable[Request]) -> Iterator[Completion]:
+    @property
+    def batched(self) -> bool:
+        """Servers batch, and some serve others too."""
+        return True
+
+    def complete_many(self, requests: Iterable[Request | None], between: Callable[[], None] = unhindered) -> Iterator[Completion]:
         """Keep a few requests under way, pull the next when one ends, yield each as it ends.
 
-        ServerUnavailable ends it when the server is gone or refuses altogether; what was yielded before stays valid.
+        `between` is called every half second while waiting. ServerUnavailable ends it when the server is gone or refuses
+        altogether; what was yielded before stays valid.
         """
         pending: set[Future[Completion]] = set()
-        source = iter(requests)
-        more = True
+        intake = Intake(requests)
         pool = ThreadPoolExecutor(self._concurrency, thread_name_prefix="openai")
         try:
-            while more or pending:
-                while more and len(pending) < self._concurrency:
-                    request = next(source, None)
-                    if request is None:
-                        more = False
-                    else:
-                        pending.add(pool.submit(self._complete, request))
-                if pending:
-                    done, pending = wait(pending, return_when=FIRST_COMPLETED)
-                    for future in done:
-                        yield future.result()
+            while True:
+                while len(pending) < self._concurrency and (request := intake.take()):
+                    pending.add(pool.submit(self._complete, request))
+                if not pending:
+                    return
+                between()
+                done, pending = wait(pending, timeout=PATIENCE, return_when=FIRST_COMPLETED)
+                for future in done:
+                    intake.go_on()
+                    yield future.result()
         finally:
             for future in pending:
                 future.cancel()

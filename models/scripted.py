@@ -15,7 +15,7 @@ from typing import Any, Literal
 import msgspec
 
 from models.errors import ModelError, RequestInvalid, WeightsInvalid, WeightsMissing
-from models.language import Completion, Identity, Message, Request
+from models.language import Completion, Identity, Message, Request, unhindered
 from models.scripted_answer import answer_for
 
 TOKEN = re.compile(r"\s*(?:\w{1,6}|[^\w\s]|\s+$)")
@@ -99,9 +99,17 @@ class ScriptedModel:
         """Words cut into pieces of six letters, and single signs."""
         return len(TOKEN.findall(text))
 
-    def complete_many(self, requests: Iterable[Request]) -> Iterator[Completion]:
+    @property
+    def batched(self) -> bool:
+        """Answers follow a script."""
+        return False
+
+    def complete_many(self, requests: Iterable[Request | None], between: Callable[[], None] = unhindered) -> Iterator[Completion]:
         """One after the other."""
         for request in requests:
+            if request is None:
+                return
+            between()
             yield self._complete(request)
 
     def close(self) -> None:

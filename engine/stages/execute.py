@@ -217,18 +217,19 @@ def _drive(pending: Iterator[tuple[Program, Unit]], options: Options, ctx: Conte
         sampling = Sampling(temperature=options.temperature, seed=ctx.seed, max_tokens=options.max_tokens)
         asked.append(Request(name, step.messages(), step.schema, sampling))
 
-    def requests() -> Iterator[Request]:
-        """Calls that are waiting, then units until one asks; ends so that ended units are handed on, at once where no call waits."""
-        while len(ended) < (ENDED_AT_ONCE if waiting else 1):
+    def requests() -> Iterator[Request | None]:
+        """Calls that wait to be asked, then units until one asks; pauses while answers must come first, ends when none can."""
+        while True:
             while asked:
                 yield asked.popleft()
-            if hope.waits(len(waiting)):
+            # Units that ended must not pile up, and a look at the plan's hope needs the answers to all before it.
+            if len(ended) < (ENDED_AT_ONCE if waiting else 1) and not hope.waits(len(waiting)) and (pair := next(pending, None)):
+                program, unit = pair
+                advance(_Process(unit, program))
+            elif waiting:
+                yield None
+            else:
                 return
-            pair = next(pending, None)
-            if pair is None:
-                return
-            program, unit = pair
-            advance(_Process(unit, program))
 
     while True:
         stream = requests()

@@ -5,12 +5,14 @@ from __future__ import annotations
 import json
 import warnings
 from collections import OrderedDict
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from models.errors import RequestInvalid
+from models.llama_cpp.sampling import Bits, unpacked
 from models.llama_cpp.vocabulary import Vocabulary
 
 COMPILED_LIMIT = 64
@@ -23,38 +25,39 @@ class Constraint:
     """The state of one answer under its schema."""
 
     def __init__(self, matcher: Any, vocabulary_size: int) -> None:
-        self._matcher = matcher
+        self.matcher = matcher
         self._vocabulary_size = vocabulary_size
-        self._bits: NDArray[np.int32] = np.zeros((vocabulary_size + 31) // 32, dtype=np.int32)
 
     def allowed(self) -> NDArray[np.bool_]:
         """Which tokens may come next, shape (vocabulary,)."""
-        self._matcher.unsafe_compute_mask_ptr(self._bits.ctypes.data, self._bits.nbytes)
-        self._check()
-        return np.unpackbits(self._bits.view(np.uint8), count=self._vocabulary_size, bitorder="little").view(np.bool_)
+        bits: Bits = np.zeros((self._vocabulary_size + 31) // 32, dtype=np.int32)
+        self.matcher.unsafe_compute_mask_ptr(bits.ctypes.data, bits.nbytes)
+        self.check()
+        return unpacked(bits, self._vocabulary_size)
 
     def accept(self, token: int) -> None:
         """The token was chosen."""
-        self._matcher.consume_token(token)
-        self._check()
+        self.matcher.consume_token(token)
+        self.check()
 
     def forced(self, limit: int) -> list[int]:
         """Up to `limit` tokens that must come next, already accepted: no model is needed to know them."""
-        if limit <= 0 or self._matcher.is_stopped():
+        if limit <= 0 or self.matcher.is_stopped():
             return []
-        tokens: list[int] = list(self._matcher.compute_ff_tokens())[:limit]
+        tokens: list[int] = list(self.matcher.compute_ff_tokens())[:limit]
         if tokens:
-            self._matcher.consume_tokens(tokens)
-            self._check()
+            self.matcher.consume_tokens(tokens)
+            self.check()
         return tokens
 
     def finished(self) -> bool:
         """The answer is whole and nothing can follow."""
-        return bool(self._matcher.is_stopped())
+        return bool(self.matcher.is_stopped())
 
-    def _check(self) -> None:
-        if self._matcher.is_error():
-            raise RequestInvalid(f"The schema's grammar failed: {_first_line(self._matcher.get_error())}", "Make the schema simpler.")
+    def check(self) -> None:
+        """RequestInvalid when the grammar could not go on."""
+        if self.matcher.is_error():
+            raise RequestInvalid(f"The schema's grammar failed: {_first_line(self.matcher.get_error())}", "Make the schema simpler.")
 
 
 class Constrainer:
@@ -62,6 +65,7 @@ class Constrainer:
 
     def __init__(self, vocabulary: Vocabulary) -> None:
         import llguidance.llamacpp
+        from llguidance import LLExecutor
 
         self._vocabulary = vocabulary
         with warnings.catch_warnings():
@@ -69,6 +73,16 @@ class Constrainer:
             warnings.simplefilter("ignore", DeprecationWarning)
             self._tokenizer = llguidance.llamacpp.lltokenizer_from_vocab(vocabulary.pointer, eos_token=sorted(vocabulary.ends) or None)
         self._compiled: OrderedDict[str, Any] = OrderedDict()
+        # One thread: masks are computed while the model decodes, and it needs the others.
+        self._executor = LLExecutor(num_threads=1)
+
+    def masks(self, constraints: Sequence[Constraint | None]) -> Bits:
+        """What may come next in each row; anything where there is no constraint. Errors show in each constraint's `check`."""
+        bits: Bits = np.full((len(constraints), (self._vocabulary.size + 31) // 32), -1, dtype=np.int32)
+        matchers = [(constraint.matcher, row) for row, constraint in enumerate(constraints) if constraint]
+        if matchers:
+            self._executor.unsafe_compute_mask_ptr(matchers, bits.ctypes.data, bits.shape[1] * bits.itemsize, len(bits))
+        return bits
 
     def constraint(self, schema: dict[str, Any]) -> Constraint:
         """A fresh state for `schema`; RequestInvalid when no grammar can express it."""

@@ -1,23 +1,26 @@
-"""A GGUF model in this process: loads the file, answers requests one after the other.
+"""A GGUF model in this process: loads the file, answers many requests at once, or one after the other.
 
-The same request gives the same text whatever was asked before: see context.py for prompts, sampling.py for the draws.
+One after the other, the same request gives the same text whatever was asked before: see context.py. Many at once: see batch.py.
 """
 
 from __future__ import annotations
 
-import json
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 from models import weights
 from models.errors import ModelError, RequestInvalid, WeightsInvalid
-from models.language import Completion, Identity, Message, Request
+from models.language import Completion, Identity, Message, Request, unhindered
 from models.llama_cpp import library
 from models.llama_cpp.chat import Chat
-from models.llama_cpp.constrain import Constrainer, Constraint
+from models.llama_cpp.constrain import Constrainer
 from models.llama_cpp.context import Context
-from models.llama_cpp.decode import decode, likelihoods
+from models.llama_cpp.decode import decode
+from models.llama_cpp.jobs import Job, Weighing, Writing
+from models.llama_cpp.options import Options
+from models.llama_cpp.sequences import Layout
+from models.llama_cpp.together import Together
 from models.llama_cpp.vocabulary import Vocabulary
 
 DEFAULT_CONTEXT = 4096
@@ -25,32 +28,35 @@ DEFAULT_CONTEXT = 4096
 
 
 class LlamaCppModel:
-    """A LanguageModel over llama.cpp with one sequence. Not for use from several threads at once."""
+    """A LanguageModel over llama.cpp. Not for use from several threads at once."""
 
     def __init__(
         self,
         path: Path,
         *,
         context_length: int | None = None,
-        threads: int | None = None,
-        gpu_layers: int | None = None,
-        digests: Path | None = None,
+        options: Options | None = None,
+        cache: Path | None = None,
     ) -> None:
-        """Load `path`. `gpu_layers` None offloads as many as the build allows; `digests` is a folder that remembers SHA-256 sums."""
+        """Load `path`; `cache` is a folder that remembers SHA-256 sums and calibrations."""
+        self.options = options or Options()
         self.weights = weights.describe(path)
         trained = self.weights.context_length or DEFAULT_CONTEXT
         self.context_length = min(trained, context_length or DEFAULT_CONTEXT)
         if self.context_length < 64:
             raise RequestInvalid(f"A context of {self.context_length} tokens holds no prompt", "Ask for 64 or more.")
-        self.identity = Identity(path.name, weights.digest(path, digests), f"llama.cpp via llama-cpp-python {library.package_version()}")
+        self.identity = Identity(path.name, weights.digest(path, cache), f"llama.cpp via llama-cpp-python {library.package_version()}")
+        self._cache = cache
         self._native = library.load()
         params = self._native.llama_model_default_params()
-        if gpu_layers is not None:
-            params.n_gpu_layers = gpu_layers
+        if self.options.gpu_layers is not None:
+            params.n_gpu_layers = self.options.gpu_layers
         self._pointer = self._native.llama_model_load_from_file(str(path).encode("utf-8", "surrogateescape"), params)
         if not self._pointer:
             raise WeightsInvalid(f"llama.cpp cannot load {path}: {library.recent_log()}", "Its architecture may be newer than this build.")
         self._context: Context | None = None
+        """For one request after the other."""
+        self._together: Together | None = None
         self._constrainer: Constrainer | None = None
         try:
             self._vocabulary = Vocabulary(self._native, self._native.llama_model_get_vocab(self._pointer))
@@ -59,8 +65,7 @@ class LlamaCppModel:
             self._chat = Chat(source.decode("utf-8", "replace") if source else "", self._vocabulary, end)
             self.template_problem = self._chat.reason
             """Why the model's own chat template is not used; "" when it is."""
-            threads = threads or library.usable_cores()
-            self._context = Context(self._native, self._pointer, self._vocabulary.size, self.context_length, threads)
+            self._threads = self.options.threads or library.usable_cores()
         except BaseException:
             self.close()
             raise
@@ -73,14 +78,24 @@ class LlamaCppModel:
         """Tokens of `text` alone."""
         return len(self._vocabulary.tokens(text))
 
-    def complete_many(self, requests: Iterable[Request]) -> Iterator[Completion]:
-        """One request after the other, each pulled when the one before is answered."""
-        for request in requests:
-            yield self._complete(request)
+    @property
+    def batched(self) -> bool:
+        """Whether several requests are worked on at once, so that a repetition may word an answer differently."""
+        return self.options.sequences != 1
+
+    def complete_many(self, requests: Iterable[Request | None], between: Callable[[], None] = unhindered) -> Iterator[Completion]:
+        """As many requests at once as there are sequences, each pulled when one is free."""
+        if not self._pointer:
+            raise ModelError(f"{self.identity.name} was closed", "Open it again.")
+        jobs = (self._job(request) if request else None for request in requests)
+        for job in self._many().run(jobs, between) if self.batched else self._one_by_one(jobs, between):
+            yield job.completion(self._vocabulary)
 
     def close(self) -> None:
         """Free the native memory; safe to call twice."""
         self._constrainer = None
+        if self._together is not None:
+            self._together.close()
         if self._context is not None:
             self._context.close()
             self._context = None
@@ -88,48 +103,67 @@ class LlamaCppModel:
             self._native.llama_model_free(self._pointer)
             self._pointer = None
 
-    def _complete(self, request: Request) -> Completion:
+    def _many(self) -> Together:
+        if self._together is None:
+            self._together = Together(self._native, self._pointer, self._vocabulary.size, self._wanted(), self._threads, self._constraints)
+        return self._together
+
+    def _wanted(self) -> Layout:
+        options = self.options
+        return Layout(
+            count=options.sequences or 16,
+            length=self.context_length,
+            unified=options.layout == "unified",
+            flash=options.flash,
+            cache=options.cache,
+            batch=options.batch or 512,
+        )
+
+    def _single(self) -> Context:
         if self._context is None:
-            raise ModelError(f"{self.identity.name} was closed", "Open it again.")
-        started = time.perf_counter()
+            self._context = Context(self._native, self._pointer, self._vocabulary.size, self.context_length, self._threads)
+        return self._context
+
+    def _one_by_one(self, jobs: Iterable[Job | None], between: Callable[[], None]) -> Iterator[Job]:
+        context = self._single()
+        for job in jobs:
+            if job is None:
+                return
+            started = time.perf_counter()
+            try:
+                decode(context, job, between)
+            except ModelError as error:
+                job.fail(error.title)
+            job.seconds = time.perf_counter() - started
+            yield job
+
+    def _job(self, request: Request) -> Job:
+        """What a request becomes; one that cannot be served has failed already."""
         prompt: list[int] = []
         try:
             prompt = self._chat.tokens(request.messages)
-            if len(prompt) >= self.context_length:
+            room = self.context_length - len(prompt)
+            if room <= 0:
                 title = f"The prompt has {len(prompt)} tokens, the context holds {self.context_length} for prompt and answer"
                 raise RequestInvalid(title, "Shorten the prompt or ask for a longer context.")
             if request.choices:
-                return self._weigh(request, prompt, started)
-            answer = decode(self._context, prompt, request.sampling, self._vocabulary.ends, self._constraint(request))
+                answers = [self._vocabulary.tokens(choice) for choice in request.choices]
+                if max(map(len, answers)) > room:
+                    title = f"The prompt has {len(prompt)} tokens and an answer {max(map(len, answers))}, "
+                    raise RequestInvalid(f"{title}the context holds {self.context_length} for both", "Shorten the prompt.")
+                return Weighing(request, prompt, answers, self._vocabulary.ends)
+            limit = min(request.sampling.max_tokens, room)
+            if limit < 1:
+                raise RequestInvalid(f"max_tokens is {limit}", "Ask for at least one token.")
+            constraint = self._constraints().constraint(request.schema) if request.schema is not None else None
+            return Writing(request, prompt, limit, self._vocabulary.ends, constraint)
         except ModelError as error:
-            seconds = time.perf_counter() - started
-            return Completion(request.key, "", "error", len(prompt), seconds=seconds, error=error.title)
-        return Completion(
-            key=request.key,
-            text=self._vocabulary.text(answer.tokens),
-            finish=answer.finish,
-            prompt_tokens=len(prompt),
-            completion_tokens=len(answer.tokens),
-            seconds=time.perf_counter() - started,
-        )
+            failed = Job(request, prompt)
+            failed.fail(error.title)
+            return failed
 
-    def _weigh(self, request: Request, prompt: list[int], started: float) -> Completion:
-        assert self._context is not None
-        answers = [self._vocabulary.tokens(choice) for choice in request.choices]
-        scores = likelihoods(self._context, prompt, answers, self._vocabulary.ends)
-        return Completion(
-            key=request.key,
-            text=json.dumps([round(score, 5) for score in scores]),
-            finish="stop",
-            prompt_tokens=len(prompt),
-            completion_tokens=sum(map(len, answers)),
-            seconds=time.perf_counter() - started,
-        )
-
-    def _constraint(self, request: Request) -> Constraint | None:
-        if request.schema is None:
-            return None
+    def _constraints(self) -> Constrainer:
         if self._constrainer is None:
             # Reading the whole vocabulary takes up to a second; runs without schemas never need it.
             self._constrainer = Constrainer(self._vocabulary)
-        return self._constrainer.constraint(request.schema)
+        return self._constrainer

@@ -88,12 +88,13 @@ def probe(path: Path) -> Probe:
         try:
             rate = measure_rate(model)
             question = (Message("user", "Is water wet?"),)
-            free, bound = model.complete_many(
+            done = model.complete_many(
                 [
                     Request("free", question, sampling=Sampling(max_tokens=16)),
                     Request("bound", question, SCHEMA, Sampling(max_tokens=32)),
                 ]
             )
+            bound, free = sorted(done, key=lambda completion: completion.key)
         finally:
             model.close()
     except ModelError as error:

@@ -16,7 +16,8 @@ from engine.stage import Context, Outcome, Stage
 from engine.store import runs
 from engine.store.database import open_writer
 from engine.store.lease import this_process
-from models.language import Completion, Identity, LanguageModel, Message, Request
+from models.intake import Intake
+from models.language import Completion, Identity, LanguageModel, Message, Request, unhindered
 
 TASK = Task("weather-notes", "Say what kind of weather a note speaks of.")
 
@@ -43,6 +44,7 @@ class CountingModel:
     """Answers every prompt with itself in capitals, `batch` requests at a time, last one first; keeps what it was asked."""
 
     context_length = 4096
+    batched = False
 
     def __init__(self, batch: int = 1, errors: Iterable[str] = ()) -> None:
         self.identity = Identity("counting", "digest of counting", "test 1")
@@ -57,17 +59,17 @@ class CountingModel:
     def count_tokens(self, text: str) -> int:
         return len(text.split())
 
-    def complete_many(self, requests: Iterable[Request]) -> Iterator[Completion]:
-        queue = iter(requests)
+    def complete_many(self, requests: Iterable[Request | None], between: Callable[[], None] = unhindered) -> Iterator[Completion]:
+        intake = Intake(requests)
         while True:
-            batch = []
-            for request in queue:
+            batch: list[Request] = []
+            while len(batch) < self._batch and (request := intake.take()):
                 self.asked.append(self.render(request.messages))
                 batch.append(request)
-                if len(batch) == self._batch:
-                    break
             if not batch:
                 return
+            between()
+            intake.go_on()
             yield from map(self._answer, reversed(batch))
 
     def close(self) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -117,7 +117,7 @@ def test_a_role_the_stage_does_not_declare_is_refused(bench: Bench) -> None:
 def test_a_model_that_cannot_go_on_ends_the_step_in_the_engines_words(
     bench: Bench, monkeypatch: pytest.MonkeyPatch, error: Exception, expected: type[Exception]
 ) -> None:
-    def die(requests: Iterator[Request]) -> Iterator[Completion]:
+    def die(requests: Iterator[Request | None], between: Callable[[], None]) -> Iterator[Completion]:
         raise error
         yield
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import random
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +20,8 @@ from engine.records import Example, ExpandedTask, Made, PlanChoice, Task
 from engine.session import Session
 from engine.stages.execute import Given
 from engine.store import items, runs
-from models.language import Completion, Request
+from models.intake import Intake
+from models.language import Completion, Request, unhindered
 from models.scripted import Script, ScriptedModel
 from tests.engine.stages.house import WEATHER, House, notes, task
 
@@ -72,13 +73,16 @@ class Shuffling(ScriptedModel):
         self._rng = random.Random(seed)
         self._at_once = at_once
 
-    def complete_many(self, requests: Iterable[Request]) -> Iterator[Completion]:
+    def complete_many(self, requests: Iterable[Request | None], between: Callable[[], None] = unhindered) -> Iterator[Completion]:
         waiting: list[Request] = []
-        for request in requests:
-            waiting.append(request)
-            if len(waiting) >= self._at_once:
-                yield self._any(waiting)
-        while waiting:
+        intake = Intake(requests)
+        while True:
+            while len(waiting) < self._at_once and (request := intake.take()):
+                waiting.append(request)
+            if not waiting:
+                return
+            between()
+            intake.go_on()
             yield self._any(waiting)
 
     def _any(self, waiting: list[Request]) -> Completion:
@@ -355,8 +359,8 @@ def test_a_unit_left_behind_is_caught_up_with_before_it_is_enough(tmp_path: Path
         return '{"answer": "yes"}'
 
     class LeavingBehind(ScriptedModel):
-        def complete_many(self, requests: Iterable[Request]) -> Iterator[Completion]:
-            stream = iter(requests)
+        def complete_many(self, requests: Iterable[Request | None], between: Callable[[], None] = unhindered) -> Iterator[Completion]:
+            stream = (request for request in requests if request)
             next(stream)
             for number, request in enumerate(stream, 1):
                 if number == 10:
@@ -452,13 +456,14 @@ def test_the_same_rows_are_looked_at_in_whatever_order_answers_come_and_after_a_
             done = super()._any(waiting)
             return msgspec.structs.replace(done, text=judging(2)("", waiting_prompt[done.key], Request("", ())))
 
-        def complete_many(self, requests: Iterable[Request]) -> Iterator[Completion]:
-            def seen() -> Iterator[Request]:
+        def complete_many(self, requests: Iterable[Request | None], between: Callable[[], None] = unhindered) -> Iterator[Completion]:
+            def seen() -> Iterator[Request | None]:
                 for request in requests:
-                    waiting_prompt[request.key] = self.render(request.messages)
+                    if request:
+                        waiting_prompt[request.key] = self.render(request.messages)
                     yield request
 
-            return super().complete_many(seen())
+            return super().complete_many(seen(), between)
 
     waiting_prompt: dict[str, str] = {}
     house = judged(tmp_path / "torn", 2)

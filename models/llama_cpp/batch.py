@@ -1,0 +1,242 @@
+"""Many requests at once: rows join as others end, what their prompts have in common is decoded once, one step serves all.
+
+The same request with the same seed draws the same random numbers whatever else is in the batch. Its scores are the same up to
+rounding: how many tokens share a step decides which kernels multiply them, so two tokens that are almost equally likely may change places.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+from numpy.typing import NDArray
+
+from models.errors import ModelError
+from models.llama_cpp.constrain import Constrainer
+from models.llama_cpp.jobs import Job, Weighing, Writing
+from models.llama_cpp.sampling import choose_many
+from models.llama_cpp.sequences import DecodeFailed, Feed, Sequences
+
+FEW = 16
+"""A sequence that lacks this many tokens reads them in a step of its own, where caches are separate."""
+WORTH_SHARING = 16
+"""Tokens a copied beginning must save: copying costs about as much as reading a few."""
+NO_SCORE = "no token has a usable score"
+
+
+class Batch:
+    """Jobs on the sequences of one context."""
+
+    def __init__(self, sequences: Sequences, constrainer: Callable[[], Constrainer]) -> None:
+        self._sequences = sequences
+        self._constrainer = constrainer
+        self._jobs: list[Job | None] = [None] * sequences.layout.count
+        self._alone: list[Job] = []
+        """Jobs of a step that failed: each is brought to its end by itself, to find the one at fault."""
+        self._masking = ThreadPoolExecutor(1, thread_name_prefix="masks")
+        self.steps = Steps()
+
+    @property
+    def free(self) -> int:
+        """Sequences without a job."""
+        return self._jobs.count(None)
+
+    @property
+    def busy(self) -> bool:
+        """Whether any job is under way."""
+        return self.free < len(self._jobs)
+
+    def worth_waiting(self, job: Job) -> bool:
+        """Whether a sequence is reading a beginning that the job could share, longer than any that is read."""
+        if not self._sequences.rewinds:
+            return False
+        goal = np.asarray(job.goal[:-1], dtype=np.int32)
+        read = max(_common(self._sequences.held(sequence), goal) for sequence in range(len(self._jobs)))
+        coming = max(
+            (
+                _common(np.asarray(other.goal, dtype=np.int32), goal)
+                for sequence, other in enumerate(self._jobs)
+                if other and len(other.goal) - len(self._sequences.held(sequence)) >= FEW
+            ),
+            default=0,
+        )
+        return coming >= read + WORTH_SHARING
+
+    def add(self, job: Job) -> None:
+        """Give a job a free sequence: the one that holds most of its prompt, or a copy of what another holds of it."""
+        sequences, goal = self._sequences, np.asarray(job.goal[:-1], dtype=np.int32)
+        common = [_common(sequences.held(sequence), goal) for sequence in range(len(self._jobs))]
+        vacant = [sequence for sequence, taken in enumerate(self._jobs) if taken is None]
+        place = max(vacant, key=lambda sequence: (common[sequence], -len(sequences.held(sequence))))
+        source = max(range(len(self._jobs)), key=lambda sequence: common[sequence])
+        if sequences.rewinds and common[source] >= common[place] + WORTH_SHARING:
+            sequences.share(source, place, common[source])
+        else:
+            sequences.keep(place, common[place])
+        self._jobs[place] = job
+
+    def step(self) -> list[Job]:
+        """Decode once; the jobs that are done now."""
+        started = time.perf_counter()
+        done = self._finished()
+        feeds = self._feeds()
+        if not feeds:
+            return done
+        constraints = [job.constraint for feed in feeds if feed.scored and isinstance(job := self._jobs[feed.sequence], Writing)]
+        try:
+            # While the model decodes, not after: on two cores with a small model masks would take a tenth of the time.
+            masks = self._masking.submit(self._constrainer().masks, constraints) if any(constraints) else None
+            try:
+                scores = self._sequences.decode(feeds)
+            finally:
+                decoded = time.perf_counter()
+                bits = masks.result() if masks else None
+            masked = time.perf_counter()
+            self._hand_over(feeds, scores, bits)
+        except DecodeFailed as error:
+            self._failed(feeds, error)
+        ended = time.perf_counter()
+        tokens = sum(len(feed.tokens) for feed in feeds)
+        self.steps.count(tokens, len(feeds), decoded - started, masked - decoded, ended - masked)
+        for feed in feeds:
+            if job := self._jobs[feed.sequence]:
+                job.seconds += (ended - started) * len(feed.tokens) / tokens
+        return done + self._finished()
+
+    def drop(self) -> None:
+        """Forget the jobs under way; what their sequences hold stays of use."""
+        self._jobs = [None] * len(self._jobs)
+        self._alone.clear()
+
+    def close(self) -> None:
+        """End the masks' thread."""
+        self.drop()
+        self._masking.shutdown()
+
+    def _feeds(self) -> list[Feed]:
+        """What the next step decodes."""
+        layout = self._sequences.layout
+        lacking = {
+            sequence: len(job.goal) - len(self._sequences.held(sequence))
+            for sequence, job in enumerate(self._jobs)
+            if job and (not self._alone or job is self._alone[0])
+        }
+        if layout.unified:
+            return self._together(lacking)
+        reading = sorted((sequence for sequence in lacking if lacking[sequence] >= FEW), key=lambda sequence: lacking[sequence])
+        if reading:
+            # llama.cpp cuts a batch into parts with as many tokens of each sequence, so all read as many as the one that lacks least.
+            count = min(lacking[reading[0]], layout.batch)
+            return [self._feed(sequence, count) for sequence in reading[: max(1, layout.batch // count)]]
+        # With few sequences the tokens a grammar forces go in at once; with many a step is full without.
+        count = max(1, FEW // max(1, len(lacking)))
+        return [self._feed(sequence, min(count, lacking[sequence])) for sequence in lacking]
+
+    def _together(self, lacking: dict[int, int]) -> list[Feed]:
+        """Tokens of all sequences in one batch, those that lack few first: they are writing."""
+        feeds: list[Feed] = []
+        room, outputs = self._sequences.layout.batch, self._sequences.outputs
+        for sequence in sorted(lacking, key=lambda sequence: lacking[sequence]):
+            if room <= 0:
+                break
+            feed = self._feed(sequence, min(lacking[sequence], room))
+            if feed.scored > outputs:
+                continue
+            room -= len(feed.tokens)
+            outputs -= feed.scored
+            feeds.append(feed)
+        return feeds
+
+    def _feed(self, sequence: int, count: int) -> Feed:
+        job = self._jobs[sequence]
+        assert job is not None
+        held = len(self._sequences.held(sequence))
+        wanted = max(job.wanted, held)
+        # No more scores than there is room for.
+        count = min(count, max(1, wanted + self._sequences.outputs // len(self._jobs) - held))
+        return Feed(sequence, job.goal[held : held + count], max(0, held + count - wanted))
+
+    def _hand_over(self, feeds: Sequence[Feed], scores: NDArray[np.float32], bits: NDArray[np.int32] | None) -> None:
+        rows: list[int] = []
+        writing: list[Writing] = []
+        row = 0
+        for feed in feeds:
+            job = self._jobs[feed.sequence]
+            if isinstance(job, Writing) and feed.scored:
+                rows.append(row)
+                writing.append(job)
+            elif isinstance(job, Weighing):
+                for place in range(row, row + feed.scored):
+                    if not job.finish:
+                        job.look(scores[place])
+                if not job.finish:
+                    self._rewind(feed.sequence, job)
+            row += feed.scored
+        if not writing:
+            return
+        chosen = choose_many(scores if len(rows) == len(scores) else scores[rows], bits, [job.chooser for job in writing])
+        for job, token in zip(writing, chosen, strict=True):
+            try:
+                if job.constraint:
+                    job.constraint.check()
+                if token is None:
+                    job.fail(f"No next token after {job.written}: {NO_SCORE}")
+                else:
+                    job.take(token)
+            except ModelError as error:
+                job.fail(error.title)
+
+    def _rewind(self, sequence: int, job: Job) -> None:
+        """Forget what is not part of the goal any more."""
+        held = self._sequences.held(sequence)
+        self._sequences.keep(sequence, min(_common(held, np.asarray(job.goal, dtype=np.int32)), job.wanted))
+
+    def _finished(self) -> list[Job]:
+        done: list[Job] = []
+        for sequence, job in enumerate(self._jobs):
+            if job and job.finish:
+                done.append(job)
+                self._jobs[sequence] = None
+                if job in self._alone:
+                    self._alone.remove(job)
+        return done
+
+    def _failed(self, feeds: Sequence[Feed], error: DecodeFailed) -> None:
+        """Fail the only job of a step; of several, bring each to its end alone."""
+        jobs = [job for feed in feeds if (job := self._jobs[feed.sequence])]
+        if len(jobs) == 1:
+            jobs[0].fail(f"{error.title}: {error.hint}" if error.hint else error.title)
+        else:
+            self._alone = [job for job in jobs if not job.finish]
+
+
+class Steps:
+    """Where the time of a batch's steps went, in seconds."""
+
+    def __init__(self) -> None:
+        self.number = 0
+        self.tokens = 0
+        self.sequences = 0
+        self.decode = 0.0
+        self.masks = 0.0
+        """Waiting for masks after the decode."""
+        self.choice = 0.0
+        """Choosing tokens and following the grammars."""
+
+    def count(self, tokens: int, sequences: int, decode: float, masks: float, choice: float) -> None:
+        """Add a step."""
+        self.number += 1
+        self.tokens += tokens
+        self.sequences += sequences
+        self.decode += decode
+        self.masks += masks
+        self.choice += choice
+
+
+def _common(held: NDArray[np.int32], goal: NDArray[np.int32]) -> int:
+    """Tokens at the beginning that are the same."""
+    length = min(len(held), len(goal))
+    differ = held[:length] != goal[:length]
+    return int(differ.argmax()) if differ.any() else length

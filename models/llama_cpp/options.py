@@ -1,0 +1,45 @@
+"""What a user may set about this runtime, in a spec after "#": `model.gguf#sequences=8,flash=off`. None of it belongs to a call's name."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+import msgspec
+from msgspec import Meta
+
+from models.errors import ModelError
+
+
+class Options(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Speed, memory and devices; what is not set is measured or chosen."""
+
+    sequences: Annotated[int, Meta(ge=0, le=256)] = 0
+    """Requests worked on at once. 0: as many as are fastest here. 1: one after the other, which makes answers repeat to the byte."""
+    layout: Literal["auto", "separate", "unified"] = "auto"
+    """Whether sequences have caches of their own or share one."""
+    flash: Literal["auto", "on", "off"] = "auto"
+    """Flash attention."""
+    cache: Literal["f16", "q8_0"] = "f16"
+    """Type of the cache: q8_0 takes half the memory."""
+    batch: Annotated[int, Meta(ge=0, le=8192)] = 0
+    """Tokens decoded at once at most. 0: the fastest here."""
+    threads: Annotated[int, Meta(ge=0, le=1024)] = 0
+    """Threads. 0: the physical cores this process may use."""
+    gpu_layers: Annotated[int, Meta(ge=-1)] = -1
+    """Layers put on a GPU where the build has one. -1: all that fit."""
+    lookup: Literal["auto", "on", "off"] = "auto"
+    """Guess spans that an answer copies from its prompt and check them in one step."""
+
+
+def parse_options(text: str) -> Options:
+    """Options from "name=value,name=value"; ModelError naming what is wrong."""
+    given: dict[str, str] = {}
+    for part in filter(None, (part.strip() for part in text.split(","))):
+        name, equals, value = (piece.strip() for piece in part.partition("="))
+        if not equals:
+            raise ModelError(f"{part!r} is no setting of a model", f"Write NAME=VALUE; names: {', '.join(Options.__struct_fields__)}")
+        given[name] = value
+    try:
+        return msgspec.convert(given, Options, strict=False)
+    except msgspec.ValidationError as error:
+        raise ModelError(f"model setting {text!r}: {error}", f"Names: {', '.join(Options.__struct_fields__)}") from error

@@ -1,0 +1,197 @@
+"""Many sequences of one llama.cpp context: each holds the tokens of one prompt and answer; what two have in common is decoded once."""
+
+from __future__ import annotations
+
+import ctypes
+from collections.abc import Sequence
+from typing import Any, Literal, TypeAlias
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+from models.errors import ModelError, RuntimeUnavailable
+from models.llama_cpp import library
+
+Tokens: TypeAlias = NDArray[np.int32]
+
+FLASH = {"auto": -1, "off": 0, "on": 1}
+CACHE_TYPES = {"f16": 1, "q8_0": 8}
+"""ggml's numbers of the types a cache may have."""
+
+LEAST_OUTPUTS = 32
+
+
+class Layout(msgspec.Struct, frozen=True):
+    """How a context's cache is divided."""
+
+    count: int
+    """Sequences side by side."""
+    length: int
+    """Tokens each may hold."""
+    unified: bool = False
+    """One cache for all: a prefix is stored once and tokens of any number of sequences share a batch, but each token looks at every
+    sequence's cells. Otherwise each sequence has cells of its own and a shared prefix is copied into them."""
+    flash: Literal["auto", "on", "off"] = "auto"
+    """Flash attention."""
+    cache: Literal["f16", "q8_0"] = "f16"
+    """Type of what is kept of each token; q8_0 takes half the room and needs flash attention."""
+    batch: int = 512
+    """Tokens decoded at once at most."""
+
+    def __str__(self) -> str:
+        kind = "one cache" if self.unified else "a cache each"
+        return (
+            f"{self.count} sequences of {self.length} tokens, {kind}, flash attention {self.flash}, {self.cache}, batches of {self.batch}"
+        )
+
+
+class Feed(msgspec.Struct, frozen=True):
+    """Tokens to be added to a sequence."""
+
+    sequence: int
+    tokens: Sequence[int] | Tokens
+    scored: int
+    """Of how many of its last tokens the scores of the following one are wanted."""
+
+
+class DecodeFailed(ModelError):
+    """llama.cpp gave up on a batch; nothing is held any more."""
+
+
+class Sequences:
+    """A context with the sequences of `layout`, numbered from 0. Not for use from several threads at once."""
+
+    def __init__(self, native: Any, model: Any, vocabulary_size: int, layout: Layout, threads: int) -> None:
+        self.layout = layout
+        self.outputs = min(layout.batch, max(layout.count, LEAST_OUTPUTS))
+        """Tokens of a batch whose scores can be had at most."""
+        self._native = native
+        self._vocabulary_size = vocabulary_size
+        params = native.llama_context_default_params()
+        params.n_ctx = layout.count * layout.length
+        params.n_batch = params.n_ubatch = layout.batch
+        params.n_seq_max = layout.count
+        if hasattr(params, "n_outputs_max"):
+            # The default reserves room for the scores of every token of a batch: hundreds of megabytes nobody reads.
+            params.n_outputs_max = self.outputs
+        params.n_threads = params.n_threads_batch = threads
+        params.kv_unified = layout.unified
+        params.flash_attn_type = FLASH[layout.flash]
+        params.type_k = params.type_v = CACHE_TYPES[layout.cache]
+        params.swa_full = True
+        params.no_perf = True
+        self._pointer = native.llama_init_from_model(model, params)
+        if not self._pointer:
+            title = f"llama.cpp cannot make a context of {layout}: {library.recent_log()}"
+            raise RuntimeUnavailable(title, "Ask for a shorter context, or close programs that use memory.")
+        self._memory = native.llama_get_memory(self._pointer)
+        recurrent = native.llama_model_is_recurrent(model) or native.llama_model_is_hybrid(model)
+        self.rewinds = not recurrent
+        """Whether part of what a sequence holds can be given back or shared. Models with a recurrent state have no parts."""
+        self._held: Tokens = np.zeros((layout.count, layout.length), dtype=np.int32)
+        self._lengths = [0] * layout.count
+        self._batch = _Batch(native, layout.batch)
+
+    def held(self, sequence: int) -> Tokens:
+        """What a sequence holds: a view, valid until it changes."""
+        return self._held[sequence, : self._lengths[sequence]]
+
+    def keep(self, sequence: int, count: int) -> int:
+        """Forget what follows the first `count` tokens; how many are left, 0 where only all can be forgotten."""
+        if count >= self._lengths[sequence]:
+            return self._lengths[sequence]
+        if not self.rewinds:
+            count = 0
+        if not self._native.llama_memory_seq_rm(self._memory, sequence, count if count else -1, -1):
+            self._native.llama_memory_seq_rm(self._memory, sequence, -1, -1)
+            count = 0
+        self._lengths[sequence] = count
+        return count
+
+    def share(self, source: int, target: int, count: int) -> None:
+        """Let `target` hold the first `count` tokens of `source`, and nothing else; only where sequences rewind."""
+        self.keep(target, 0)
+        # With caches of their own, anything but a whole copy aborts the process.
+        end = count if self.layout.unified else -1
+        self._native.llama_memory_seq_cp(self._memory, source, target, 0 if self.layout.unified else -1, end)
+        self._held[target, :count] = self._held[source, :count]
+        self._lengths[target] = count if self.layout.unified else self._lengths[source]
+        self.keep(target, count)
+
+    def decode(self, feeds: Sequence[Feed]) -> NDArray[np.float32]:
+        """Add the tokens of all feeds, at most `layout.batch`; the scores wanted, in order, at most `outputs`: shape (scored, vocabulary).
+
+        A view, valid until the next call. DecodeFailed when llama.cpp cannot: then all sequences are empty.
+        """
+        batch, start, scored = self._batch, 0, 0
+        for feed in feeds:
+            end, held = start + len(feed.tokens), self._lengths[feed.sequence]
+            batch.tokens[start:end] = feed.tokens
+            batch.positions[start:end] = np.arange(held, held + end - start)
+            batch.sequences[start:end] = feed.sequence
+            batch.scored[start : end - feed.scored] = 0
+            batch.scored[end - feed.scored : end] = 1
+            scored += feed.scored
+            start = end
+        batch.struct.n_tokens = start
+        code = self._native.llama_decode(self._pointer, batch.struct)
+        if code != 0:
+            self.clear()
+            raise DecodeFailed(f"llama.cpp could not decode {start} tokens of {len(feeds)} sequences (code {code})", library.recent_log())
+        for feed in feeds:
+            held = self._lengths[feed.sequence]
+            self._held[feed.sequence, held : held + len(feed.tokens)] = feed.tokens
+            self._lengths[feed.sequence] = held + len(feed.tokens)
+        if not scored:
+            return np.empty((0, self._vocabulary_size), dtype=np.float32)
+        pointer = self._native.llama_get_logits(self._pointer)
+        if not pointer:
+            raise DecodeFailed("llama.cpp gave no scores for the next token", library.recent_log())
+        scores: NDArray[np.float32] = np.ctypeslib.as_array(
+            ctypes.cast(pointer, ctypes.POINTER(ctypes.c_float)), shape=(scored, self._vocabulary_size)
+        )
+        return scores
+
+    def wait(self) -> None:
+        """Until what was decoded is really done: a GPU answers before."""
+        self._native.llama_synchronize(self._pointer)
+
+    def clear(self) -> None:
+        """Forget everything held."""
+        self._native.llama_memory_clear(self._memory, True)
+        self._lengths = [0] * self.layout.count
+
+    def close(self) -> None:
+        """Release the native memory; safe to call twice."""
+        if self._pointer:
+            self._native.llama_free(self._pointer)
+            self._pointer = None
+
+
+class _Batch:
+    """A llama_batch over arrays that numpy fills: entry by entry through ctypes would take longer than a small model's step."""
+
+    def __init__(self, native: Any, size: int) -> None:
+        self.tokens: NDArray[np.int32] = np.zeros(size, dtype=np.int32)
+        self.positions: NDArray[np.int32] = np.zeros(size, dtype=np.int32)
+        self.sequences: NDArray[np.int32] = np.zeros(size, dtype=np.int32)
+        self.scored: NDArray[np.int8] = np.zeros(size, dtype=np.int8)
+        self._ones: NDArray[np.int32] = np.ones(size, dtype=np.int32)
+        address = self.sequences.ctypes.data
+        self._pointers = (ctypes.POINTER(ctypes.c_int32) * size)(
+            *(ctypes.cast(address + 4 * i, ctypes.POINTER(ctypes.c_int32)) for i in range(size))
+        )
+        self.struct = native.llama_batch()
+        self.struct.token = self.tokens.ctypes.data_as(ctypes.POINTER(ctypes.c_int32))
+        self.struct.pos = self.positions.ctypes.data_as(ctypes.POINTER(ctypes.c_int32))
+        self.struct.n_seq_id = self._ones.ctypes.data_as(ctypes.POINTER(ctypes.c_int32))
+        self.struct.seq_id = ctypes.cast(self._pointers, ctypes.POINTER(ctypes.POINTER(ctypes.c_int32)))
+        self.struct.logits = self.scored.ctypes.data_as(ctypes.POINTER(ctypes.c_int8))
+
+
+def cell_bytes(native: Any, model: Any, cache: str = "f16") -> int:
+    """Bytes the cache takes for one token: keys and values of all layers."""
+    heads = max(1, native.llama_model_n_head(model))
+    width = native.llama_model_n_embd(model) // heads * max(1, native.llama_model_n_head_kv(model))
+    return int(2 * native.llama_model_n_layer(model) * width * (2 if cache == "f16" else 34 / 32))
