@@ -83,7 +83,11 @@ class StepContext:
         return items.reason_counts(self._session.connection, self.step)
 
     def expect_calls(self, role: str, calls: int, prompt_tokens: int, completion_tokens: int) -> None:
-        identity = self._session.roles.identity(role)
+        model = self.model(role)
+        identity = model.identity
+        with translated(f"role {role}"):
+            if found := model.prepare(calls):
+                self.event("calibrated", f"{identity.name}: fastest here with {found}")
         rates = items.measured_rates(self._session.connection, identity.digest)
         text = f"about {calls:,} calls of {identity.name}, {prompt_tokens + completion_tokens:,} tokens"
         data: dict[str, Any] = {"role": role, "calls": calls, "prompt_tokens": prompt_tokens, "completion_tokens": completion_tokens}

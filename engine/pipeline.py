@@ -85,15 +85,16 @@ def export(session: Session, task: Task, settings: RunSettings, parts: list[Part
     target = folder or session.locations.exports / f"{_slug(task.name)}-{session.run}"
     prompts = items.prompts_digest(session.connection, [step.fingerprint for step in steps.steps_of_run(session.connection, session.run)])
     used = {name: settings.options[name] for name in STAGE_NAMES if name in settings.options and name != "export"}
+    models = _models_used(session)
     given = ExportGiven(
         task=task,
         parts=tuple(parts),
         folder=str(target),
-        models=_models_used(session),
+        models=models,
         options_used=used,
         seed=settings.seed,
         prompts_digest=prompts,
-        batched=False,
+        batched=any(session.roles.batched(role) for role in models if role != "embed"),
     )
     options = stage_options("export", settings.options.get("export", {}))
     from engine.context import StepContext

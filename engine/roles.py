@@ -43,6 +43,13 @@ class Roles:
         """Which model the role has."""
         return self.model(role).identity
 
+    def batched(self, role: str) -> bool:
+        """Whether a repetition may word the role's answers differently, since they are decoded several at a time."""
+        from models.registry import batches
+
+        with translated(f"role {role}, model {self.spec(role)}"):
+            return batches(self.spec(role), self._locations.weight_folders)
+
     def embedder(self) -> Embedder:
         """The embedder, loaded on first use. Raises Unavailable or BadInput."""
         if self._embedder is None:

@@ -91,6 +91,10 @@ class LanguageModel(Protocol):
         """Tokens of `text` alone, without chat markup."""
         ...
 
+    def prepare(self, calls: int) -> str:
+        """Told that about so many requests are coming: may measure for a while how to be fastest, and says what it found, or ""."""
+        ...
+
     def complete_many(self, requests: Iterable[Request | None], between: Callable[[], None] = unhindered) -> Iterator[Completion]:
         """Pull requests lazily, yield each one's completion as it ends, in any order.
 

@@ -137,6 +137,10 @@ class OpenAIServer:
         """Servers batch, and some serve others too."""
         return True
 
+    def prepare(self, calls: int) -> str:
+        """The server knows best."""
+        return ""
+
     def complete_many(self, requests: Iterable[Request | None], between: Callable[[], None] = unhindered) -> Iterator[Completion]:
         """Keep a few requests under way, pull the next when one ends, yield each as it ends.
 

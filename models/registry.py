@@ -61,6 +61,16 @@ def resolve(spec: str, folders: Sequence[Path] = ()) -> Spec:
     raise ModelError(f"{spec!r} is no model", _nearest(text, ("smollm2", *_names(folders), "openai:URL", "scripted:PATH"), LANGUAGE_FORMS))
 
 
+def batches(spec: str, folders: Sequence[Path] = ()) -> bool:
+    """Whether the model `spec` names works on several requests in a way that lets a repetition word an answer differently."""
+    resolved = resolve(spec, folders)
+    if resolved.kind == "llama_cpp":
+        from models.llama_cpp.options import parse_options
+
+        return parse_options(resolved.settings).sequences != 1
+    return resolved.kind == "openai"
+
+
 def open_language_model(
     spec: str,
     *,

@@ -104,6 +104,10 @@ class ScriptedModel:
         """Answers follow a script."""
         return False
 
+    def prepare(self, calls: int) -> str:
+        """A script is as fast as it is."""
+        return ""
+
     def complete_many(self, requests: Iterable[Request | None], between: Callable[[], None] = unhindered) -> Iterator[Completion]:
         """One after the other."""
         for request in requests:

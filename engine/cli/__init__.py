@@ -11,6 +11,7 @@ from pathlib import Path
 
 import click
 
+from engine.cli.bench import bench
 from engine.cli.catalog import catalog
 from engine.cli.doctor import doctor
 from engine.cli.models import models
@@ -40,7 +41,7 @@ def datatune() -> None:
     """
 
 
-for command in (demo, run, runs, show, resume, cancel, export, catalog, models, plan, options, doctor):
+for command in (demo, run, runs, show, resume, cancel, export, catalog, models, plan, options, doctor, bench):
     datatune.add_command(command)
 
 

@@ -216,6 +216,10 @@ class Steps:
     """Where the time of a batch's steps went, in seconds."""
 
     def __init__(self) -> None:
+        self.reset()
+
+    def reset(self) -> None:
+        """Count from here."""
         self.number = 0
         self.tokens = 0
         self.sequences = 0

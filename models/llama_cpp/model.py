@@ -5,24 +5,38 @@ One after the other, the same request gives the same text whatever was asked bef
 
 from __future__ import annotations
 
+import platform
 import time
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
+from typing import Literal
+
+import msgspec
 
 from models import weights
 from models.errors import ModelError, RequestInvalid, WeightsInvalid
 from models.language import Completion, Identity, Message, Request, unhindered
 from models.llama_cpp import library
+from models.llama_cpp.batch import Steps
+from models.llama_cpp.calibration import calibrate, name_of, remember, remembered
 from models.llama_cpp.chat import Chat
 from models.llama_cpp.constrain import Constrainer
 from models.llama_cpp.context import Context
 from models.llama_cpp.decode import decode
 from models.llama_cpp.jobs import Job, Weighing, Writing
 from models.llama_cpp.options import Options
-from models.llama_cpp.sequences import Layout
+from models.llama_cpp.sequences import Layout, Sequences, cell_bytes
 from models.llama_cpp.together import Together
 from models.llama_cpp.vocabulary import Vocabulary
 
+USUAL = 16
+"""Sequences where nothing was measured."""
+BATCH = 512
+MOST_ON_CPU = 64
+MOST_ON_GPU = 256
+WORTH_CALIBRATING = 200
+"""Calls from which on a calibration takes less time than it saves."""
+FILLER = "The quick brown fox jumps over the lazy dog while the old clock on the wall strikes nine. " * 8
 DEFAULT_CONTEXT = 4096
 """Tokens of context when the caller names none: holds a prompt with a data set's card, and costs at most about 0.5 GB."""
 
@@ -66,6 +80,8 @@ class LlamaCppModel:
             self.template_problem = self._chat.reason
             """Why the model's own chat template is not used; "" when it is."""
             self._threads = self.options.threads or library.usable_cores()
+            self.calibration = remembered(cache, self._calibration_name)
+            """What was measured on this machine, now or before."""
         except BaseException:
             self.close()
             raise
@@ -77,6 +93,24 @@ class LlamaCppModel:
     def count_tokens(self, text: str) -> int:
         """Tokens of `text` alone."""
         return len(self._vocabulary.tokens(text))
+
+    def tokens(self, messages: tuple[Message, ...]) -> list[int]:
+        """The prompt as tokens."""
+        return self._chat.tokens(messages)
+
+    def tokens_of(self, text: str) -> list[int]:
+        """Tokens of `text` alone."""
+        return self._vocabulary.tokens(text)
+
+    @property
+    def layout(self) -> Layout:
+        """How the cache is divided, or will be."""
+        return self._together.layout if self._together else self._wanted()
+
+    @property
+    def steps(self) -> Steps | None:
+        """Where the time of batched steps went; None before the first, or with one sequence."""
+        return self._together.steps if self._together else None
 
     @property
     def batched(self) -> bool:
@@ -103,20 +137,52 @@ class LlamaCppModel:
             self._native.llama_model_free(self._pointer)
             self._pointer = None
 
+    def prepare(self, calls: int, again: bool = False) -> str:
+        """Measure how this model is fastest here, unless that is known, few calls are coming or the user decided."""
+        if not self.batched or (self.options.sequences and self.options.layout != "auto"):
+            return ""
+        if not again and (calls < WORTH_CALIBRATING or self.calibration):
+            return ""
+        if self._together is not None:
+            self._together.close()
+            self._together = None
+        ask = self.options
+        kinds = [False, True] if ask.layout == "auto" else [ask.layout == "unified"]
+        flashes: list[Literal["on", "off"]] = ["on", "off"] if ask.flash == "auto" else [ask.flash]
+        most = ask.sequences or (MOST_ON_GPU if self._native.llama_supports_gpu_offload() else MOST_ON_CPU)
+        widest = msgspec.structs.replace(self._wanted(), count=most, length=512)
+        calibration = calibrate(self.start, self._vocabulary.tokens(FILLER), widest, [(kind, flash) for flash in flashes for kind in kinds])
+        remember(self._cache, self._calibration_name, calibration)
+        self.calibration = calibration
+        return str(calibration)
+
+    @property
+    def _calibration_name(self) -> str:
+        ask = self.options
+        build = (self.identity.digest, self.identity.runtime, platform.node(), self._threads)
+        return name_of(*build, ask.gpu_layers, ask.sequences, ask.layout, ask.flash, ask.cache, ask.batch)
+
+    def start(self, layout: Layout) -> Sequences:
+        """Sequences of this model; the caller closes them."""
+        return Sequences(self._native, self._pointer, self._vocabulary.size, layout, self._threads)
+
     def _many(self) -> Together:
         if self._together is None:
-            self._together = Together(self._native, self._pointer, self._vocabulary.size, self._wanted(), self._threads, self._constraints)
+            cell = cell_bytes(self._native, self._pointer, self.options.cache)
+            self._together = Together(self.start, cell, self._wanted(), self._constraints)
         return self._together
 
     def _wanted(self) -> Layout:
-        options = self.options
+        """The user's settings, then what was measured, then what suits most machines."""
+        ask, known = self.options, self.calibration
+        flash = ask.flash if ask.flash != "auto" or not known else known.flash
         return Layout(
-            count=options.sequences or 16,
+            count=ask.sequences or (known.sequences if known else USUAL),
             length=self.context_length,
-            unified=options.layout == "unified",
-            flash=options.flash,
-            cache=options.cache,
-            batch=options.batch or 512,
+            unified=ask.layout == "unified" if ask.layout != "auto" or not known else known.unified,
+            flash=flash,
+            cache=ask.cache,
+            batch=ask.batch or BATCH,
         )
 
     def _single(self) -> Context:

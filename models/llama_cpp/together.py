@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import Any
+
+import msgspec
 
 from models.errors import ModelError, RuntimeUnavailable
 from models.intake import Intake
-from models.llama_cpp.batch import Batch
+from models.llama_cpp.batch import Batch, Steps
 from models.llama_cpp.constrain import Constrainer
 from models.llama_cpp.jobs import Job
-from models.llama_cpp.sequences import Layout, Sequences, cell_bytes
+from models.llama_cpp.sequences import Layout, Sequences
 
 CACHE_BYTES = 1 << 30
 """What the cache may take at most, unless one sequence takes more."""
@@ -20,13 +21,12 @@ SHORTEST = 512
 class Together:
     """Many jobs at once on one model; the context is made when the first job comes and made anew when jobs need longer sequences."""
 
-    def __init__(self, native: Any, model: Any, vocabulary_size: int, layout: Layout, threads: int, constrainer: Callable[[], Constrainer]):
-        """`layout` has the number of sequences wanted and the longest there may be."""
-        self._native = native
-        self._model = model
-        self._vocabulary_size = vocabulary_size
+    def __init__(self, start: Callable[[Layout], Sequences], cell: int, layout: Layout, constrainer: Callable[[], Constrainer]) -> None:
+        """`start` makes the sequences of a layout, whose cache takes `cell` bytes a token; `layout` has the number of sequences
+        wanted and the longest there may be."""
+        self._start = start
+        self._cell = cell
         self._wanted = layout
-        self._threads = threads
         self._constrainer = constrainer
         self._sequences: Sequences | None = None
         self._batch: Batch | None = None
@@ -79,6 +79,11 @@ class Together:
         """The layout in use, or the one wanted before there is any."""
         return self._sequences.layout if self._sequences else self._wanted
 
+    @property
+    def steps(self) -> Steps | None:
+        """Where the time went since the context was made."""
+        return self._batch.steps if self._batch else None
+
     def _add(self, job: Job) -> bool:
         """Give the job a sequence; False where it must wait until those under way have ended, or one has read what it can share."""
         if self._batch is None or not self._fits(job):
@@ -105,16 +110,15 @@ class Together:
         return min(length, max(room, self._wanted.length))
 
     def _count(self, room: int) -> int:
-        bytes_each = self._length(room) * cell_bytes(self._native, self._model, self._wanted.cache)
-        return max(1, min(self._wanted.count, CACHE_BYTES // max(1, bytes_each)))
+        return max(1, min(self._wanted.count, CACHE_BYTES // max(1, self._length(room) * self._cell)))
 
     def _rebuild(self, room: int) -> None:
         self.close()
         count = self._count(room)
         while True:
-            layout = Layout(count, self._length(room), self._wanted.unified, self._wanted.flash, self._wanted.cache, self._wanted.batch)
+            layout = msgspec.structs.replace(self._wanted, count=count, length=self._length(room))
             try:
-                self._sequences = Sequences(self._native, self._model, self._vocabulary_size, layout, self._threads)
+                self._sequences = self._start(layout)
                 break
             except RuntimeUnavailable:
                 if count == 1:

@@ -59,6 +59,9 @@ class CountingModel:
     def count_tokens(self, text: str) -> int:
         return len(text.split())
 
+    def prepare(self, calls: int) -> str:
+        return ""
+
     def complete_many(self, requests: Iterable[Request | None], between: Callable[[], None] = unhindered) -> Iterator[Completion]:
         intake = Intake(requests)
         while True:

@@ -1,0 +1,81 @@
+"""Commands that measure this machine: bench execute."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from engine.cli.output import json_option, note, put, table
+from engine.errors import BadInput, ExitCode
+
+if TYPE_CHECKING:
+    from models.llama_cpp.bench import Result
+
+
+@click.group()
+def bench() -> None:
+    """Measure how fast this machine is."""
+
+
+@bench.command()
+@click.option("--model", "spec", required=True, help="A GGUF file, by name or path; settings after #, such as #sequences=8.")
+@click.option("--rows", type=click.IntRange(1, 100_000), default=64, show_default=True, help="Rows for the arms that take many at once.")
+@click.option(
+    "--sequential-rows", type=click.IntRange(1, 100_000), default=None, help="Rows one after the other; default: a quarter of --rows."
+)
+@click.option("--server", type=click.Path(exists=True, dir_okay=False, path_type=Path), help="A llama-server program to run beside.")
+@click.option("--free", is_flag=True, help="Also ours without a schema.")
+@json_option
+def execute(spec: str, rows: int, sequential_rows: int | None, server: Path | None, free: bool, as_json: bool) -> int:
+    """Rows a second through a model: one after the other, many at once, and the limit that its reading speed sets.
+
+    Rows share a prompt of 350 tokens, have 54 of their own and get 48 tokens under a schema of two fields. The times include
+    everything but loading the model and reading the shared prompt once.
+    """
+    from engine.locations import locate
+    from models.llama_cpp.bench import bench_execute
+    from models.llama_cpp.options import parse_options
+    from models.registry import resolve
+
+    locations = locate().ensure()
+    resolved = resolve(spec, locations.weight_folders)
+    if resolved.kind != "llama_cpp":
+        raise BadInput(f"{spec} is not a file", "bench measures GGUF models in this process; a server has tools of its own")
+    result = bench_execute(
+        Path(resolved.target),
+        parse_options(resolved.settings),
+        rows,
+        sequential_rows or max(4, rows // 4),
+        cache=locations.cache,
+        server=server,
+        free=free,
+        tell=note,
+    )
+    put(result, as_json, lambda: _shown(result))
+    return ExitCode.DONE
+
+
+def _shown(result: Result) -> str:
+    names = {
+        "sequential": "one after the other",
+        "server": "llama-server -np 8",
+        "ours": "many at once",
+        "free": "many at once, no schema",
+    }
+    rates = [(title, arm.rows_per_second, str(arm.rows)) for name, title in names.items() if (arm := result.arms.get(name))]
+    rows = [
+        (title, f"{rate:.3f}", f"{rate / result.sequential:.2f} ×", f"{rate / result.limit:.2f}", count)
+        for title, rate, count in [*rates, ("limit: reading speed", result.limit, "-")]
+    ]
+    where = result.where
+    return "\n".join(
+        [
+            f"{result.model}: {result.chosen}",
+            f"rows of {result.row_tokens} tokens after {result.shared_tokens} shared ones, answers of {result.answer_tokens}",
+            table(("", "ROWS/S", "FASTER", "OF LIMIT", "ROWS"), rows),
+            f"time of many at once: decode {where.decode:.1%}, waiting for masks {where.masks:.1%}, choosing {where.choice:.1%}, "
+            f"rest {where.rest:.1%}; {where.sequences} sequences at work on average",
+        ]
+    )

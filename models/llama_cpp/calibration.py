@@ -1,0 +1,179 @@
+"""Finds how one model is fastest on this machine: cache layout, flash attention, how many sequences. Measured once, then remembered."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import tempfile
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Literal
+
+import msgspec
+
+from models.errors import ModelError
+from models.llama_cpp.sequences import Feed, Layout, Sequences
+
+SHARED = 192
+"""Tokens of the beginning that all sequences have in common while measuring."""
+ROW = 48
+"""Tokens of a row, and of its answer, in the workload the choice is made for."""
+STEPS = 3
+FIRST_WIDTH = 8
+WIDTHS = (1, 2, 4, 8, 16, 32, 64, 128)
+WORTH = 1.03
+"""More sequences must make rows so much faster to be worth their memory."""
+FILE = "calibrations.json"
+
+Open = Callable[[Layout], Sequences]
+
+
+class Width(msgspec.Struct, frozen=True):
+    """So many sequences writing at once."""
+
+    sequences: int
+    tokens: float
+    """Tokens a second of all together."""
+    rows: float
+    """Rows a second, when each reads and writes ROW tokens."""
+
+
+class Variant(msgspec.Struct, frozen=True):
+    """One layout tried."""
+
+    unified: bool
+    flash: Literal["on", "off"]
+    read: float
+    """Tokens a second of a row's prompt."""
+    widths: tuple[Width, ...]
+
+
+class Calibration(msgspec.Struct, frozen=True):
+    """What was measured and what was chosen."""
+
+    sequences: int
+    unified: bool
+    flash: Literal["on", "off"]
+    read: float
+    """Tokens a second of a prompt, with the chosen layout."""
+    write: float
+    """Tokens a second of all answers together, with the chosen number of sequences."""
+    variants: tuple[Variant, ...]
+    seconds: float
+    """Time the measurement took."""
+
+    def __str__(self) -> str:
+        kind = "one cache for all" if self.unified else "a cache each"
+        rates = f"reads {self.read:,.0f} and writes {self.write:,.0f} tokens a second"
+        return f"{self.sequences} sequences, {kind}, flash attention {self.flash}; {rates}"
+
+
+def calibrate(start: Open, tokens: Sequence[int], layout: Layout, free: Sequence[tuple[bool, Literal["on", "off"]]]) -> Calibration:
+    """Try each of `free` (unified, flash attention) with a few sequences, the best one with more and more until that stops to pay.
+
+    `start` makes the sequences of a layout; `tokens` are any text's. Takes about as long as reading 2,500 tokens. ModelError when
+    no layout works.
+    """
+    began = time.perf_counter()
+    tried: list[tuple[Layout, Variant]] = []
+    trouble = ""
+    for unified, flash in free:
+        candidate = msgspec.structs.replace(layout, unified=unified, flash=flash, count=FIRST_WIDTH, length=512)
+        try:
+            tried.append((candidate, _try(start, tokens, candidate, flash, (FIRST_WIDTH,))))
+        except ModelError as error:
+            trouble = error.title
+    if not tried:
+        raise ModelError(f"No layout works: {trouble}", "Run `datatune doctor`.")
+    best, _ = max(tried, key=lambda pair: pair[1].widths[0].rows)
+    flash = "off" if best.flash == "off" else "on"
+    widths = [width for width in WIDTHS if width <= layout.count]
+    final = _try(start, tokens, msgspec.structs.replace(best, count=widths[-1]), flash, widths)
+    fastest = max(width.rows for width in final.widths)
+    chosen = next(width for width in final.widths if width.rows * WORTH >= fastest)
+    return Calibration(
+        sequences=chosen.sequences,
+        unified=best.unified,
+        flash=flash,
+        read=round(final.read, 1),
+        write=round(chosen.tokens, 1),
+        variants=(*(variant for _, variant in tried), final),
+        seconds=round(time.perf_counter() - began, 1),
+    )
+
+
+def _try(start: Open, tokens: Sequence[int], layout: Layout, flash: Literal["on", "off"], widths: Sequence[int]) -> Variant:
+    sequences = start(layout)
+    try:
+        filled = 0
+        measured: list[Width] = []
+        read = 0.0
+        for width in widths:
+            for sequence in range(filled, width):
+                read = max(read, _fill(sequences, sequence, tokens))
+            filled = width
+            seconds = min(_step(sequences, width, tokens) for _ in range(STEPS))
+            row = ROW / read + ROW * seconds / width
+            measured.append(Width(width, round(width / seconds, 1), round(1 / row, 3)))
+            if len(measured) > 1 and measured[-1].rows < measured[-2].rows:
+                break
+        return Variant(layout.unified, flash, round(read, 1), tuple(measured))
+    finally:
+        sequences.close()
+
+
+def _fill(sequences: Sequences, sequence: int, tokens: Sequence[int]) -> float:
+    """Give a sequence the shared beginning and a row of its own; tokens a second of the row's reading, 0 when it was copied."""
+    row = [tokens[(sequence * 7 + i) % len(tokens)] for i in range(ROW)]
+    if sequence == 0:
+        sequences.decode([Feed(0, [tokens[i % len(tokens)] for i in range(SHARED)], 0)])
+    elif not sequences.layout.unified and sequence > 1 and sequences.rewinds:
+        # Rows cost the same whatever they say, and copying one takes no time.
+        sequences.share(0, sequence, SHARED + ROW)
+        return 0.0
+    elif sequences.rewinds:
+        sequences.share(0, sequence, SHARED)
+    began = time.perf_counter()
+    sequences.decode([Feed(sequence, row, 1)])
+    sequences.wait()
+    return ROW / max(time.perf_counter() - began, 1e-9)
+
+
+def _step(sequences: Sequences, width: int, tokens: Sequence[int]) -> float:
+    """Seconds in which each of the first `width` sequences writes a token."""
+    began = time.perf_counter()
+    sequences.decode([Feed(sequence, [tokens[sequence % len(tokens)]], 1) for sequence in range(width)])
+    sequences.wait()
+    return max(time.perf_counter() - began, 1e-9)
+
+
+def name_of(*parts: object) -> str:
+    """Under which name a calibration is remembered: model, build, machine, and the settings that were given."""
+    return hashlib.sha256(msgspec.json.encode([str(part) for part in parts])).hexdigest()[:24]
+
+
+def remembered(folder: Path | None, name: str) -> Calibration | None:
+    """The calibration stored under `name`."""
+    return _all(folder).get(name) if folder else None
+
+
+def remember(folder: Path | None, name: str, calibration: Calibration) -> None:
+    """Store a calibration; a folder that cannot be written is no error, it is measured again next time."""
+    if folder is None:
+        return
+    known = _all(folder) | {name: calibration}
+    try:
+        descriptor, part = tempfile.mkstemp(dir=folder, prefix=FILE, suffix=".part")
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(msgspec.json.format(msgspec.json.encode(known)))
+        Path(part).replace(folder / FILE)
+    except OSError:
+        return
+
+
+def _all(folder: Path) -> dict[str, Calibration]:
+    try:
+        return msgspec.json.decode((folder / FILE).read_bytes(), type=dict[str, Calibration])
+    except (OSError, msgspec.DecodeError):
+        return {}
