@@ -85,18 +85,20 @@ class Batch:
         if not feeds:
             return done
         constraints = [job.constraint for feed in feeds if feed.scored and isinstance(job := self._jobs[feed.sequence], Writing)]
+        # While the model decodes, not after: on two cores with a small model masks would take a tenth of the time.
+        masks = self._masking.submit(self._constrainer().masks, constraints) if any(constraints) else None
+        failure: DecodeFailed | None = None
         try:
-            # While the model decodes, not after: on two cores with a small model masks would take a tenth of the time.
-            masks = self._masking.submit(self._constrainer().masks, constraints) if any(constraints) else None
-            try:
-                scores = self._sequences.decode(feeds)
-            finally:
-                decoded = time.perf_counter()
-                bits = masks.result() if masks else None
-            masked = time.perf_counter()
-            self._hand_over(feeds, scores, bits)
+            scores = self._sequences.decode(feeds)
         except DecodeFailed as error:
-            self._failed(feeds, error)
+            failure = error
+        decoded = time.perf_counter()
+        bits = masks.result() if masks else None
+        masked = time.perf_counter()
+        if failure:
+            self._failed(feeds, failure)
+        else:
+            self._hand_over(feeds, scores, bits)
         ended = time.perf_counter()
         tokens = sum(len(feed.tokens) for feed in feeds)
         self.steps.count(tokens, len(feeds), decoded - started, masked - decoded, ended - masked)
