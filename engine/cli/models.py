@@ -1,4 +1,4 @@
-"""Commands about models: models list, add, verify."""
+"""Commands about models: models list, add, verify, bench."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from engine.cli.output import json_option, put, table
+from engine.cli.output import json_option, note, put, table
 from engine.errors import BadInput, ExitCode
 
 if TYPE_CHECKING:
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 @click.group()
 def models() -> None:
-    """List, add and verify local weights (GGUF files)."""
+    """List, add, verify and measure local weights (GGUF files)."""
 
 
 @models.command("list")
@@ -114,6 +114,54 @@ def verify(spec: str, sha256: str, as_json: bool) -> int:
         lambda: f"{resolved.target}\nwhole GGUF file: {described.architecture}, {described.quantisation}\nSHA-256 {actual}{verdict}",
     )
     return ExitCode.DONE if same else ExitCode.UNAVAILABLE
+
+
+@models.command()
+@click.argument("spec")
+@click.option("--again", is_flag=True, help="Measure anew even if it is known.")
+@json_option
+def bench(spec: str, again: bool, as_json: bool) -> int:
+    """Measure how fast a model reads and writes here by number of sequences, and what is fastest; runs use what is found."""
+    from engine.locations import locate
+    from engine.roles import translated
+    from models.llama_cpp.model import LlamaCppModel
+    from models.llama_cpp.options import parse_options
+    from models.registry import resolve
+
+    locations = locate().ensure()
+    with translated(f"model {spec}"):
+        resolved = resolve(spec, locations.weight_folders)
+        if resolved.kind != "llama_cpp":
+            raise BadInput(f"{spec} is not a file", "bench measures GGUF models in this process; a server has tools of its own")
+        model = LlamaCppModel(Path(resolved.target), options=parse_options(resolved.settings), cache=locations.cache)
+        try:
+            if not model.batched:
+                raise BadInput(f"{spec}: one sequence leaves nothing to choose", "leave sequences=1 out")
+            if again or model.calibration is None:
+                note("measuring, about as long as the model reads 3,000 tokens")
+                model.calibrate()
+            found = model.calibration
+            assert found is not None
+        finally:
+            model.close()
+
+    def shown() -> str:
+        rows = [
+            (
+                "one for all" if variant.unified else "one each",
+                variant.flash,
+                str(width.sequences),
+                f"{variant.read:,.0f}",
+                f"{width.tokens:,.0f}",
+                f"{width.rows:.2f}",
+            )
+            for variant in found.variants
+            for width in variant.widths
+        ]
+        return f"{table(('CACHE', 'FLASH ATTENTION', 'SEQUENCES', 'READ TOKENS/S', 'WRITE TOKENS/S', 'ROWS/S'), rows)}\nchosen: {found}"
+
+    put({"spec": spec, "calibration": found}, as_json, shown)
+    return ExitCode.DONE
 
 
 def _spec(found: FoundWeights) -> str:

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from models.errors import ModelError
 from models.llama_cpp.constrain import Constrainer
 from models.llama_cpp.jobs import Job, Weighing, Writing
+from models.llama_cpp.lookup import Record, guess
 from models.llama_cpp.sampling import choose_many
 from models.llama_cpp.sequences import DecodeFailed, Feed, Sequences
 
@@ -23,14 +24,19 @@ FEW = 16
 """A sequence that lacks this many tokens reads them in a step of its own, where caches are separate."""
 WORTH_SHARING = 16
 """Tokens a copied beginning must save: copying costs about as much as reading a few."""
+FEW_WRITING = 4
+"""With more answers under way a step has work enough, and guesses would only make it longer."""
 NO_SCORE = "no token has a usable score"
 
 
 class Batch:
     """Jobs on the sequences of one context."""
 
-    def __init__(self, sequences: Sequences, constrainer: Callable[[], Constrainer]) -> None:
+    def __init__(self, sequences: Sequences, constrainer: Callable[[], Constrainer], lookup: bool = True) -> None:
+        """`lookup`: guess ahead what greedy answers copy from their prompts, while few are under way and guesses come true."""
         self._sequences = sequences
+        self._lookup = Record() if lookup and sequences.rewinds else None
+        self._guesses: dict[int, list[int]] = {}
         self._constrainer = constrainer
         self._jobs: list[Job | None] = [None] * sequences.layout.count
         self._alone: list[Job] = []
@@ -120,11 +126,14 @@ class Batch:
     def _feeds(self) -> list[Feed]:
         """What the next step decodes."""
         layout = self._sequences.layout
+        self._guesses.clear()
         lacking = {
             sequence: len(job.goal) - len(self._sequences.held(sequence))
             for sequence, job in enumerate(self._jobs)
             if job and (not self._alone or job is self._alone[0])
         }
+        if self._lookup and len(lacking) <= FEW_WRITING and self._lookup.promising:
+            self._guess(lacking)
         if layout.unified:
             return self._together(lacking)
         reading = sorted((sequence for sequence in lacking if lacking[sequence] >= FEW), key=lambda sequence: lacking[sequence])
@@ -158,7 +167,22 @@ class Batch:
         wanted = max(job.wanted, held)
         # No more scores than there is room for.
         count = min(count, max(1, wanted + self._sequences.outputs // len(self._jobs) - held))
-        return Feed(sequence, job.goal[held : held + count], max(0, held + count - wanted))
+        guessed = self._guesses.get(sequence, []) if held + count == len(job.goal) else []
+        return Feed(sequence, [*job.goal[held : held + count], *guessed], max(0, held + count - wanted) + len(guessed))
+
+    def _guess(self, lacking: dict[int, int]) -> None:
+        """What greedy answers may say next, as far as their grammars allow."""
+        share = min(FEW, self._sequences.outputs, self._sequences.layout.batch) // max(1, len(lacking)) - 1
+        for sequence, lack in lacking.items():
+            job = self._jobs[sequence]
+            if not isinstance(job, Writing) or not job.chooser.greedy or lack >= share:
+                continue
+            most = min(share - lack, job.limit - job.written - 1, self._sequences.layout.length - len(job.goal))
+            guessed = guess(job.goal, most) if most > 0 else []
+            if job.constraint:
+                guessed = guessed[: job.constraint.valid(guessed)] if guessed else []
+            if guessed:
+                self._guesses[sequence] = guessed
 
     def _hand_over(self, feeds: Sequence[Feed], scores: NDArray[np.float32], bits: NDArray[np.int32] | None) -> None:
         rows: list[int] = []
@@ -166,7 +190,10 @@ class Batch:
         row = 0
         for feed in feeds:
             job = self._jobs[feed.sequence]
-            if isinstance(job, Writing) and feed.scored:
+            if isinstance(job, Writing) and feed.sequence in self._guesses and feed.scored > 1:
+                self._check(feed, job, scores[row : row + feed.scored], None if bits is None else bits[len(rows)])
+                bits = None if bits is None else np.delete(bits, len(rows), axis=0)
+            elif isinstance(job, Writing) and feed.scored:
                 rows.append(row)
                 writing.append(job)
             elif isinstance(job, Weighing):
@@ -180,15 +207,42 @@ class Batch:
             return
         chosen = choose_many(scores if len(rows) == len(scores) else scores[rows], bits, [job.chooser for job in writing])
         for job, token in zip(writing, chosen, strict=True):
-            try:
-                if job.constraint:
-                    job.constraint.check()
-                if token is None:
-                    job.fail(f"No next token after {job.written}: {NO_SCORE}")
-                else:
-                    job.take(token)
-            except ModelError as error:
-                job.fail(error.title)
+            self._take(job, token)
+
+    def _take(self, job: Writing, token: int | None) -> None:
+        try:
+            if job.constraint:
+                job.constraint.check()
+            if token is None:
+                job.fail(f"No next token after {job.written}: {NO_SCORE}")
+            else:
+                job.take(token)
+        except ModelError as error:
+            job.fail(error.title)
+
+    def _check(self, feed: Feed, job: Writing, scores: NDArray[np.float32], bits: NDArray[np.int32] | None) -> None:
+        """Take the guessed tokens as far as they are the best ones, and the best one after them."""
+        guessed = self._guesses[feed.sequence]
+        known = len(job.goal)
+        right = 0
+        while not job.finish:
+            best = int(scores[right].argmax())
+            if right < len(guessed) and best == guessed[right] and np.isfinite(scores[right, best]):
+                # The grammar allows the guess, so the best of all tokens is also the best of those allowed.
+                self._take(job, best)
+                grown = job.goal[known:]
+                if grown != guessed[: len(grown)]:
+                    break
+                right, bits = len(grown), None
+                continue
+            if job.constraint and bits is None:
+                bits = self._constrainer().masks([job.constraint])[0]
+            self._take(job, choose_many(scores[right : right + 1], None if bits is None else bits[None], [job.chooser])[0])
+            break
+        if self._lookup:
+            self._lookup.count(len(guessed), right)
+        if not job.finish:
+            self._rewind(feed.sequence, job)
 
     def _rewind(self, sequence: int, job: Job) -> None:
         """Forget what is not part of the goal any more."""

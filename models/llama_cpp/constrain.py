@@ -50,6 +50,10 @@ class Constraint:
             self.check()
         return tokens
 
+    def valid(self, tokens: Sequence[int]) -> int:
+        """How many of these tokens could come next, one after the other."""
+        return int(self.matcher.validate_tokens(tokens))
+
     def finished(self) -> bool:
         """The answer is whole and nothing can follow."""
         return bool(self.matcher.is_stopped())

@@ -18,7 +18,7 @@ from models.errors import ModelError, RequestInvalid, WeightsInvalid
 from models.language import Completion, Identity, Message, Request, unhindered
 from models.llama_cpp import library
 from models.llama_cpp.batch import Steps
-from models.llama_cpp.calibration import calibrate, name_of, remember, remembered
+from models.llama_cpp.calibration import Calibration, calibrate, name_of, remember, remembered
 from models.llama_cpp.chat import Chat
 from models.llama_cpp.constrain import Constrainer
 from models.llama_cpp.context import Context
@@ -137,12 +137,15 @@ class LlamaCppModel:
             self._native.llama_model_free(self._pointer)
             self._pointer = None
 
-    def prepare(self, calls: int, again: bool = False) -> str:
-        """Measure how this model is fastest here, unless that is known, few calls are coming or the user decided."""
-        if not self.batched or (self.options.sequences and self.options.layout != "auto"):
+    def prepare(self, calls: int) -> str:
+        """Calibrate, unless that was done, few calls are coming or the user decided."""
+        decided = bool(self.options.sequences) and self.options.layout != "auto"
+        if not self.batched or decided or calls < WORTH_CALIBRATING or self.calibration:
             return ""
-        if not again and (calls < WORTH_CALIBRATING or self.calibration):
-            return ""
+        return str(self.calibrate())
+
+    def calibrate(self) -> Calibration:
+        """Measure how this model is fastest here, within what the user set; remembered in the cache folder."""
         if self._together is not None:
             self._together.close()
             self._together = None
@@ -154,7 +157,7 @@ class LlamaCppModel:
         calibration = calibrate(self.start, self._vocabulary.tokens(FILLER), widest, [(kind, flash) for flash in flashes for kind in kinds])
         remember(self._cache, self._calibration_name, calibration)
         self.calibration = calibration
-        return str(calibration)
+        return calibration
 
     @property
     def _calibration_name(self) -> str:
@@ -169,7 +172,7 @@ class LlamaCppModel:
     def _many(self) -> Together:
         if self._together is None:
             cell = cell_bytes(self._native, self._pointer, self.options.cache)
-            self._together = Together(self.start, cell, self._wanted(), self._constraints)
+            self._together = Together(self.start, cell, self._wanted(), self._constraints, self.options.lookup == "on")
         return self._together
 
     def _wanted(self) -> Layout:

@@ -27,8 +27,8 @@ class Options(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Threads. 0: the physical cores this process may use."""
     gpu_layers: Annotated[int, Meta(ge=-1)] = -1
     """Layers put on a GPU where the build has one. -1: all that fit."""
-    lookup: Literal["auto", "on", "off"] = "auto"
-    """Guess spans that an answer copies from its prompt and check them in one step."""
+    lookup: Literal["on", "off"] = "on"
+    """Guess what answers copy from their prompts, while few are under way and guesses come true."""
 
 
 def parse_options(text: str) -> Options:

@@ -21,13 +21,16 @@ SHORTEST = 512
 class Together:
     """Many jobs at once on one model; the context is made when the first job comes and made anew when jobs need longer sequences."""
 
-    def __init__(self, start: Callable[[Layout], Sequences], cell: int, layout: Layout, constrainer: Callable[[], Constrainer]) -> None:
+    def __init__(
+        self, start: Callable[[Layout], Sequences], cell: int, layout: Layout, constrainer: Callable[[], Constrainer], lookup: bool = True
+    ) -> None:
         """`start` makes the sequences of a layout, whose cache takes `cell` bytes a token; `layout` has the number of sequences
         wanted and the longest there may be."""
         self._start = start
         self._cell = cell
         self._wanted = layout
         self._constrainer = constrainer
+        self._lookup = lookup
         self._sequences: Sequences | None = None
         self._batch: Batch | None = None
         self._stream: object | None = None
@@ -124,4 +127,4 @@ class Together:
                 if count == 1:
                     raise
                 count //= 2
-        self._batch = Batch(self._sequences, self._constrainer)
+        self._batch = Batch(self._sequences, self._constrainer, self._lookup)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import random
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -16,6 +16,7 @@ from models.errors import RuntimeUnavailable
 from models.language import Message, Request, Sampling, unhindered
 from models.llama_cpp.batch import Batch
 from models.llama_cpp.jobs import Job, Weighing, Writing, log_softmax
+from models.llama_cpp.lookup import Record, guess
 from models.llama_cpp.sequences import DecodeFailed, Feed, Layout
 from models.llama_cpp.together import Together
 
@@ -26,11 +27,21 @@ POISON = 39
 NUMBERLESS = 38
 
 
+def scores(tokens: Sequence[int]) -> NDArray[np.float32]:
+    if tokens[-1] == NUMBERLESS:
+        return np.full(SIZE, np.nan, dtype=np.float32)
+    seed = hashlib.sha256(bytes(tokens)).digest()[:8]
+    drawn = np.random.default_rng(int.from_bytes(seed, "little")).normal(size=SIZE).astype(np.float32)
+    drawn[[POISON, NUMBERLESS]] = -9
+    return drawn
+
+
 class Exact:
     """Sequences without a model: the scores after some tokens are drawn from a generator those tokens seed."""
 
-    def __init__(self, layout: Layout, rewinds: bool = True) -> None:
+    def __init__(self, layout: Layout, rewinds: bool = True, scores: Callable[[Sequence[int]], NDArray[np.float32]] = scores) -> None:
         self.layout = layout
+        self._scores = scores
         self.outputs = 32
         self.rewinds = rewinds
         self.closed = False
@@ -64,22 +75,13 @@ class Exact:
             held = self._held[feed.sequence]
             held += [int(token) for token in feed.tokens]
             assert len(held) <= self.layout.length
-            rows += [scores(held[: len(held) - back]) for back in range(feed.scored - 1, -1, -1)]
+            rows += [self._scores(held[: len(held) - back]) for back in range(feed.scored - 1, -1, -1)]
         self.decoded += tokens
         self.most = max(self.most, tokens)
         return np.asarray(rows, dtype=np.float32).reshape(len(rows), SIZE)
 
     def close(self) -> None:
         self.closed = True
-
-
-def scores(tokens: Sequence[int]) -> NDArray[np.float32]:
-    if tokens[-1] == NUMBERLESS:
-        return np.full(SIZE, np.nan, dtype=np.float32)
-    seed = hashlib.sha256(bytes(tokens)).digest()[:8]
-    drawn = np.random.default_rng(int.from_bytes(seed, "little")).normal(size=SIZE).astype(np.float32)
-    drawn[[POISON, NUMBERLESS]] = -9
-    return drawn
 
 
 def writing(name: str, prompt: Sequence[int], limit: int = 9, temperature: float = 0.0) -> Writing:
@@ -239,3 +241,45 @@ def test_an_answer_is_weighed_by_its_tokens_and_its_end() -> None:
     assert isinstance(done, Weighing)
     assert done._weights == pytest.approx([expected, log_softmax(scores(prompt))[END]])
     assert json.loads(json.dumps(done._weights)) == done._weights
+
+
+def reciting(tokens: Sequence[int]) -> NDArray[np.float32]:
+    """A model that counts on: after 7 comes 8, after 30 comes 1, and after some of them it is done."""
+    found: NDArray[np.float32] = np.zeros(SIZE, dtype=np.float32)
+    found[END if len(tokens) > 90 else 1 + tokens[-1] % 30] = 5
+    return found
+
+
+@pytest.mark.parametrize("unified", [False, True])
+def test_what_an_answer_copies_is_written_in_fewer_steps(unified: bool) -> None:
+    steps: dict[bool, int] = {}
+    answers: dict[bool, list[Any]] = {}
+    for lookup in (False, True):
+        batch = Batch(Exact(Layout(2, 512, unified), scores=reciting), lambda: pytest.fail("no grammar"), lookup)  # type: ignore[arg-type]
+        jobs = [writing(str(number), [1 + (number * 3 + i) % 30 for i in range(40)], 60) for number in range(2)]
+        for job in jobs:
+            batch.add(job)
+        while batch.busy:
+            batch.step()
+        batch.close()
+        steps[lookup], answers[lookup] = batch.steps.number, [told(job) for job in jobs]
+    assert answers[True] == answers[False] and len(answers[True][0][2]) == 51
+    assert steps[True] < steps[False] / 3
+
+
+def test_guessing_stops_where_it_does_not_come_true() -> None:
+    record = Record()
+    while record.promising:
+        record.count(8, 1)
+        assert record.guessed < 200
+    assert not record.promising
+    record = Record()
+    for _ in range(100):
+        assert record.promising
+        record.count(8, 6)
+
+
+def test_a_guess_is_what_followed_the_latest_place_with_the_longest_match() -> None:
+    assert guess([1, 2, 3, 4, 5, 9, 2, 3, 7, 7, 1, 2, 3], 3) == [4, 5, 9]
+    assert guess([2, 3, 8, 2, 3, 6, 0, 2, 3], 9) == [6, 0, 2, 3]
+    assert guess([1, 2, 3, 4], 3) == guess([1], 3) == guess([], 3) == []

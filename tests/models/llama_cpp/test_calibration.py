@@ -1,0 +1,102 @@
+"""What calibration chooses, on sequences whose steps take a told time."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from models.errors import ModelError, RuntimeUnavailable
+from models.llama_cpp import calibration
+from models.llama_cpp.calibration import Calibration, calibrate, remember, remembered
+from models.llama_cpp.sequences import Feed, Layout
+
+
+class Machine:
+    """Opens sequences on a clock of its own: each step takes a fixed time and some for every token and sequence."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, step: float, token: float, neighbour: float, flash: float = 1.0) -> None:
+        self.now = 0.0
+        self.step, self.token, self.neighbour, self.flash = step, token, neighbour, flash
+        self.open = 0
+        self.broken: set[bool] = set()
+        monkeypatch.setattr("time.perf_counter", lambda: self.now)
+
+    def start(self, layout: Layout) -> Timed:
+        if layout.unified in self.broken:
+            raise RuntimeUnavailable("no such layout")
+        self.open += 1
+        return Timed(layout, self)
+
+    def choose(self, most: int = 64) -> Calibration:
+        kinds = [(unified, flash) for unified in (False, True) for flash in ("on", "off")]
+        found = calibrate(self.start, [5, 6, 7], Layout(most, 512), kinds)  # type: ignore[arg-type]
+        assert self.open == 0
+        return found
+
+
+class Timed:
+    def __init__(self, layout: Layout, machine: Machine) -> None:
+        self.layout, self.rewinds = layout, True
+        self._machine = machine
+        self._held = [0] * layout.count
+
+    def share(self, source: int, target: int, count: int) -> None:
+        assert self._held[source] >= count
+        self._held[target] = count
+
+    def decode(self, feeds: Sequence[Feed]) -> NDArray[np.float32]:
+        machine, tokens = self._machine, sum(len(feed.tokens) for feed in feeds)
+        for feed in feeds:
+            self._held[feed.sequence] += len(feed.tokens)
+        cells = sum(self._held) if self.layout.unified else max(self._held)
+        factor = machine.flash if self.layout.flash == "on" else 1.0
+        machine.now += (machine.step + tokens * (machine.token + cells * machine.neighbour)) * factor
+        return np.zeros((len(feeds), 3), dtype=np.float32)
+
+    def wait(self) -> None:
+        pass
+
+    def close(self) -> None:
+        self._machine.open -= 1
+
+
+def test_where_tokens_look_at_every_neighbour_caches_are_separate(monkeypatch: pytest.MonkeyPatch) -> None:
+    found = Machine(monkeypatch, step=0.05, token=0.001, neighbour=1e-5).choose()
+    assert not found.unified and found.sequences > 8
+
+
+def test_steps_that_cost_nothing_but_their_tokens_need_few_sequences(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert Machine(monkeypatch, step=1e-6, token=0.01, neighbour=0).choose().sequences <= 2
+
+
+def test_dear_steps_are_worth_as_many_sequences_as_there_may_be(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert Machine(monkeypatch, step=10, token=1e-6, neighbour=0).choose(most=32).sequences == 32
+
+
+@pytest.mark.parametrize(("factor", "flash"), [(0.8, "on"), (1.3, "off")])
+def test_flash_attention_is_used_where_it_is_faster(monkeypatch: pytest.MonkeyPatch, factor: float, flash: str) -> None:
+    assert Machine(monkeypatch, step=0.05, token=0.001, neighbour=1e-6, flash=factor).choose().flash == flash
+
+
+def test_a_layout_that_does_not_work_is_passed_over(monkeypatch: pytest.MonkeyPatch) -> None:
+    machine = Machine(monkeypatch, step=0.05, token=0.001, neighbour=1e-5)
+    machine.broken = {False}
+    assert machine.choose().unified
+    machine.broken = {False, True}
+    with pytest.raises(ModelError, match="no such layout"):
+        machine.choose()
+
+
+def test_what_was_found_is_remembered_and_damage_is_as_if_nothing_was(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    found = Machine(monkeypatch, step=0.05, token=0.001, neighbour=1e-5).choose()
+    remember(tmp_path, "a", found)
+    remember(tmp_path, "b", found)
+    assert remembered(tmp_path, "a") == remembered(tmp_path, "b") == found
+    assert remembered(tmp_path, "c") is None and remembered(None, "a") is None
+    (tmp_path / calibration.FILE).write_text('{"a": {"sequences": "many"}}')
+    assert remembered(tmp_path, "a") is None
+    remember(tmp_path / "nowhere", "a", found)

@@ -1,0 +1,34 @@
+from __future__ import annotations
+
+import pytest
+
+from models.errors import ModelError
+from models.llama_cpp.options import Options, parse_options
+from models.registry import batches, resolve
+
+
+def test_settings_stand_after_the_model() -> None:
+    assert parse_options("sequences=4, flash=off,gpu_layers=-1") == Options(sequences=4, flash="off")
+    assert parse_options("") == Options()
+
+
+@pytest.mark.parametrize("text", ["sequences", "sequences=many", "sequences=-1", "speed=11", "flash=maybe", "=", "threads=0x8"])
+def test_a_wrong_setting_is_named_with_those_there_are(text: str) -> None:
+    with pytest.raises(ModelError) as caught:
+        parse_options(text)
+    assert text.partition("=")[0] in caught.value.title and "sequences" in caught.value.hint
+
+
+def test_settings_are_told_from_names(tmp_path: object) -> None:
+    from pathlib import Path
+
+    from tests.models.gguf_file import gguf
+
+    folder = Path(str(tmp_path))
+    for name in ("a.gguf", "b#1.gguf"):
+        (folder / name).write_bytes(gguf())
+    assert resolve(f"{folder}/a.gguf#sequences=1").settings == "sequences=1"
+    assert resolve("a#flash=on", [folder]).settings == "flash=on"
+    assert resolve(f"{folder}/b#1.gguf").settings == ""
+    assert not batches(f"{folder}/a.gguf#sequences=1") and batches(f"{folder}/a.gguf")
+    assert batches("openai:http://localhost:1/v1#big")
