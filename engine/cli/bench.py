@@ -1,4 +1,4 @@
-"""Commands that measure this machine: bench execute."""
+"""Commands that measure this machine: bench execute, bench agree."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from engine.errors import BadInput, ExitCode
 
 if TYPE_CHECKING:
     from models.llama_cpp.bench import Result
+    from models.llama_cpp.options import Options
 
 
 @click.group()
@@ -34,27 +35,57 @@ def execute(spec: str, rows: int, sequential_rows: int | None, server: Path | No
     Rows share a prompt of 350 tokens, have 54 of their own and get 48 tokens under a schema of two fields. The times include
     everything but loading the model and reading the shared prompt once.
     """
-    from engine.locations import locate
     from models.llama_cpp.bench import bench_execute
-    from models.llama_cpp.options import parse_options
-    from models.registry import resolve
 
-    locations = locate().ensure()
-    resolved = resolve(spec, locations.weight_folders)
-    if resolved.kind != "llama_cpp":
-        raise BadInput(f"{spec} is not a file", "bench measures GGUF models in this process; a server has tools of its own")
+    path, settings, cache = _file(spec)
     result = bench_execute(
-        Path(resolved.target),
-        parse_options(resolved.settings),
+        path,
+        settings,
         rows,
         sequential_rows or max(4, rows // 4),
-        cache=locations.cache,
+        cache=cache,
         server=server,
         free=free,
         tell=note,
     )
     put(result, as_json, lambda: _shown(result))
     return ExitCode.DONE
+
+
+@bench.command()
+@click.option("--model", "spec", required=True, help="A GGUF file, by name or path; settings after #.")
+@click.option("--rows", type=click.IntRange(1, 100_000), default=50, show_default=True, help="Rows answered both ways.")
+@json_option
+def agree(spec: str, rows: int, as_json: bool) -> int:
+    """Whether rows answered many at once get what they get one after the other, and if not, whether rounding explains it."""
+    from models.llama_cpp.agreement import agree as measure
+
+    path, settings, cache = _file(spec)
+    found = measure(path, settings, rows, cache, note)
+    put(
+        found,
+        as_json,
+        lambda: (
+            f"{found.equal} of {found.rows} rows are equal; {found.near_ties} part where two tokens are closer than the noise of "
+            f"{found.noise:.3f} (median {found.usual_noise:.3f}, {found.places} places), {found.unexplained} elsewhere"
+        ),
+    )
+    return ExitCode.DONE
+
+
+def _file(spec: str) -> tuple[Path, Options, Path]:
+    """The GGUF file of a spec, its settings, and the folder that remembers calibrations."""
+    from engine.locations import locate
+    from engine.roles import translated
+    from models.llama_cpp.options import parse_options
+    from models.registry import resolve
+
+    locations = locate().ensure()
+    with translated(f"model {spec}"):
+        resolved = resolve(spec, locations.weight_folders)
+        if resolved.kind != "llama_cpp":
+            raise BadInput(f"{spec} is not a file", "bench measures GGUF models in this process; a server has tools of its own")
+        return Path(resolved.target), parse_options(resolved.settings), locations.cache
 
 
 def _shown(result: Result) -> str:

@@ -136,37 +136,50 @@ class Batch:
             self._guess(lacking)
         if layout.unified:
             return self._together(lacking)
-        reading = sorted((sequence for sequence in lacking if lacking[sequence] >= FEW), key=lambda sequence: lacking[sequence])
+        reading = [sequence for sequence in lacking if lacking[sequence] >= FEW]
         if reading:
-            # llama.cpp cuts a batch into parts with as many tokens of each sequence, so all read as many as the one that lacks least.
-            count = min(lacking[reading[0]], layout.batch)
-            return [self._feed(sequence, count) for sequence in reading[: max(1, layout.batch // count)]]
+            return self._read(reading, lacking)
         # With few sequences the tokens a grammar forces go in at once; with many a step is full without.
         count = max(1, FEW // max(1, len(lacking)))
-        return [self._feed(sequence, min(count, lacking[sequence])) for sequence in lacking]
+        return [feed for sequence in lacking if (feed := self._feed(sequence, min(count, lacking[sequence]), count))]
+
+    def _read(self, reading: Sequence[int], lacking: dict[int, int]) -> list[Feed]:
+        """Sequences that lack much, each as many tokens: llama.cpp would cut a batch of uneven parts into pieces."""
+        feeds: list[Feed] = []
+        room, outputs = self._sequences.layout.batch, self._sequences.outputs
+        count = room
+        for sequence in sorted(reading, key=lambda sequence: lacking[sequence]):
+            feed = self._feed(sequence, min(lacking[sequence], count), outputs)
+            if feed is None or len(feed.tokens) > room or (feeds and len(feed.tokens) < count):
+                continue
+            count = len(feed.tokens)
+            room -= count
+            outputs -= feed.scored
+            feeds.append(feed)
+        return feeds
 
     def _together(self, lacking: dict[int, int]) -> list[Feed]:
         """Tokens of all sequences in one batch, those that lack few first: they are writing."""
         feeds: list[Feed] = []
         room, outputs = self._sequences.layout.batch, self._sequences.outputs
         for sequence in sorted(lacking, key=lambda sequence: lacking[sequence]):
-            if room <= 0:
-                break
-            feed = self._feed(sequence, min(lacking[sequence], room))
-            if feed.scored > outputs:
+            feed = self._feed(sequence, min(lacking[sequence], room), outputs)
+            if feed is None:
                 continue
             room -= len(feed.tokens)
             outputs -= feed.scored
             feeds.append(feed)
         return feeds
 
-    def _feed(self, sequence: int, count: int) -> Feed:
+    def _feed(self, sequence: int, count: int, outputs: int) -> Feed | None:
+        """The next `count` tokens of a sequence, fewer where they want more scores than `outputs`; None for none."""
         job = self._jobs[sequence]
         assert job is not None
         held = len(self._sequences.held(sequence))
         wanted = max(job.wanted, held)
-        # No more scores than there is room for.
-        count = min(count, max(1, wanted + self._sequences.outputs // len(self._jobs) - held))
+        count = min(count, wanted + outputs - held)
+        if count <= 0:
+            return None
         guessed = self._guesses.get(sequence, []) if held + count == len(job.goal) else []
         return Feed(sequence, [*job.goal[held : held + count], *guessed], max(0, held + count - wanted) + len(guessed))
 

@@ -130,7 +130,7 @@ class Weighing(Job):
         except ModelError as error:
             self.fail(error.title)
 
-    def _weigh(self, answers: Collection[tuple[int, ...]], closing: NDArray[np.intp]) -> Generator[None, NDArray[np.float64], None]:
+    def _weigh(self, answers: Collection[tuple[int, ...]], closing: NDArray[np.intp]) -> Generator[None, NDArray[np.float32], None]:
         """Gets log-probabilities, sets goals. Each goal goes on where the one before can be rewound to."""
         prompt = self.goal
         ordered = sorted(answers)
@@ -164,11 +164,12 @@ def _shared(one: Sequence[int], other: Sequence[int]) -> int:
     return next((i for i, (a, b) in enumerate(zip(one, other, strict=False)) if a != b), min(len(one), len(other)))
 
 
-def log_softmax(logits: NDArray[np.float32]) -> NDArray[np.float64]:
+def log_softmax(logits: NDArray[np.float32]) -> NDArray[np.float32]:
     """Log-probabilities of the next token; ModelError when the scores are not numbers."""
-    scores = logits.astype(np.float64)
-    scores -= scores.max()
-    scores -= np.log(np.exp(scores).sum())
+    # Half of the time of weighing long answers would go into exponentials of double width.
+    best = logits.max()
+    scores = logits - best
+    scores -= np.log(np.exp(scores).sum(dtype=np.float64))
     if not np.isfinite(scores.max()):
         raise ModelError("The scores of the next token are not numbers", "The weights may be damaged: compare their SHA-256.")
     return scores

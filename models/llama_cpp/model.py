@@ -121,9 +121,26 @@ class LlamaCppModel:
         """As many requests at once as there are sequences, each pulled when one is free."""
         if not self._pointer:
             raise ModelError(f"{self.identity.name} was closed", "Open it again.")
-        jobs = (self._job(request) if request else None for request in requests)
-        for job in self._many().run(jobs, between) if self.batched else self._one_by_one(jobs, between):
+        jobs = (self.job(request) if request else None for request in requests)
+        for job in self.run(jobs, between) if self.batched else self.run_singly(jobs, between):
             yield job.completion(self._vocabulary)
+
+    def run(self, jobs: Iterator[Job | None], between: Callable[[], None]) -> Iterator[Job]:
+        """Bring jobs to their end, many at once."""
+        return self._many().run(jobs, between)
+
+    def run_singly(self, jobs: Iterator[Job | None], between: Callable[[], None]) -> Iterator[Job]:
+        """Bring jobs to their end one after the other; a None ends the stream."""
+        for job in jobs:
+            if job is None:
+                return
+            started = time.perf_counter()
+            try:
+                decode(self.single, job, between)
+            except ModelError as error:
+                job.fail(error.title)
+            job.seconds = time.perf_counter() - started
+            yield job
 
     def close(self) -> None:
         """Free the native memory; safe to call twice."""
@@ -188,25 +205,14 @@ class LlamaCppModel:
             batch=ask.batch or BATCH,
         )
 
-    def _single(self) -> Context:
+    @property
+    def single(self) -> Context:
+        """The context for one after the other, made on first use."""
         if self._context is None:
             self._context = Context(self._native, self._pointer, self._vocabulary.size, self.context_length, self._threads)
         return self._context
 
-    def _one_by_one(self, jobs: Iterable[Job | None], between: Callable[[], None]) -> Iterator[Job]:
-        context = self._single()
-        for job in jobs:
-            if job is None:
-                return
-            started = time.perf_counter()
-            try:
-                decode(context, job, between)
-            except ModelError as error:
-                job.fail(error.title)
-            job.seconds = time.perf_counter() - started
-            yield job
-
-    def _job(self, request: Request) -> Job:
+    def job(self, request: Request) -> Job:
         """What a request becomes; one that cannot be served has failed already."""
         prompt: list[int] = []
         try:

@@ -19,7 +19,7 @@ FLASH = {"auto": -1, "off": 0, "on": 1}
 CACHE_TYPES = {"f16": 1, "q8_0": 8}
 """ggml's numbers of the types a cache may have."""
 
-LEAST_OUTPUTS = 32
+LEAST_OUTPUTS = 128
 
 
 class Layout(msgspec.Struct, frozen=True):

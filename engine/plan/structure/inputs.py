@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from engine.plan.labels.words import folded, meanings, words_for
-from engine.plan.profile import ColumnProfile, Sample
+from engine.plan.profile import ColumnProfile, Sample, as_number
 from engine.plan.steps import AnyStep, Emit, Keep, Plan
 from engine.plan.structure.draft import Draft
 from engine.plan.structure.endings import bracketed_end
@@ -40,6 +40,8 @@ _ASKS = frozenset("question query ask asks ask_for asks_for instruction aspect r
 
 FEWER_PARTS = "the examples' inputs have more parts than these columns can fill"
 _IN_ORDER = 0.1
+_NEAR = 0.2
+"""Nearness in meaning from which a column of numbers may stand for a heading that has numbers in all examples."""
 LEAKS = " is not shown, for it gives the output away: "
 
 
@@ -131,6 +133,7 @@ def _standing_for(parts: Sequence[Part], profiles: Sequence[ColumnProfile], samp
         for profile in profiles
         if any(same_word(profile.name, part.heading) for part in headed)
         or (len(parts) > 1 and not _tells(profile) and (_natural(profile, sample) or any(has_values(profile, part) for part in headed)))
+        or (len(parts) > 1 and profile.numeric and any(_numbers(part) and part.near.get(profile.name, 0.0) >= _NEAR for part in headed))
     ]
     named, alike = set(), set()
     for place, (column, sure) in assigned([profile.name for profile in able], parts, sample, _IN_ORDER).items():
@@ -139,6 +142,11 @@ def _standing_for(parts: Sequence[Part], profiles: Sequence[ColumnProfile], samp
         elif sure >= SURE:
             alike.add(able[column].name)
     return named, alike
+
+
+def _numbers(part: Part) -> bool:
+    """Every example has a number there."""
+    return bool(part.texts) and all(as_number(text) is not None for text in part.texts)
 
 
 def _natural(profile: ColumnProfile, sample: Sample) -> bool:

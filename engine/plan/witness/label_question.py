@@ -70,11 +70,14 @@ class LabelQuestion:
         scores = self._scores(profile.name, names, rows)
         if scores is None:
             return None
+        labels = self._task.output.labels
         chosen, margins = assign(scores)
+        sure = bool(margins) and min(margins.values()) >= bar
+        if not sure and len(values) > len(labels):
+            # Two values that one label stands for compete for it above: praise and blame are both opinions.
+            chosen, margins = max(((chosen, margins), assign_each(scores)), key=lambda made: min(made[1].values(), default=0.0))
         if not chosen or min(margins.values()) < GUESS_MARGIN or len(set(chosen.values())) < 2:
             return None
-        sure = min(margins.values()) >= bar
-        labels = self._task.output.labels
         table = {values[value]: labels[label] for value, label in chosen.items()}
         lines = tuple(
             f"{names[value]} → {labels[label]}: to the model {_times(margins[value])} likelier than any other way"
@@ -146,6 +149,22 @@ def assign(scores: NDArray[Any]) -> tuple[dict[int, int], dict[int, float]]:
         # With no other way to assign anything, an entry is as sure as it leads over the same value's next label.
         margins[value] = best - total if total > -1e5 else float(weights[value, label] - sorted(weights[value])[-2])
     return chosen, margins
+
+
+def assign_each(scores: NDArray[Any]) -> tuple[dict[int, int], dict[int, float]]:
+    """As `assign`, but every value gets the label it is likeliest to mean, whatever the others get; nothing where a label gets none.
+
+    What is likelier none of them is left out. An entry's margin is its lead over the value's next label.
+    """
+    from scipy.special import log_softmax
+
+    centred = log_softmax(scores, axis=1)
+    centred = centred - centred.mean(axis=0, keepdims=True)
+    chosen = {value: int(line[:-1].argmax()) for value, line in enumerate(centred) if line[:-1].max() > line[-1]}
+    if len(set(chosen.values())) < centred.shape[1] - 1:
+        return {}, {}
+    ordered = {value: sorted(centred[value][:-1]) for value in chosen}
+    return chosen, {value: float(line[-1] - line[-2]) for value, line in ordered.items()}
 
 
 def _best(weights: NDArray[Any]) -> tuple[dict[int, int], float]:

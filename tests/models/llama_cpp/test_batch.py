@@ -42,7 +42,7 @@ class Exact:
     def __init__(self, layout: Layout, rewinds: bool = True, scores: Callable[[Sequence[int]], NDArray[np.float32]] = scores) -> None:
         self.layout = layout
         self._scores = scores
-        self.outputs = 32
+        self.outputs = 32  # fewer than there are, so that long answers come in pieces
         self.rewinds = rewinds
         self.closed = False
         self.decoded = 0

@@ -36,7 +36,7 @@ def model() -> Iterator[LlamaCppModel]:
 
 
 def test_a_kept_beginning_changes_no_bit_of_the_scores(model: LlamaCppModel) -> None:
-    context, vocabulary = model._single(), model._vocabulary
+    context, vocabulary = model.single, model._vocabulary
     prompt = vocabulary.tokens("The quick brown fox jumps over the lazy dog. " * 16)[:150]
     context.clear()
     fresh = context.start(prompt).copy()
@@ -50,7 +50,7 @@ def test_a_kept_beginning_changes_no_bit_of_the_scores(model: LlamaCppModel) -> 
 
 
 def test_only_what_differs_is_decoded_anew(model: LlamaCppModel, monkeypatch: pytest.MonkeyPatch) -> None:
-    context, vocabulary = model._single(), model._vocabulary
+    context, vocabulary = model.single, model._vocabulary
     decoded: list[int] = []
     real = context._decode
 
@@ -78,7 +78,7 @@ def weighed(model: LlamaCppModel, text: str, answers: Sequence[str] = ANSWERS) -
 
 def test_likelihoods_are_equal_to_the_bit_whatever_was_asked_before(model: LlamaCppModel) -> None:
     text = "What do you see from the window of the house on the shore? " * 8
-    model._single().clear()
+    model.single.clear()
     fresh = weighed(model, text)
     again = weighed(model, text)
     weighed(model, text[:300] + "And from the door?", ("a garden path",))
@@ -88,7 +88,7 @@ def test_likelihoods_are_equal_to_the_bit_whatever_was_asked_before(model: Llama
 
 
 def test_the_likelihoods_are_those_of_the_tokens_one_by_one(model: LlamaCppModel) -> None:
-    context, vocabulary = model._single(), model._vocabulary
+    context, vocabulary = model.single, model._vocabulary
     prompt = model._chat.tokens((Message("user", "What do you see?"),))
     for answer, found in zip(ANSWERS, json.loads(weighed(model, "What do you see?")), strict=True):
         logits, total = context.start(prompt), 0.0
@@ -101,7 +101,7 @@ def test_the_likelihoods_are_those_of_the_tokens_one_by_one(model: LlamaCppModel
 
 
 def test_an_answer_longer_than_a_chunk_is_weighed_to_its_end(model: LlamaCppModel) -> None:
-    context, vocabulary = model._single(), model._vocabulary
+    context, vocabulary = model.single, model._vocabulary
     long = "one two three four five six seven eight nine ten " * (context.chunk // 8)
     assert context.chunk < len(vocabulary.tokens(long)) < 200
     short, whole, _ = json.loads(weighed(model, "Count.", ("one", long, f"{long} and on")))
@@ -121,7 +121,7 @@ def log_sum(logits: NDArray[np.float32]) -> float:
 
 
 def test_what_answers_share_with_each_other_is_decoded_once(model: LlamaCppModel, monkeypatch: pytest.MonkeyPatch) -> None:
-    context, vocabulary = model._single(), model._vocabulary
+    context, vocabulary = model.single, model._vocabulary
     weighed(model, "What do you see?")
     decoded: list[int] = []
     real = context._decode
@@ -138,7 +138,7 @@ def test_what_answers_share_with_each_other_is_decoded_once(model: LlamaCppModel
 
 
 def test_a_model_that_cannot_give_back_what_it_read_weighs_all_the_same(model: LlamaCppModel, monkeypatch: pytest.MonkeyPatch) -> None:
-    context = model._single()
+    context = model.single
     usual = json.loads(weighed(model, "What do you see?"))
 
     class Recurrent:
@@ -155,7 +155,7 @@ def test_a_model_that_cannot_give_back_what_it_read_weighs_all_the_same(model: L
 
 
 def test_scores_that_are_no_numbers_are_an_error_completion(model: LlamaCppModel, monkeypatch: pytest.MonkeyPatch) -> None:
-    context = model._single()
+    context = model.single
     with monkeypatch.context() as patch:
         patch.setattr(context, "_logits", lambda place: np.full(model._vocabulary.size, np.nan, np.float32))
         (done,) = model.complete_many([Request("k", (Message("user", "x"),), choices=("a",))])

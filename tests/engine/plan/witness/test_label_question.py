@@ -54,6 +54,32 @@ def test_a_value_too_many_is_left_out_and_named() -> None:
     assert suggestion.table == MEANT and suggestion.left_out == ("SONSTIGES",)
 
 
+def test_two_values_may_stand_for_one_label_but_only_as_a_guess() -> None:
+    meant = {**MEANT, "RECHNUNG": "billing", "WERKSTATT": "repairs"}
+    profile, sample = column((*meant, "SONSTIGES"))
+
+    def likes(text: str, choice: str) -> float:
+        value = asked(text)
+        if value == "SONSTIGES":
+            return 3.0 if choice.startswith("none") else 0.0
+        return 3.0 if meant.get(value, value) == choice else 0.0
+
+    suggestion = LabelQuestion(TASK, Weigher(likes)).suggest(profile, sample, ())
+    assert suggestion is not None
+    assert suggestion.table == meant and suggestion.left_out == ("SONSTIGES",) and not suggestion.sure
+
+
+def test_a_label_that_no_value_stands_for_gives_no_map() -> None:
+    profile, sample = column(("ZAHLUNG", "RECHNUNG", "DEFEKT", "WERKSTATT"))
+
+    def likes(text: str, choice: str) -> float:
+        value = {"ZAHLUNG": "billing", "RECHNUNG": "billing", "DEFEKT": "repairs", "WERKSTATT": "repairs"}.get(asked(text), asked(text))
+        return 3.0 if value == choice else 0.0
+
+    suggestion = LabelQuestion(TASK, Weigher(likes)).suggest(profile, sample, ())
+    assert suggestion is None or not suggestion.sure
+
+
 def test_values_the_model_knows_nothing_about_give_no_map() -> None:
     profile, sample = column(("ka", "lo", "mi"))
 
