@@ -460,4 +460,7 @@ def _running(texts: list[str]) -> bool:
     numbers = [as_number(text) for text in texts]
     kept = [number for number in numbers if number is not None]
     rises = sum(after > before for before, after in pairwise(kept))
-    return rises >= 0.97 * (len(kept) - 1) or rises <= 0.03 * (len(kept) - 1) or (min(kept) >= 0 and max(kept) >= 1000)
+    ordered = rises >= 0.97 * (len(kept) - 1) or rises <= 0.03 * (len(kept) - 1)
+    # Numbers of rows or accounts have about as many digits each; amounts do not, and come rounded.
+    rounded = sum(number % 10 == 0 for number in kept) >= 0.4 * len(kept)
+    return ordered or (min(kept) >= 0 and max(kept) >= 1000 and not rounded)

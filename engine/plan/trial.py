@@ -159,7 +159,7 @@ def try_plan(
     prior = draft.prior if draft is not None else 0.75
     if draft is not None and draft.family == "text" and ONE_HEADING_EACH in plan.reasons and len(shape_of(task).slots) == 1:
         prior *= 0.75
-    if draft is not None and draft.family == "text" and FEWER_PARTS in plan.reasons:
+    if draft is not None and draft.family in ("text", "label") and FEWER_PARTS in plan.reasons:
         prior *= 0.75
     # A text that holds the output where the examples' inputs do not: the data set may serve another task.
     prior *= 0.8 if draft is not None and draft.family == "text" and any(LEAKS in reason for reason in plan.reasons) else 1.0

@@ -303,5 +303,5 @@ def _shown(examples: Sequence[Example]) -> tuple[SamplePair, ...]:
 
 
 STAGE = Stage(
-    "plan", "finding a plan and trying it on sample rows", 5, Given, Options, PlanChoice, run, roles=("plan",), per_candidate=True
+    "plan", "finding a plan and trying it on sample rows", 6, Given, Options, PlanChoice, run, roles=("plan",), per_candidate=True
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -63,7 +64,7 @@ def asked_parts(
 
 def same_word(name: str, heading: str) -> int:
     """How well a heading names a column: 3 equal words, 2 the name ends in it or means it, 1 the name holds it, 0 not at all."""
-    words, goal = folded(name).split(), folded(heading).split()
+    words, goal = folded(name).split(), folded(re.sub(r"\([^()]*\)$", "", heading)).split()
     if not words or not goal:
         return 0
     if words == goal or "".join(words).rstrip("s0123456789") == "".join(goal).rstrip("s"):

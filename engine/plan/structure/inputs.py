@@ -40,6 +40,8 @@ _ASKS = frozenset("question query ask asks ask_for asks_for instruction aspect r
 
 FEWER_PARTS = "the examples' inputs have more parts than these columns can fill"
 _IN_ORDER = 0.1
+_WORDS = 3
+"""So many words of an example's input are a term, not a sentence."""
 _NEAR = 0.2
 """Nearness in meaning from which a column of numbers may stand for a heading that has numbers in all examples."""
 LEAKS = " is not shown, for it gives the output away: "
@@ -133,6 +135,7 @@ def _standing_for(parts: Sequence[Part], profiles: Sequence[ColumnProfile], samp
         for profile in profiles
         if any(same_word(profile.name, part.heading) for part in headed)
         or (len(parts) > 1 and not _tells(profile) and (_natural(profile, sample) or any(has_values(profile, part) for part in headed)))
+        or (len(parts) > 1 and not _tells(profile) and _worded(profile))
         or (len(parts) > 1 and profile.numeric and any(_numbers(part) and part.near.get(profile.name, 0.0) >= _NEAR for part in headed))
     ]
     named, alike = set(), set()
@@ -142,6 +145,12 @@ def _standing_for(parts: Sequence[Part], profiles: Sequence[ColumnProfile], samp
         elif sure >= SURE:
             alike.add(able[column].name)
     return named, alike
+
+
+def _worded(profile: ColumnProfile) -> bool:
+    """Texts of several words, also such as recur in many rows."""
+    coded = profile.id_like or profile.constant or profile.coded or profile.numeric
+    return profile.kind == "text" and not coded and profile.words >= 3 and profile.letters >= 0.5 and profile.filled >= 0.5
 
 
 def _numbers(part: Part) -> bool:
@@ -219,15 +228,21 @@ def _only_one(kept: list[ColumnProfile], sure: set[str], task: Task) -> list[Col
     named = [profile for profile in kept if said_side(folded(profile.name).split(), task.description)[0] == "input"]
     if len(named) == 1 and not sure - {named[0].name}:
         return named
-    wanted = statistics.median([len(text) for text in contents_of(task)] or [0])
-    ends = form_of(contents_of(task)).ends
+    contents = contents_of(task)
+    wanted = statistics.median([len(text) for text in contents] or [0])
+    words = max((len(text.split()) for text in contents), default=0)
+    ends = form_of(contents).ends
     near = [
         profile
         for profile in kept
         if wanted / 3 <= profile.chars <= 3 * wanted and abs(form_of([str(text) for text in profile.counts]).ends - ends) < 0.5
     ]
-    if wanted and len(near) == 1 and not sure and all(profile in near or profile.chars > 10 * wanted for profile in kept):
-        return near
+    if wanted and len(near) == 1 and not sure:
+        # Words alone are asked for where the examples are a word or two and the other column has sentences.
+        few = words <= _WORDS
+        longer = [profile.chars > 10 * wanted or (few and profile.words >= 2 * words and profile.chars >= 2.5 * wanted) for profile in kept]
+        if all(far or profile in near for far, profile in zip(longer, kept, strict=True)):
+            return near
     return kept
 
 

@@ -12,13 +12,14 @@ from engine.plan.profile import ColumnProfile, Sample, as_text, identifier
 from engine.plan.steps import AnyStep, Each
 from engine.plan.structure.draft import Draft
 from engine.plan.structure.headings import SURE, Part, assigned
-from engine.plan.structure.shape import Shape
+from engine.plan.structure.shape import Shape, sentence_count
 from engine.plan.template import printed
 from engine.records import Value
 
 ONE_HEADING_EACH = "the input has a heading for each column"
 _SPEAKER = re.compile(r"speaker|role|from|author|user|who|name|sender", re.IGNORECASE)
 _SPOKEN = re.compile(r"^\s*[\w .'-]{1,20}\s?[:：]")
+_MOST_TEXTS = 200
 _ORDER = 0.3
 
 
@@ -98,7 +99,7 @@ def _placed(pieces: list[Piece], shape: Shape, parts: Sequence[Part], sample: Sa
     if rest and not slots:
         return None
     if rest and len(slots) == 1:
-        if slots[0].heading or not _flows(pieces, sample):
+        if slots[0].heading or not (_flows(pieces, sample) or _one_sentence_each(pieces, parts, sample)):
             return None
         taken[0] = pieces
     elif rest and (any(sure < SURE for _, sure in found.values()) or _longer(rest, taken, sample)):
@@ -133,6 +134,15 @@ def _flows(pieces: list[Piece], sample: Sample) -> bool:
     pairs = {frozenset(("premise", "hypothesis")), frozenset(("source", "target")), frozenset(("context", "question"))}
     names = {piece.name.lower() for piece in pieces}
     return len(set(stems)) == len(stems) and not any(pair <= names for pair in pairs)
+
+
+def _one_sentence_each(pieces: list[Piece], parts: Sequence[Part], sample: Sample) -> bool:
+    """Numbered sentences, where the examples show as many sentences in one paragraph."""
+    if len({re.sub(r"\d+$", "", piece.name) for piece in pieces}) != 1 or not parts or not parts[0].texts:
+        return False
+    texts = [text for piece in pieces if piece.name in sample.by_name for text in sample.texts(piece.name) if text][:_MOST_TEXTS]
+    single = sum(sentence_count(text) == 1 for text in texts) >= 0.8 * len(texts)
+    return single and all(sentence_count(text) == len(pieces) and "\n" not in text for text in parts[0].texts)
 
 
 def _options(draft: Draft, shape: Shape) -> str:

@@ -27,6 +27,12 @@ _LEAST_SHARE = 0.5
 """Of the texts have to hold the headings; the others give no part."""
 
 
+_COUNT = r"\d+(?:[.,]\d+)?"
+_MOST_UNITS = 3
+"""Different words around the number: star and stars."""
+_LONGEST_UNIT = 24
+
+
 def with_parts(sample: Sample) -> Sample:
     """The sample with the parts of its texts after the columns they are parts of."""
     added: list[tuple[ColumnProfile, list[Any]]] = []
@@ -35,6 +41,8 @@ def with_parts(sample: Sample) -> Sample:
         if profile.kind == "text" and not profile.id_like and not profile.label_set and profile.chars >= 12 and profile.letters >= 0.3:
             found = _under_headings(profile, sample, taken) or _fields(profile, sample, taken)
             added += found
+        elif profile.kind == "text" and profile.label_set and not profile.numeric:
+            added += _counted(profile, sample, taken)
     return extended(sample, added)
 
 
@@ -49,6 +57,20 @@ def apart(read: Sequence[AnyStep], shown: Sequence[AnyStep]) -> bool:
             return (one.value, one.pattern, one.mode) == (other.value, other.pattern, other.mode) and one.group != other.group
         return False
     return False
+
+
+def _counted(profile: ColumnProfile, sample: Sample, taken: set[str]) -> list[tuple[ColumnProfile, list[Any]]]:
+    """The number in values that are all a number of the same, such as "1 star" and "4 stars"."""
+    units = {re.sub(r"\d+(?:[.,]\d+)?", "#", value).strip() for value in profile.counts if value}
+    if len(units) > _MOST_UNITS or not all(unit.count("#") == 1 and len(unit) <= _LONGEST_UNIT for unit in units):
+        return []
+    values = [float(match.group().replace(",", ".")) if (match := re.search(_COUNT, text)) else None for text in sample.texts(profile.name)]
+    if len(set(values) - {None}) < 3:
+        return []
+    into = taken_name(f"{profile.name}_number", taken)
+    step = Match(value=profile.name, into=into, pattern=f"({_COUNT})", group=1)
+    whole = [int(value) if value is not None and value.is_integer() else value for value in values]
+    return [(derived_profile(into, profile, (step,), whole), whole)]
 
 
 def _under_headings(profile: ColumnProfile, sample: Sample, taken: set[str]) -> list[tuple[ColumnProfile, list[Any]]]:

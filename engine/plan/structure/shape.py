@@ -16,7 +16,8 @@ _MARK = re.compile(r"^\s*(?P<open>[(\[]?)(?P<sign>[A-Ha-h]|\d{1,2})(?P<close>[.)
 _BULLET = re.compile(r"^\s*[-*•]\s+(?P<text>\S.*)$")
 _INLINE = re.compile(r"(?:(?<=^)|(?<=\s))[(\[]?([A-Ha-h]|[1-9])[.)\]]\s*(?=\S)")
 _HEADING = re.compile(
-    r"(?:^|(?<=[\s。．.!?？！;；]))(?P<name>[^\W\d_][\w'’\-]*(?: [\w'’\-]+){0,2})(?P<colon>[ \u00a0]?[:：])(?!//|\d)[ \t]*"
+    r"(?:^|(?<=[\s。．.!?？！;；]))(?P<name>(?:[^\W\d_][\w'’\-]*(?: [\w'’\-]+){0,2}(?: ?\([^()\n]{1,12}\))?)|(?:(?<=\n)|^)\d{1,2})"
+    r"(?P<colon>[ \u00a0]?[:：])(?!//|\d)[ \t]*"
 )
 _SYMBOLS = frozenset("[]{}()<>=|;#_*+^~\\/&%$@")
 _CODE = re.compile(
@@ -194,7 +195,10 @@ def _slots(text: str, before: str = "") -> tuple[Slot, ...]:
     """The text cut at its headings; a heading of one letter is a speaker, not a heading, and a program has none."""
     if _CODE.search(text):
         return (Slot(content=text.strip(), before=before),) if text.strip() else ()
-    heads = [head for head in _HEADING.finditer(text) if len(head["name"]) > 1 or not head["name"].isascii()]
+    heads = [head for head in _HEADING.finditer(text) if len(head["name"]) > 1 or not head["name"].isascii() or head["name"].isdigit()]
+    numbers = [head["name"] for head in heads if head["name"].isdigit()]
+    if numbers != [str(number) for number in range(1, len(numbers) + 1)] or len(numbers) == 1:
+        heads = [head for head in heads if not head["name"].isdigit()]
     if not heads:
         return (Slot(content=text.strip(), before=before),) if text.strip() else ()
     slots = []
@@ -203,7 +207,7 @@ def _slots(text: str, before: str = "") -> tuple[Slot, ...]:
     for head, following in zip(heads, [*heads[1:], None], strict=True):
         raw = text[head.end() : following.start() if following else len(text)]
         left = text[: head.start()]
-        glue = "\n" if left.endswith("\n") else (" " if left.endswith(" ") else "")
+        glue = next((blank for blank in ("\n\n", "\n", " ") if left.endswith(blank)), "")
         slots.append(
             Slot(heading=head["name"], colon=text[head.end("name") : head.end()], before=glue if slots else before, content=raw.strip())
         )

@@ -10,11 +10,12 @@ from typing import Any
 
 from engine.plan.labels.words import folded
 from engine.plan.profile import ColumnProfile, Sample, as_text
-from engine.plan.steps import AnyStep, Match
+from engine.plan.steps import AnyStep, Keep, Match
 from engine.plan.structure.cleaning import cleaned
 from engine.plan.structure.draft import Draft
 from engine.plan.structure.languages import input_language, output_language, told_language
 from engine.plan.structure.lists import marked_items, neighbours
+from engine.plan.structure.no_answers import no_answers
 from engine.plan.structure.numbers import as_written, decimals_apart, named_range, on_scale, written_number
 from engine.plan.structure.option_sets import siblings
 from engine.plan.structure.options import optional_columns
@@ -100,6 +101,8 @@ def _single(
     outputs = [example.output.strip() for example in task.examples]
     always = wanted.numeric == 1 and all("." in output for output in outputs)
     texts = [as_written(value, always) for value in values]
+    none = no_answers(texts, task)
+    texts = ["" if text in none else text for text in texts]
     likeness, why = form_likeness(form_of(texts), wanted)
     if likeness == 0 or not any(texts):
         return None
@@ -135,6 +138,10 @@ def _single(
     if not said and any(step.into == profile.name for step in profile.steps if isinstance(step, Match)):
         reasons.append(f"what stands after the marker in {profile.column}")
         role = min(1.0, role + 0.1)
+    steps = profile.steps
+    if none:
+        steps = (*steps, Keep(value=profile.name, not_one_of=none))
+        reasons.append(f"rows that say {', '.join(f'“{text}”' for text in none)} are left out: they have no answer")
     hidden = tuple(
         name
         for _, names in siblings([other.name for other in sample.profiles if not other.steps])
@@ -148,7 +155,7 @@ def _single(
         outputs=tuple(texts),
         prior=min(1.0, weight * (0.6 * likeness + 0.4 * role)),
         reasons=tuple(reasons),
-        steps=profile.steps,
+        steps=steps,
         hidden=hidden,
     )
 
@@ -169,10 +176,21 @@ _ORDINALS = (
 )
 
 
+_SEVERAL = (
+    "(?:two|three|four|five|six|few|zwei|drei|vier|fünf|paar|deux|trois|quatre|cinq|dos|tres|cuatro|cinco|due|tre|quattro|"
+    "два|две|три|четыре|пять)(?!\\w)|[二三四五两几]|두|세|네"
+)
+"""What makes “the first four” of a “first”."""
+
+
 def _ordinal(name: str, description: str) -> str:
     """The word by which the description means the one of numbered columns that has this number, "" when it means none or several."""
     number = re.search(r"(?<!\d)([123])$", name)
-    said = {place: found.group() for place, words in enumerate(_ORDINALS, 1) if (found := re.search(words, description, re.IGNORECASE))}
+    said = {
+        place: found.group("word")
+        for place, words in enumerate(_ORDINALS, 1)
+        if (found := re.search(rf"(?P<word>{words})(?!\s*(?:\d|{_SEVERAL}))", description, re.IGNORECASE))
+    }
     return said.get(int(number.group(1)), "") if number and len(said) == 1 else ""
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+from collections import Counter
 from typing import TYPE_CHECKING
 
 from engine.plan.labels.cases import says
@@ -102,7 +103,7 @@ def _draft(
     if _BETWEEN in labels:
         kept = tuple(label for label in dict.fromkeys(labels) if label != _BETWEEN)
         steps += (Keep(value=word, one_of=kept, note="the description gives no label to what lies between"),)
-    prior, why = _prior(profile, ranges, rivals, task, embedder)
+    prior, why = _prior(profile, ranges, rivals, sample, task, embedder)
     said = "; ".join(f"“{span.said}” is {label}" for label, span in ranges.spans.items())
     reasons = [f"{profile.name} lies between {profile.low:g} and {profile.high:g}; in the description {said}", why]
     if ranges.rest:
@@ -174,7 +175,7 @@ def _named(name: str, rivals: list[ColumnProfile], description: str) -> bool:
 
 
 def _prior(
-    profile: ColumnProfile, ranges: _Ranges, rivals: list[ColumnProfile], task: Task, embedder: Embedder | None
+    profile: ColumnProfile, ranges: _Ranges, rivals: list[ColumnProfile], sample: Sample, task: Task, embedder: Embedder | None
 ) -> tuple[float, str]:
     """How likely the ranges are drawn on this column, by the words that stand around the numbers."""
     quoted = re.search(rf"[(`\"'“«\[]{re.escape(profile.name)}[)`\"'”»\]]", task.description) is not None
@@ -184,6 +185,9 @@ def _prior(
     if words:
         share = len(words) / len(telling_words(profile.name))
         return 0.8 + 0.12 * share, f"{profile.name} has to do with “{', '.join(words)}”, which stands with the number"
+    unit = _unit(profile, sample)
+    if unit and says(folded(ranges.said), unit):
+        return 0.92, f"{profile.column} counts {unit}, which stands with the numbers"
     if RATED.search(profile.name) and RATED.search(ranges.said):
         return 0.88, f"{profile.name} is a rating, and the description speaks of one"
     if concerns(profile.name, task.description):
@@ -202,3 +206,12 @@ def _prior(
     if alone and len(ranges.spans) > 1 and not RATED.search(ranges.said):
         return 0.5, f"{profile.name} is the only column of numbers"
     return 0.25, f"nothing in the description names {profile.name}"
+
+
+def _unit(profile: ColumnProfile, sample: Sample) -> str:
+    """What a number read from a text counts, as most values say it; "" for a column of numbers."""
+    origin = sample.by_name.get(profile.column)
+    if not profile.steps or origin is None or origin.numeric or origin.kind != "text":
+        return ""
+    words = Counter(word for value in origin.counts for word in re.findall(r"[^\W\d]{3,}", folded(value)))
+    return words.most_common(1)[0][0] if words and origin.label_set else ""
