@@ -86,7 +86,7 @@ class StepContext:
         model = self.model(role)
         identity = model.identity
         with translated(f"role {role}"):
-            if found := model.prepare(calls):
+            if found := model.prepare(calls, self._session.check):
                 self.event("calibrated", f"{identity.name}: fastest here with {found}")
         rates = items.measured_rates(self._session.connection, identity.digest)
         text = f"about {calls:,} calls of {identity.name}, {prompt_tokens + completion_tokens:,} tokens"

@@ -91,8 +91,11 @@ class LanguageModel(Protocol):
         """Tokens of `text` alone, without chat markup."""
         ...
 
-    def prepare(self, calls: int) -> str:
-        """Told that about so many requests are coming: may measure for a while how to be fastest, and says what it found, or ""."""
+    def prepare(self, calls: int, between: Callable[[], None] = unhindered) -> str:
+        """Told that about so many requests are coming: may measure for a while how to be fastest, and says what it found, or "".
+
+        `between` is called every now and then while measuring; what it raises ends it.
+        """
         ...
 
     def complete_many(self, requests: Iterable[Request | None], between: Callable[[], None] = unhindered) -> Iterator[Completion]:

@@ -137,7 +137,7 @@ class OpenAIServer:
         """Servers batch, and some serve others too."""
         return True
 
-    def prepare(self, calls: int) -> str:
+    def prepare(self, calls: int, between: Callable[[], None] = unhindered) -> str:
         """The server knows best."""
         return ""
 

@@ -104,7 +104,7 @@ class ScriptedModel:
         """Answers follow a script."""
         return False
 
-    def prepare(self, calls: int) -> str:
+    def prepare(self, calls: int, between: Callable[[], None] = unhindered) -> str:
         """A script is as fast as it is."""
         return ""
 

@@ -7,7 +7,7 @@ rounding: how many tokens share a step decides which kernels multiply them, so t
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
@@ -16,16 +16,12 @@ from numpy.typing import NDArray
 from models.errors import ModelError
 from models.llama_cpp.constrain import Constrainer
 from models.llama_cpp.jobs import Job, Weighing, Writing
-from models.llama_cpp.lookup import Record, guess
-from models.llama_cpp.sampling import choose_many
+from models.llama_cpp.sampling import Bits, choose_many
+from models.llama_cpp.schedule import FEW, Schedule
 from models.llama_cpp.sequences import DecodeFailed, Feed, Sequences
 
-FEW = 16
-"""A sequence that lacks this many tokens reads them in a step of its own, where caches are separate."""
 WORTH_SHARING = 16
 """Tokens a copied beginning must save: copying costs about as much as reading a few."""
-FEW_WRITING = 4
-"""With more answers under way a step has work enough, and guesses would only make it longer."""
 NO_SCORE = "no token has a usable score"
 
 
@@ -33,10 +29,9 @@ class Batch:
     """Jobs on the sequences of one context."""
 
     def __init__(self, sequences: Sequences, constrainer: Callable[[], Constrainer], lookup: bool = True) -> None:
-        """`lookup`: guess ahead what greedy answers copy from their prompts, while few are under way and guesses come true."""
+        """`lookup`: guess ahead what greedy answers copy from their prompts."""
         self._sequences = sequences
-        self._lookup = Record() if lookup and sequences.rewinds else None
-        self._guesses: dict[int, list[int]] = {}
+        self._schedule = Schedule(sequences, lookup)
         self._constrainer = constrainer
         self._jobs: list[Job | None] = [None] * sequences.layout.count
         self._alone: list[Job] = []
@@ -71,11 +66,10 @@ class Batch:
         return coming >= read + WORTH_SHARING
 
     def add(self, job: Job) -> None:
-        """Give a job a free sequence: the one that holds most of its prompt, or a copy of what another holds of it."""
+        """Give a job a free sequence: one that holds most of its prompt, or a copy of what another holds of it."""
         sequences, goal = self._sequences, np.asarray(job.goal[:-1], dtype=np.int32)
         common = [_common(sequences.held(sequence), goal) for sequence in range(len(self._jobs))]
-        vacant = [sequence for sequence, taken in enumerate(self._jobs) if taken is None]
-        place = max(vacant, key=lambda sequence: (common[sequence], -len(sequences.held(sequence))))
+        place = self._place(common)
         source = max(range(len(self._jobs)), key=lambda sequence: common[sequence])
         if sequences.rewinds and common[source] >= common[place] + WORTH_SHARING:
             sequences.share(source, place, common[source])
@@ -87,19 +81,24 @@ class Batch:
         """Decode once; the jobs that are done now."""
         started = time.perf_counter()
         done = self._finished()
-        feeds = self._feeds()
+        jobs = {sequence: job for sequence, job in enumerate(self._jobs) if job and (not self._alone or job is self._alone[0])}
+        feeds = self._schedule.feeds(jobs)
         if not feeds:
             return done
-        constraints = [job.constraint for feed in feeds if feed.scored and isinstance(job := self._jobs[feed.sequence], Writing)]
+        constraints = {
+            feed.sequence: job.constraint
+            for feed in feeds
+            if feed.scored and isinstance(job := jobs[feed.sequence], Writing) and job.constraint
+        }
         # While the model decodes, not after: on two cores with a small model masks would take a tenth of the time.
-        masks = self._masking.submit(self._constrainer().masks, constraints) if any(constraints) else None
+        masks = self._masking.submit(self._constrainer().masks, [*constraints.values()]) if constraints else None
         failure: DecodeFailed | None = None
         try:
             scores = self._sequences.decode(feeds)
         except DecodeFailed as error:
             failure = error
         decoded = time.perf_counter()
-        bits = masks.result() if masks else None
+        bits = dict(zip(constraints, masks.result(), strict=True)) if masks else {}
         masked = time.perf_counter()
         if failure:
             self._failed(feeds, failure)
@@ -109,8 +108,8 @@ class Batch:
         tokens = sum(len(feed.tokens) for feed in feeds)
         self.steps.count(tokens, len(feeds), decoded - started, masked - decoded, ended - masked)
         for feed in feeds:
-            if job := self._jobs[feed.sequence]:
-                job.seconds += (ended - started) * len(feed.tokens) / tokens
+            if served := self._jobs[feed.sequence]:
+                served.seconds += (ended - started) * len(feed.tokens) / tokens
         return done + self._finished()
 
     def drop(self) -> None:
@@ -123,91 +122,35 @@ class Batch:
         self.drop()
         self._masking.shutdown()
 
-    def _feeds(self) -> list[Feed]:
-        """What the next step decodes."""
-        layout = self._sequences.layout
-        self._guesses.clear()
-        lacking = {
-            sequence: len(job.goal) - len(self._sequences.held(sequence))
-            for sequence, job in enumerate(self._jobs)
-            if job and (not self._alone or job is self._alone[0])
-        }
-        if self._lookup and len(lacking) <= FEW_WRITING and self._lookup.promising:
-            self._guess(lacking)
-        if layout.unified:
-            return self._together(lacking)
-        reading = [sequence for sequence in lacking if lacking[sequence] >= FEW]
-        if reading:
-            return self._read(reading, lacking)
-        # With few sequences the tokens a grammar forces go in at once; with many a step is full without.
-        count = max(1, FEW // max(1, len(lacking)))
-        return [feed for sequence in lacking if (feed := self._feed(sequence, min(count, lacking[sequence]), count))]
+    def _place(self, common: Sequence[int]) -> int:
+        """Of the free sequences that hold most of a prompt, `common` tokens, the one with most neighbours at work."""
+        taken = [job is not None for job in self._jobs]
+        free = [sequence for sequence, busy in enumerate(taken) if not busy]
+        enough = max(common[sequence] for sequence in free) - WORTH_SHARING
+        busy = [sequence for sequence, at_work in enumerate(taken) if at_work]
 
-    def _read(self, reading: Sequence[int], lacking: dict[int, int]) -> list[Feed]:
-        """Sequences that lack much, each as many tokens: llama.cpp would cut a batch of uneven parts into pieces."""
-        feeds: list[Feed] = []
-        room, outputs = self._sequences.layout.batch, self._sequences.outputs
-        count = room
-        for sequence in sorted(reading, key=lambda sequence: lacking[sequence]):
-            feed = self._feed(sequence, min(lacking[sequence], count), outputs)
-            if feed is None or len(feed.tokens) > room or (feeds and len(feed.tokens) < count):
-                continue
-            count = len(feed.tokens)
-            room -= count
-            outputs -= feed.scored
-            feeds.append(feed)
-        return feeds
+        def cost(sequence: int) -> tuple[int, int, int, int]:
+            held = len(self._sequences.held(sequence))
+            if self._sequences.layout.unified:
+                return (0, 0, -common[sequence], held)
+            # What is computed at once are sequences whose numbers follow each other, so holes cost whole steps.
+            below = min((sequence - other for other in busy if other < sequence), default=len(taken))
+            above = min((other - sequence for other in busy if other > sequence), default=len(taken))
+            return (-[below, above].count(1), below + above, -common[sequence], held)
 
-    def _together(self, lacking: dict[int, int]) -> list[Feed]:
-        """Tokens of all sequences in one batch, those that lack few first: they are writing."""
-        feeds: list[Feed] = []
-        room, outputs = self._sequences.layout.batch, self._sequences.outputs
-        for sequence in sorted(lacking, key=lambda sequence: lacking[sequence]):
-            feed = self._feed(sequence, min(lacking[sequence], room), outputs)
-            if feed is None:
-                continue
-            room -= len(feed.tokens)
-            outputs -= feed.scored
-            feeds.append(feed)
-        return feeds
+        return min((sequence for sequence in free if common[sequence] > enough), key=cost)
 
-    def _feed(self, sequence: int, count: int, outputs: int) -> Feed | None:
-        """The next `count` tokens of a sequence, fewer where they want more scores than `outputs`; None for none."""
-        job = self._jobs[sequence]
-        assert job is not None
-        held = len(self._sequences.held(sequence))
-        wanted = max(job.wanted, held)
-        count = min(count, wanted + outputs - held)
-        if count <= 0:
-            return None
-        guessed = self._guesses.get(sequence, []) if held + count == len(job.goal) else []
-        return Feed(sequence, [*job.goal[held : held + count], *guessed], max(0, held + count - wanted) + len(guessed))
-
-    def _guess(self, lacking: dict[int, int]) -> None:
-        """What greedy answers may say next, as far as their grammars allow."""
-        share = min(FEW, self._sequences.outputs, self._sequences.layout.batch) // max(1, len(lacking)) - 1
-        for sequence, lack in lacking.items():
-            job = self._jobs[sequence]
-            if not isinstance(job, Writing) or not job.chooser.greedy or lack >= share:
-                continue
-            most = min(share - lack, job.limit - job.written - 1, self._sequences.layout.length - len(job.goal))
-            guessed = guess(job.goal, most) if most > 0 else []
-            if job.constraint:
-                guessed = guessed[: job.constraint.valid(guessed)] if guessed else []
-            if guessed:
-                self._guesses[sequence] = guessed
-
-    def _hand_over(self, feeds: Sequence[Feed], scores: NDArray[np.float32], bits: NDArray[np.int32] | None) -> None:
-        rows: list[int] = []
+    def _hand_over(self, feeds: Sequence[Feed], scores: NDArray[np.float32], bits: Mapping[int, Bits]) -> None:
+        """Give each job its scores; `bits` has the masks of sequences under a grammar."""
+        rows: dict[int, int] = {}
         writing: list[Writing] = []
         row = 0
         for feed in feeds:
             job = self._jobs[feed.sequence]
-            if isinstance(job, Writing) and feed.sequence in self._guesses and feed.scored > 1:
-                self._check(feed, job, scores[row : row + feed.scored], None if bits is None else bits[len(rows)])
-                bits = None if bits is None else np.delete(bits, len(rows), axis=0)
+            if isinstance(job, Writing) and feed.sequence in self._schedule.guesses and feed.scored > 1:
+                self._check(feed, job, scores[row : row + feed.scored], bits.get(feed.sequence))
             elif isinstance(job, Writing) and feed.scored:
-                rows.append(row)
+                rows[feed.sequence] = row
                 writing.append(job)
             elif isinstance(job, Weighing):
                 for place in range(row, row + feed.scored):
@@ -216,11 +159,15 @@ class Batch:
                 if not job.finish:
                     self._rewind(feed.sequence, job)
             row += feed.scored
-        if not writing:
-            return
-        chosen = choose_many(scores if len(rows) == len(scores) else scores[rows], bits, [job.chooser for job in writing])
-        for job, token in zip(writing, chosen, strict=True):
-            self._take(job, token)
+        if writing:
+            some = scores if len(rows) == len(scores) else scores[[*rows.values()]]
+            chosen = choose_many(some, _stacked(rows, bits, scores.shape[1]), [job.chooser for job in writing])
+            for job, token in zip(writing, chosen, strict=True):
+                self._take(job, token)
+        failed = any(job.finish == "error" for feed in feeds if (job := self._jobs[feed.sequence]))
+        if failed and not np.isfinite(scores.max(axis=1)).all():
+            # What is no number in the cache can reach other sequences through cells they are told to ignore.
+            self._sequences.clear()
 
     def _take(self, job: Writing, token: int | None) -> None:
         try:
@@ -233,9 +180,9 @@ class Batch:
         except ModelError as error:
             job.fail(error.title)
 
-    def _check(self, feed: Feed, job: Writing, scores: NDArray[np.float32], bits: NDArray[np.int32] | None) -> None:
+    def _check(self, feed: Feed, job: Writing, scores: NDArray[np.float32], bits: Bits | None) -> None:
         """Take the guessed tokens as far as they are the best ones, and the best one after them."""
-        guessed = self._guesses[feed.sequence]
+        guessed = self._schedule.guesses[feed.sequence]
         known = len(job.goal)
         right = 0
         while not job.finish:
@@ -244,16 +191,17 @@ class Batch:
                 # The grammar allows the guess, so the best of all tokens is also the best of those allowed.
                 self._take(job, best)
                 grown = job.goal[known:]
-                if grown != guessed[: len(grown)]:
+                # Tokens the grammar forces may follow the one that was right, and differ from the guess.
+                right, bits = _common(np.asarray(grown, dtype=np.int32), np.asarray(guessed, dtype=np.int32)), None
+                if right < len(grown):
                     break
-                right, bits = len(grown), None
                 continue
             if job.constraint and bits is None:
                 bits = self._constrainer().masks([job.constraint])[0]
             self._take(job, choose_many(scores[right : right + 1], None if bits is None else bits[None], [job.chooser])[0])
             break
-        if self._lookup:
-            self._lookup.count(len(guessed), right)
+        if self._schedule.record:
+            self._schedule.record.count(len(guessed), right)
         if not job.finish:
             self._rewind(feed.sequence, job)
 
@@ -313,3 +261,11 @@ def _common(held: NDArray[np.int32], goal: NDArray[np.int32]) -> int:
     length = min(len(held), len(goal))
     differ = held[:length] != goal[:length]
     return int(differ.argmax()) if differ.any() else length
+
+
+def _stacked(rows: Mapping[int, int], bits: Mapping[int, Bits], size: int) -> Bits | None:
+    """The masks of these sequences, one below the other; None where none has one."""
+    if not any(sequence in bits for sequence in rows):
+        return None
+    free: Bits = np.full((size + 31) // 32, -1, dtype=np.int32)
+    return np.stack([bits.get(sequence, free) for sequence in rows])

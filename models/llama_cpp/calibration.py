@@ -13,7 +13,8 @@ from typing import Literal
 import msgspec
 
 from models.errors import ModelError
-from models.llama_cpp.sequences import Feed, Layout, Sequences
+from models.language import unhindered
+from models.llama_cpp.sequences import SHORTEST, Feed, Layout, Sequences, fitting
 
 SHARED = 192
 """Tokens of the beginning that all sequences have in common while measuring."""
@@ -27,6 +28,7 @@ WORTH = 1.03
 FILE = "calibrations.json"
 
 Open = Callable[[Layout], Sequences]
+Flash = Literal["on", "off"]
 
 
 class Width(msgspec.Struct, frozen=True):
@@ -43,7 +45,7 @@ class Variant(msgspec.Struct, frozen=True):
     """One layout tried."""
 
     unified: bool
-    flash: Literal["on", "off"]
+    flash: Flash
     read: float
     """Tokens a second of a row's prompt."""
     widths: tuple[Width, ...]
@@ -54,7 +56,7 @@ class Calibration(msgspec.Struct, frozen=True):
 
     sequences: int
     unified: bool
-    flash: Literal["on", "off"]
+    flash: Flash
     read: float
     """Tokens a second of a prompt, with the chosen layout."""
     write: float
@@ -69,33 +71,47 @@ class Calibration(msgspec.Struct, frozen=True):
         return f"{self.sequences} sequences, {kind}, flash attention {self.flash}; {rates}"
 
 
-def calibrate(start: Open, tokens: Sequence[int], layout: Layout, free: Sequence[tuple[bool, Literal["on", "off"]]]) -> Calibration:
+def calibrate(
+    start: Open,
+    tokens: Sequence[int],
+    layout: Layout,
+    free: Sequence[tuple[bool, Flash]],
+    cell: int = 1,
+    between: Callable[[], None] = unhindered,
+) -> Calibration:
     """Try each of `free` (unified, flash attention) with a few sequences, the best one with more and more until that stops to pay.
 
-    `start` makes the sequences of a layout; `tokens` are any text's. Takes about as long as reading 2,500 tokens. ModelError when
-    no layout works.
+    `start` makes the sequences of a layout, whose cache takes `cell` bytes a token; `tokens` are any text's. `layout` has the most
+    sequences to try; no more are tried than fit the memory a cache may take. Takes about as long as reading 2,500 tokens; what
+    `between` raises before a step ends it. ModelError when no layout works.
     """
     began = time.perf_counter()
+    most = fitting(layout.count, SHORTEST, cell)
     tried: list[tuple[Layout, Variant]] = []
     trouble = ""
     for unified, flash in free:
-        candidate = msgspec.structs.replace(layout, unified=unified, flash=flash, count=FIRST_WIDTH, length=512)
+        candidate = msgspec.structs.replace(layout, unified=unified, flash=flash).of(min(FIRST_WIDTH, most), SHORTEST)
         try:
-            tried.append((candidate, _try(start, tokens, candidate, flash, (FIRST_WIDTH,))))
+            tried.append((candidate, _try(start, tokens, candidate, flash, (candidate.count,), between)))
         except ModelError as error:
             trouble = error.title
     if not tried:
         raise ModelError(f"No layout works: {trouble}", "Run `datatune doctor`.")
-    best, _ = max(tried, key=lambda pair: pair[1].widths[0].rows)
-    flash = "off" if best.flash == "off" else "on"
-    widths = [width for width in WIDTHS if width <= layout.count]
-    final = _try(start, tokens, msgspec.structs.replace(best, count=widths[-1]), flash, widths)
+    best, final = max(tried, key=lambda pair: pair[1].widths[0].rows)
+    widths = [width for width in WIDTHS if width <= most]
+    while widths:
+        try:
+            final = _try(start, tokens, best.of(widths[-1], SHORTEST), final.flash, widths, between)
+            break
+        except ModelError:
+            # Too much for the memory there is: fewer, or else what was measured with a few.
+            widths.pop()
     fastest = max(width.rows for width in final.widths)
     chosen = next(width for width in final.widths if width.rows * WORTH >= fastest)
     return Calibration(
         sequences=chosen.sequences,
         unified=best.unified,
-        flash=flash,
+        flash=final.flash,
         read=round(final.read, 1),
         write=round(chosen.tokens, 1),
         variants=(*(variant for _, variant in tried), final),
@@ -103,17 +119,23 @@ def calibrate(start: Open, tokens: Sequence[int], layout: Layout, free: Sequence
     )
 
 
-def _try(start: Open, tokens: Sequence[int], layout: Layout, flash: Literal["on", "off"], widths: Sequence[int]) -> Variant:
+def _try(start: Open, tokens: Sequence[int], layout: Layout, flash: Flash, widths: Sequence[int], between: Callable[[], None]) -> Variant:
+    """Rates of one layout at these widths, up to where they fall or a step fails; ModelError when there is not even one."""
     sequences = start(layout)
     try:
         filled = 0
         measured: list[Width] = []
         read = 0.0
         for width in widths:
-            for sequence in range(filled, width):
-                read = max(read, _fill(sequences, sequence, tokens))
-            filled = width
-            seconds = min(_step(sequences, width, tokens) for _ in range(STEPS))
+            try:
+                for sequence in range(filled, width):
+                    read = max(read, _fill(sequences, sequence, tokens, between))
+                filled = width
+                seconds = min(_step(sequences, width, tokens, between) for _ in range(STEPS))
+            except ModelError:
+                if not measured:
+                    raise
+                break
             row = ROW / read + ROW * seconds / width
             measured.append(Width(width, round(width / seconds, 1), round(1 / row, 3)))
             if len(measured) > 1 and measured[-1].rows < measured[-2].rows:
@@ -123,25 +145,35 @@ def _try(start: Open, tokens: Sequence[int], layout: Layout, flash: Literal["on"
         sequences.close()
 
 
-def _fill(sequences: Sequences, sequence: int, tokens: Sequence[int]) -> float:
+def _fill(sequences: Sequences, sequence: int, tokens: Sequence[int], between: Callable[[], None]) -> float:
     """Give a sequence the shared beginning and a row of its own; tokens a second of the row's reading, 0 when it was copied."""
     row = [tokens[(sequence * 7 + i) % len(tokens)] for i in range(ROW)]
     if sequence == 0:
-        sequences.decode([Feed(0, [tokens[i % len(tokens)] for i in range(SHARED)], 0)])
+        _read(sequences, 0, [tokens[i % len(tokens)] for i in range(SHARED)], between)
     elif not sequences.layout.unified and sequence > 1 and sequences.rewinds:
         # Rows cost the same whatever they say, and copying one takes no time.
         sequences.share(0, sequence, SHARED + ROW)
         return 0.0
     elif sequences.rewinds:
         sequences.share(0, sequence, SHARED)
-    began = time.perf_counter()
-    sequences.decode([Feed(sequence, row, 1)])
-    sequences.wait()
-    return ROW / max(time.perf_counter() - began, 1e-9)
+    return ROW / max(_read(sequences, sequence, row, between), 1e-9)
 
 
-def _step(sequences: Sequences, width: int, tokens: Sequence[int]) -> float:
+def _read(sequences: Sequences, sequence: int, tokens: Sequence[int], between: Callable[[], None]) -> float:
+    """Seconds in which a sequence reads tokens, in as many batches as they need."""
+    seconds = 0.0
+    for start in range(0, len(tokens), sequences.layout.batch):
+        between()
+        began = time.perf_counter()
+        sequences.decode([Feed(sequence, tokens[start : start + sequences.layout.batch], 1)])
+        sequences.wait()
+        seconds += time.perf_counter() - began
+    return seconds
+
+
+def _step(sequences: Sequences, width: int, tokens: Sequence[int], between: Callable[[], None]) -> float:
     """Seconds in which each of the first `width` sequences writes a token."""
+    between()
     began = time.perf_counter()
     sequences.decode([Feed(sequence, [tokens[sequence % len(tokens)]], 1) for sequence in range(width)])
     sequences.wait()

@@ -62,6 +62,18 @@ class Job:
         raise NotImplementedError
 
 
+class Failed(Job):
+    """A request that cannot be served: over before it began."""
+
+    def __init__(self, request: Request, prompt: Sequence[int], error: str) -> None:
+        super().__init__(request, prompt)
+        self.fail(error)
+
+    @property
+    def room(self) -> int:
+        return self.prompt_tokens
+
+
 class Writing(Job):
     """An answer is written token by token; those the grammar forces are taken without a choice."""
 

@@ -6,6 +6,7 @@ import collections
 import functools
 import importlib.metadata
 import os
+import platform
 from pathlib import Path
 from typing import Any
 
@@ -80,6 +81,17 @@ def package_version() -> str:
         return importlib.metadata.version("llama-cpp-python")
     except importlib.metadata.PackageNotFoundError as error:
         raise RuntimeUnavailable("llama-cpp-python is not installed", "Install it: pip install llama-cpp-python") from error
+
+
+def processor() -> str:
+    """The CPU's model as the system names it, else its architecture."""
+    try:
+        for line in Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace").splitlines():
+            if line.startswith("model name"):
+                return line.partition(":")[2].strip()
+    except OSError:
+        pass
+    return platform.processor() or platform.machine()
 
 
 def usable_cores() -> int:

@@ -42,9 +42,8 @@ class Record:
         self.right = 0
         self._rest = 0
 
-    @property
     def promising(self) -> bool:
-        """Whether to guess in this step."""
+        """Whether to guess in this step; to be asked once a step."""
         if self._rest > 0:
             self._rest -= 1
             return False

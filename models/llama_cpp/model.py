@@ -5,11 +5,10 @@ One after the other, the same request gives the same text whatever was asked bef
 
 from __future__ import annotations
 
-import platform
+import ctypes
 import time
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
-from typing import Literal
 
 import msgspec
 
@@ -18,14 +17,14 @@ from models.errors import ModelError, RequestInvalid, WeightsInvalid
 from models.language import Completion, Identity, Message, Request, unhindered
 from models.llama_cpp import library
 from models.llama_cpp.batch import Steps
-from models.llama_cpp.calibration import Calibration, calibrate, name_of, remember, remembered
+from models.llama_cpp.calibration import WIDTHS, Calibration, Flash, calibrate, name_of, remember, remembered
 from models.llama_cpp.chat import Chat
 from models.llama_cpp.constrain import Constrainer
 from models.llama_cpp.context import Context
 from models.llama_cpp.decode import decode
-from models.llama_cpp.jobs import Job, Weighing, Writing
+from models.llama_cpp.jobs import Failed, Job, Weighing, Writing
 from models.llama_cpp.options import Options
-from models.llama_cpp.sequences import Layout, Sequences, cell_bytes
+from models.llama_cpp.sequences import SHORTEST, Layout, Sequences, cell_bytes
 from models.llama_cpp.together import Together
 from models.llama_cpp.vocabulary import Vocabulary
 
@@ -33,7 +32,7 @@ USUAL = 16
 """Sequences where nothing was measured."""
 BATCH = 512
 MOST_ON_CPU = 64
-MOST_ON_GPU = 256
+MOST_ON_GPU = WIDTHS[-1]
 WORTH_CALIBRATING = 200
 """Calls from which on a calibration takes less time than it saves."""
 FILLER = "The quick brown fox jumps over the lazy dog while the old clock on the wall strikes nine. " * 8
@@ -135,8 +134,10 @@ class LlamaCppModel:
             if job is None:
                 return
             started = time.perf_counter()
+            # Outside: a context that cannot be had is no row's fault, and the next row would not get it either.
+            context = self.single
             try:
-                decode(self.single, job, between)
+                decode(context, job, between)
             except ModelError as error:
                 job.fail(error.title)
             job.seconds = time.perf_counter() - started
@@ -154,24 +155,29 @@ class LlamaCppModel:
             self._native.llama_model_free(self._pointer)
             self._pointer = None
 
-    def prepare(self, calls: int) -> str:
+    def prepare(self, calls: int, between: Callable[[], None] = unhindered) -> str:
         """Calibrate, unless that was done, few calls are coming or the user decided."""
         decided = bool(self.options.sequences) and self.options.layout != "auto"
         if not self.batched or decided or calls < WORTH_CALIBRATING or self.calibration:
             return ""
-        return str(self.calibrate())
+        return str(self.calibrate(between))
 
-    def calibrate(self) -> Calibration:
-        """Measure how this model is fastest here, within what the user set; remembered in the cache folder."""
+    def calibrate(self, between: Callable[[], None] = unhindered) -> Calibration:
+        """Measure how this model is fastest here, within what the user set; remembered in the cache folder.
+
+        What `between` raises before a step ends it.
+        """
         if self._together is not None:
             self._together.close()
             self._together = None
         ask = self.options
-        kinds = [False, True] if ask.layout == "auto" else [ask.layout == "unified"]
-        flashes: list[Literal["on", "off"]] = ["on", "off"] if ask.flash == "auto" else [ask.flash]
+        auto = [False] if self._divided else [False, True]
+        kinds = auto if ask.layout == "auto" else [self._wanted().unified]
+        flashes: list[Flash] = ["on", "off"] if ask.flash == "auto" else [ask.flash]
         most = ask.sequences or (MOST_ON_GPU if self._native.llama_supports_gpu_offload() else MOST_ON_CPU)
-        widest = msgspec.structs.replace(self._wanted(), count=most, length=512)
-        calibration = calibrate(self.start, self._vocabulary.tokens(FILLER), widest, [(kind, flash) for flash in flashes for kind in kinds])
+        widest = msgspec.structs.replace(self._wanted(), count=most)
+        free = [(kind, flash) for flash in flashes for kind in kinds]
+        calibration = calibrate(self.start, self._vocabulary.tokens(FILLER), widest, free, self._cell, between)
         remember(self._cache, self._calibration_name, calibration)
         self.calibration = calibration
         return calibration
@@ -179,7 +185,8 @@ class LlamaCppModel:
     @property
     def _calibration_name(self) -> str:
         ask = self.options
-        build = (self.identity.digest, self.identity.runtime, platform.node(), self._threads)
+        # Not the machine's name: containers on one machine have many.
+        build = (self.identity.digest, self.identity.runtime, library.build(), library.processor(), self._threads)
         return name_of(*build, ask.gpu_layers, ask.sequences, ask.layout, ask.flash, ask.cache, ask.batch)
 
     def start(self, layout: Layout) -> Sequences:
@@ -188,22 +195,47 @@ class LlamaCppModel:
 
     def _many(self) -> Together:
         if self._together is None:
-            cell = cell_bytes(self._native, self._pointer, self.options.cache)
-            self._together = Together(self.start, cell, self._wanted(), self._constraints, self.options.lookup == "on")
+            lookup = self.options.lookup == "on"
+            self._together = Together(self.start, self._cell, self._wanted(), self._constraints, lookup, self._shortest)
         return self._together
 
     def _wanted(self) -> Layout:
         """The user's settings, then what was measured, then what suits most machines."""
         ask, known = self.options, self.calibration
         flash = ask.flash if ask.flash != "auto" or not known else known.flash
-        return Layout(
-            count=ask.sequences or (known.sequences if known else USUAL),
-            length=self.context_length,
-            unified=ask.layout == "unified" if ask.layout != "auto" or not known else known.unified,
+        layout = Layout(
+            count=0,
+            length=0,
+            unified=(ask.layout == "unified" if ask.layout != "auto" or not known else known.unified) and not self._original_length,
             flash=flash,
             cache=ask.cache,
             batch=ask.batch or BATCH,
         )
+        return layout.of(ask.sequences or (known.sequences if known else USUAL), self.context_length)
+
+    @property
+    def _cell(self) -> int:
+        """Bytes the cache takes for one token."""
+        return cell_bytes(self.weights.cache_bytes_per_token, self.options.cache)
+
+    @property
+    def _divided(self) -> bool:
+        """Whether sequences must have caches of their own: one for all would lose what a window has passed."""
+        return bool(self._native.llama_model_n_swa(self._pointer) > 0 or self._original_length)
+
+    @property
+    def _original_length(self) -> int:
+        """Tokens up to which positions are turned in one way and beyond in another, by the length of a sequence; 0 for no such place."""
+        found = ctypes.create_string_buffer(32)
+        key = f"{self.weights.architecture}.rope.scaling.original_context_length".encode()
+        read = self._native.llama_model_meta_val_str(self._pointer, key, found, len(found))
+        return int(found.value) if read > 0 and found.value.isdigit() else 0
+
+    @property
+    def _shortest(self) -> int:
+        """Sequences may not be shorter where a short one would be read otherwise than one of the whole context."""
+        original = self._original_length
+        return self.context_length if 0 < original < self.context_length else SHORTEST
 
     @property
     def single(self) -> Context:
@@ -233,9 +265,7 @@ class LlamaCppModel:
             constraint = self._constraints().constraint(request.schema) if request.schema is not None else None
             return Writing(request, prompt, limit, self._vocabulary.ends, constraint)
         except ModelError as error:
-            failed = Job(request, prompt)
-            failed.fail(error.title)
-            return failed
+            return Failed(request, prompt, error.title)
 
     def _constraints(self) -> Constrainer:
         if self._constrainer is None:

@@ -9,12 +9,16 @@ from msgspec import Meta
 
 from models.errors import ModelError
 
+LEAST_BATCH = 16
+"""Tokens that must fit a batch: what a few sequences are fed at once."""
+
 
 class Options(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Speed, memory and devices; what is not set is measured or chosen."""
 
     sequences: Annotated[int, Meta(ge=0, le=256)] = 0
-    """Requests worked on at once. 0: as many as are fastest here. 1: one after the other, which makes answers repeat to the byte."""
+    """Requests worked on at once. 0: as many as are fastest here. 1: one after the other, which makes answers repeat to the byte;
+    layout, flash, cache, batch and lookup are for many at once, and then without effect."""
     layout: Literal["auto", "separate", "unified"] = "auto"
     """Whether sequences have caches of their own or share one."""
     flash: Literal["auto", "on", "off"] = "auto"
@@ -22,7 +26,7 @@ class Options(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     cache: Literal["f16", "q8_0"] = "f16"
     """Type of the cache: q8_0 takes half the memory."""
     batch: Annotated[int, Meta(ge=0, le=8192)] = 0
-    """Tokens decoded at once at most. 0: the fastest here."""
+    """Tokens decoded at once at most, LEAST_BATCH or more, and at least one for each sequence. 0: the usual number."""
     threads: Annotated[int, Meta(ge=0, le=1024)] = 0
     """Threads. 0: the physical cores this process may use."""
     gpu_layers: Annotated[int, Meta(ge=-1)] = -1
@@ -40,6 +44,10 @@ def parse_options(text: str) -> Options:
             raise ModelError(f"{part!r} is no setting of a model", f"Write NAME=VALUE; names: {', '.join(Options.__struct_fields__)}")
         given[name] = value
     try:
-        return msgspec.convert(given, Options, strict=False)
+        options = msgspec.convert(given, Options, strict=False)
     except msgspec.ValidationError as error:
         raise ModelError(f"model setting {text!r}: {error}", f"Names: {', '.join(Options.__struct_fields__)}") from error
+    if 0 < options.batch < LEAST_BATCH:
+        title = f"model setting batch={options.batch}: a batch has {LEAST_BATCH} tokens or more"
+        raise ModelError(title, f"Write batch={LEAST_BATCH}, or leave it out.")
+    return options

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from models.errors import ModelError, RuntimeUnavailable
 from models.llama_cpp import library
+from models.llama_cpp.options import LEAST_BATCH
 
 Tokens: TypeAlias = NDArray[np.int32]
 
@@ -20,6 +21,10 @@ CACHE_TYPES = {"f16": 1, "q8_0": 8}
 """ggml's numbers of the types a cache may have."""
 
 LEAST_OUTPUTS = 128
+SHORTEST = 512
+"""Tokens a sequence holds at least."""
+CACHE_BYTES = 1 << 30
+"""What the cache may take at most, unless one sequence takes more."""
 
 
 class Layout(msgspec.Struct, frozen=True):
@@ -38,6 +43,10 @@ class Layout(msgspec.Struct, frozen=True):
     """Type of what is kept of each token; q8_0 takes half the room and needs flash attention."""
     batch: int = 512
     """Tokens decoded at once at most."""
+
+    def of(self, count: int, length: int) -> Layout:
+        """The same for `count` sequences of `length` tokens; a batch holds a token of each."""
+        return msgspec.structs.replace(self, count=count, length=length, batch=max(self.batch, count, LEAST_BATCH))
 
     def __str__(self) -> str:
         kind = "one cache" if self.unified else "a cache each"
@@ -63,6 +72,8 @@ class Sequences:
     """A context with the sequences of `layout`, numbered from 0. Not for use from several threads at once."""
 
     def __init__(self, native: Any, model: Any, vocabulary_size: int, layout: Layout, threads: int) -> None:
+        if layout.batch < max(layout.count, LEAST_BATCH):
+            raise ModelError(f"Batches of {layout.batch} tokens are too small for {layout.count} sequences", "Ask for larger ones.")
         self.layout = layout
         self.outputs = min(layout.batch, max(layout.count, LEAST_OUTPUTS))
         """Tokens of a batch whose scores can be had at most."""
@@ -87,7 +98,8 @@ class Sequences:
             raise RuntimeUnavailable(title, "Ask for a shorter context, or close programs that use memory.")
         self._memory = native.llama_get_memory(self._pointer)
         recurrent = native.llama_model_is_recurrent(model) or native.llama_model_is_hybrid(model)
-        self.rewinds = not recurrent
+        # In one cache for all, layers with a window use cells outside of it again, whoever shares them.
+        self.rewinds = not recurrent and not (layout.unified and native.llama_model_n_swa(model) > 0)
         """Whether part of what a sequence holds can be given back or shared. Models with a recurrent state have no parts."""
         self._held: Tokens = np.zeros((layout.count, layout.length), dtype=np.int32)
         self._lengths = [0] * layout.count
@@ -122,8 +134,10 @@ class Sequences:
     def decode(self, feeds: Sequence[Feed]) -> NDArray[np.float32]:
         """Add the tokens of all feeds, at most `layout.batch`; the scores wanted, in order, at most `outputs`: shape (scored, vocabulary).
 
-        A view, valid until the next call. DecodeFailed when llama.cpp cannot: then all sequences are empty.
+        A view, valid until the next call. DecodeFailed when llama.cpp cannot: then all sequences are empty. ModelError for feeds
+        that are too large: then nothing has changed.
         """
+        self._must_fit(feeds)
         batch, start, scored = self._batch, 0, 0
         for feed in feeds:
             end, held = start + len(feed.tokens), self._lengths[feed.sequence]
@@ -147,6 +161,7 @@ class Sequences:
             return np.empty((0, self._vocabulary_size), dtype=np.float32)
         pointer = self._native.llama_get_logits(self._pointer)
         if not pointer:
+            self.clear()
             raise DecodeFailed("llama.cpp gave no scores for the next token", library.recent_log())
         scores: NDArray[np.float32] = np.ctypeslib.as_array(
             ctypes.cast(pointer, ctypes.POINTER(ctypes.c_float)), shape=(scored, self._vocabulary_size)
@@ -167,6 +182,17 @@ class Sequences:
         if self._pointer:
             self._native.llama_free(self._pointer)
             self._pointer = None
+
+    def _must_fit(self, feeds: Sequence[Feed]) -> None:
+        tokens, scored = sum(len(feed.tokens) for feed in feeds), sum(feed.scored for feed in feeds)
+        if not 0 < tokens <= self.layout.batch:
+            raise ModelError(f"A batch holds 1 to {self.layout.batch} tokens, not {tokens}")
+        if scored > self.outputs:
+            raise ModelError(f"A batch gives at most {self.outputs} scores, not {scored}")
+        for feed in feeds:
+            length = self._lengths[feed.sequence] + len(feed.tokens)
+            if length > self.layout.length:
+                raise ModelError(f"Sequence {feed.sequence} holds at most {self.layout.length} tokens, not {length}")
 
 
 class _Batch:
@@ -190,8 +216,11 @@ class _Batch:
         self.struct.logits = self.scored.ctypes.data_as(ctypes.POINTER(ctypes.c_int8))
 
 
-def cell_bytes(native: Any, model: Any, cache: str = "f16") -> int:
-    """Bytes the cache takes for one token: keys and values of all layers."""
-    heads = max(1, native.llama_model_n_head(model))
-    width = native.llama_model_n_embd(model) // heads * max(1, native.llama_model_n_head_kv(model))
-    return int(2 * native.llama_model_n_layer(model) * width * (2 if cache == "f16" else 34 / 32))
+def cell_bytes(per_token: int, cache: str) -> int:
+    """Bytes the cache takes for one token, where 16-bit numbers take `per_token`."""
+    return max(1, per_token if cache == "f16" else per_token * 17 // 32)
+
+
+def fitting(count: int, length: int, cell: int) -> int:
+    """Of `count` sequences of `length` tokens with `cell` bytes each, how many CACHE_BYTES hold: at least one."""
+    return max(1, min(count, CACHE_BYTES // (length * cell)))

@@ -4,41 +4,52 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
-import msgspec
-
 from models.errors import ModelError, RuntimeUnavailable
 from models.intake import Intake
 from models.llama_cpp.batch import Batch, Steps
 from models.llama_cpp.constrain import Constrainer
 from models.llama_cpp.jobs import Job
-from models.llama_cpp.sequences import Layout, Sequences
+from models.llama_cpp.sequences import SHORTEST, Layout, Sequences, fitting
 
-CACHE_BYTES = 1 << 30
-"""What the cache may take at most, unless one sequence takes more."""
-SHORTEST = 512
+SHORT_ROWS = 16
+"""Jobs in a row that would fit sequences half as long, before the context is made anew with more and shorter ones."""
 
 
 class Together:
     """Many jobs at once on one model; the context is made when the first job comes and made anew when jobs need longer sequences."""
 
     def __init__(
-        self, start: Callable[[Layout], Sequences], cell: int, layout: Layout, constrainer: Callable[[], Constrainer], lookup: bool = True
+        self,
+        start: Callable[[Layout], Sequences],
+        cell: int,
+        layout: Layout,
+        constrainer: Callable[[], Constrainer],
+        lookup: bool = True,
+        shortest: int = SHORTEST,
     ) -> None:
         """`start` makes the sequences of a layout, whose cache takes `cell` bytes a token; `layout` has the number of sequences
-        wanted and the longest there may be."""
+        wanted and the longest there may be, `shortest` the shortest."""
         self._start = start
         self._cell = cell
         self._wanted = layout
         self._constrainer = constrainer
         self._lookup = lookup
+        self._shortest = shortest
         self._sequences: Sequences | None = None
         self._batch: Batch | None = None
         self._stream: object | None = None
+        self._closed = False
+        self._short = 0
+        """Jobs since the last that needed the length there is."""
+        self._had: dict[int, int] = {}
+        """By length, how many sequences could be had where it was fewer than wanted; 0 for none."""
 
     def run(self, source: Iterator[Job | None], between: Callable[[], None]) -> Iterator[Job]:
         """Bring every job of `source` to its end, in any order; `between` is called between steps, and what it raises ends the stream.
 
         A None of the source says that nothing waits now: it is asked again when a job has ended, or not at all when none is under way.
+        ModelError when another stream began or all was closed meanwhile. RuntimeUnavailable when no context can be had at all; a job
+        for which alone none can be had fails alone.
         """
         mine = self._stream = object()
         if self._batch:
@@ -47,35 +58,36 @@ class Together:
         next_job: Job | None = None
         try:
             while True:
+                self._must_be(mine)
                 while self._batch is None or self._batch.free:
                     next_job = next_job or intake.take()
+                    # Taking a job runs foreign code, which may have begun a stream of its own.
+                    self._must_be(mine)
                     if next_job is None:
                         break
-                    if next_job.finish == "error":
-                        intake.go_on()
-                        yield next_job
-                    elif not self._add(next_job):
+                    if not next_job.finish and not self._add(next_job):
                         break
-                    next_job = None
-                if self._stream is not mine:
-                    raise ModelError("Another stream of requests took the place of this one", "Take all answers of one before the next.")
+                    job, next_job = next_job, None
+                    if job.finish:
+                        intake.go_on()
+                        yield job
+                        self._must_be(mine)
                 if self._batch is None or not self._batch.busy:
                     return
                 between()
+                self._must_be(mine)
                 for job in self._batch.step():
                     intake.go_on()
                     yield job
+                    self._must_be(mine)
         finally:
             if self._batch and self._stream is mine:
                 self._batch.drop()
 
     def close(self) -> None:
-        """Release the native memory."""
-        if self._batch:
-            self._batch.close()
-        if self._sequences:
-            self._sequences.close()
-        self._batch = self._sequences = None
+        """Release the native memory, for good."""
+        self._closed = True
+        self._release()
 
     @property
     def layout(self) -> Layout:
@@ -87,44 +99,80 @@ class Together:
         """Where the time went since the context was made."""
         return self._batch.steps if self._batch else None
 
+    def _must_be(self, stream: object) -> None:
+        if self._closed:
+            raise ModelError("The model was closed, or measured anew, before all its answers were taken", "Ask for the rest again.")
+        if self._stream is not stream:
+            raise ModelError("Another stream of requests took the place of this one", "Take all answers of one before the next.")
+
     def _add(self, job: Job) -> bool:
-        """Give the job a sequence; False where it must wait until those under way have ended, or one has read what it can share."""
+        """Give the job a sequence, or fail it; False where it must wait until those under way have ended, or one has read what it
+        can share."""
         if self._batch is None or not self._fits(job):
             if self._batch and self._batch.busy:
                 return False
-            self._rebuild(job.room)
+            if not self._make(job):
+                return True
         assert self._batch
         if self._batch.worth_waiting(job):
             return False
         self._batch.add(job)
+        self._short = self._short + 1 if job.room <= self.layout.length // 2 else 0
         return True
 
     def _fits(self, job: Job) -> bool:
-        """Whether the context is long enough, and not far longer at the cost of sequences."""
+        """Whether the context is long enough, and was not for long far longer than needed at the cost of sequences."""
         if self._sequences is None or job.room > self.layout.length:
             return False
-        idle = self._batch is not None and not self._batch.busy
-        return not (idle and self.layout.count < self._count(job.room) and job.room <= self.layout.length // 2)
+        return self._short < SHORT_ROWS or job.room > self.layout.length // 2 or self.layout.count >= self._count(self._length(job.room))
 
     def _length(self, room: int) -> int:
-        length = SHORTEST
+        length = self._shortest
         while length < room:
             length *= 2
         return min(length, max(room, self._wanted.length))
 
-    def _count(self, room: int) -> int:
-        return max(1, min(self._wanted.count, CACHE_BYTES // max(1, self._length(room) * self._cell)))
+    def _count(self, length: int) -> int:
+        return min(fitting(self._wanted.count, length, self._cell), self._had.get(length, self._wanted.count))
 
-    def _rebuild(self, room: int) -> None:
-        self.close()
-        count = self._count(room)
-        while True:
-            layout = msgspec.structs.replace(self._wanted, count=count, length=self._length(room))
+    def _make(self, job: Job) -> bool:
+        """A context long enough for the job; False when the job has failed for want of one, and the one before is back."""
+        before, length = self._sequences.layout if self._sequences else None, self._length(job.room)
+        trouble = "it was tried before"
+        if before is None or self._count(length):
+            self._release()
             try:
-                self._sequences = self._start(layout)
-                break
+                self._open(length)
+                return True
+            except RuntimeUnavailable as error:
+                if before is None:
+                    raise
+                trouble = error.title
+            self._take(self._start(before))
+        job.fail(f"The request needs room for {job.room} tokens, and a context of so many cannot be had: {trouble}")
+        return False
+
+    def _open(self, length: int) -> None:
+        """As many sequences as can be had; RuntimeUnavailable for none."""
+        count = max(1, self._count(length))
+        while True:
+            try:
+                self._take(self._start(self._wanted.of(count, length)))
+                return
             except RuntimeUnavailable:
+                self._had[length] = count // 2
                 if count == 1:
                     raise
                 count //= 2
-        self._batch = Batch(self._sequences, self._constrainer, self._lookup)
+
+    def _take(self, sequences: Sequences) -> None:
+        self._sequences = sequences
+        self._batch = Batch(sequences, self._constrainer, self._lookup)
+        self._short = 0
+
+    def _release(self) -> None:
+        if self._batch:
+            self._batch.close()
+        if self._sequences:
+            self._sequences.close()
+        self._batch = self._sequences = None

@@ -59,7 +59,7 @@ class CountingModel:
     def count_tokens(self, text: str) -> int:
         return len(text.split())
 
-    def prepare(self, calls: int) -> str:
+    def prepare(self, calls: int, between: Callable[[], None] = unhindered) -> str:
         return ""
 
     def complete_many(self, requests: Iterable[Request | None], between: Callable[[], None] = unhindered) -> Iterator[Completion]:

@@ -12,13 +12,15 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from models.errors import RuntimeUnavailable
+from models.errors import ModelError, RuntimeUnavailable
 from models.language import Message, Request, Sampling, unhindered
 from models.llama_cpp.batch import Batch
-from models.llama_cpp.jobs import Job, Weighing, Writing, log_softmax
+from models.llama_cpp.jobs import Failed, Job, Weighing, Writing, log_softmax
 from models.llama_cpp.lookup import Record, guess
+from models.llama_cpp.options import LEAST_BATCH
+from models.llama_cpp.schedule import FEW, READINGS, Schedule
 from models.llama_cpp.sequences import DecodeFailed, Feed, Layout
-from models.llama_cpp.together import Together
+from models.llama_cpp.together import SHORT_ROWS, Together
 
 SIZE = 40
 END = 0
@@ -40,14 +42,19 @@ class Exact:
     """Sequences without a model: the scores after some tokens are drawn from a generator those tokens seed."""
 
     def __init__(self, layout: Layout, rewinds: bool = True, scores: Callable[[Sequence[int]], NDArray[np.float32]] = scores) -> None:
+        assert layout.batch >= max(layout.count, LEAST_BATCH)
         self.layout = layout
         self._scores = scores
-        self.outputs = 32  # fewer than there are, so that long answers come in pieces
+        self.outputs = max(layout.count, 32)  # fewer than there are, so that long answers come in pieces
         self.rewinds = rewinds
         self.closed = False
         self.decoded = 0
         self.most = 0
         """Tokens decoded in all, and in one step at most."""
+        self.pieces = 0
+        """What llama.cpp computes one after the other: sequences whose numbers follow each other share a piece, token by token."""
+        self.stepped: list[dict[int, int]] = []
+        """Of each step, how many tokens by sequence."""
         self._held: list[list[int]] = [[] for _ in range(layout.count)]
 
     def held(self, sequence: int) -> NDArray[np.int32]:
@@ -66,9 +73,12 @@ class Exact:
         tokens = sum(len(feed.tokens) for feed in feeds)
         assert 0 < tokens <= self.layout.batch and all(len(feed.tokens) for feed in feeds)
         assert sum(feed.scored for feed in feeds) <= self.outputs
-        assert len({feed.sequence for feed in feeds}) == len(feeds)
+        assert sorted({feed.sequence for feed in feeds}) == [feed.sequence for feed in feeds]
+        assert all(0 <= feed.scored <= len(feed.tokens) for feed in feeds)
+        self.stepped.append({feed.sequence: len(feed.tokens) for feed in feeds})
+        self.pieces += sum(feed.sequence - 1 not in self.stepped[-1] for feed in feeds)
         if any(POISON in feed.tokens for feed in feeds):
-            self._held = [[] for _ in self._held]
+            self.clear()
             raise DecodeFailed("could not decode")
         rows = []
         for feed in feeds:
@@ -79,6 +89,9 @@ class Exact:
         self.decoded += tokens
         self.most = max(self.most, tokens)
         return np.asarray(rows, dtype=np.float32).reshape(len(rows), SIZE)
+
+    def clear(self) -> None:
+        self._held = [[] for _ in self._held]
 
     def close(self) -> None:
         self.closed = True
@@ -125,15 +138,17 @@ def some_jobs(seed: int, count: int = 40) -> list[Job]:
 
 
 class Opened:
-    """A Together over exact sequences, with all the sequences it ever made."""
+    """A Together over exact sequences, with all the sequences it ever made and the layouts it asked for."""
 
     def __init__(self, layout: Layout, rewinds: bool = True, cell: int = 1, room: int = 1 << 40) -> None:
         self.made: list[Exact] = []
+        self.asked: list[tuple[int, int]] = []
         self._room = room
         self._rewinds = rewinds
         self.together = Together(self._start, cell, layout, lambda: pytest.fail("no grammar was asked for"))  # type: ignore[arg-type]
 
     def _start(self, layout: Layout) -> Exact:
+        self.asked.append((layout.count, layout.length))
         if layout.count * layout.length > self._room:
             raise RuntimeUnavailable("too much")
         self.made.append(Exact(layout, self._rewinds))
@@ -194,12 +209,58 @@ def test_scores_that_are_no_numbers_fail_their_row_alone() -> None:
     assert "usable score" in done["b"].error and "not numbers" in done["c"].error
 
 
+def test_numbers_gone_wrong_do_not_stay_in_the_cache() -> None:
+    batch = Batch(exact := Exact(Layout(4, 512)), lambda: pytest.fail("no grammar"))  # type: ignore[arg-type]
+    bad, good = writing("bad", [1, NUMBERLESS]), writing("good", [1, 2, 3, 4], 20)
+    for job in (good, bad):
+        batch.add(job)
+    while bad not in batch.step():
+        pass
+    assert all(len(exact.held(sequence)) == 0 for sequence in range(4))
+    while batch.busy:
+        batch.step()
+    batch.close()
+    assert told(good) == told(alone(writing("good", [1, 2, 3, 4], 20)))
+
+
+def test_rows_sit_side_by_side() -> None:
+    """Each hole between sequences at work makes a step of two pieces, one after the other."""
+    exact = Exact(Layout(12, 512))
+    batch = Batch(exact, lambda: pytest.fail("no grammar"), lookup=False)  # type: ignore[arg-type]
+    jobs = [writing(str(number), [1 + number % 30, 1 + number // 30], limit) for number, limit in enumerate([30, 2, 30, 2, 2, 30])]
+    for job in jobs:
+        batch.add(job)
+    for _ in range(4):
+        batch.step()
+    late = [writing(str(number), [1 + number, 7], 3) for number in range(6, 10)]
+    for job in late:
+        batch.add(job)
+    batch.step()
+    assert [*exact.stepped[-1]] == list(range(min(exact.stepped[-1]), max(exact.stepped[-1]) + 1))
+    batch.close()
+
+
+def test_reading_for_long_does_not_keep_others_from_writing() -> None:
+    exact = Exact(Layout(4, 1024, batch=32))
+    prompt = [1 + i % 30 for i in range(900)]
+    jobs = {0: writing("w", [1, 2], 40), 1: weighing("a", prompt, [[1]]), 2: weighing("b", prompt, [[1]])}
+    schedule = Schedule(exact, lookup=False)  # type: ignore[arg-type]
+    kinds = []
+    for _ in range(4 * READINGS):
+        feeds = schedule.feeds(jobs)
+        kinds.append(max(len(feed.tokens) for feed in feeds) >= FEW)
+        for feed in feeds:
+            exact._held[feed.sequence] = []
+        assert kinds[-1] or 0 in [feed.sequence for feed in feeds]
+    assert kinds.count(False) == 3 and any(kinds)
+
+
 def test_longer_rows_get_a_longer_context_and_shorter_ones_their_sequences_back() -> None:
     opened = Opened(Layout(8, 4096), cell=1 << 18)  # so that the memory allowed holds 4,096 tokens
-    short = [writing(str(number), [1 + number], 3) for number in range(20)]
+    short = [writing(str(number), [1 + number % 30], 3) for number in range(20 + SHORT_ROWS)]
     long = writing("long", [1 + number % 30 for number in range(3000)], 3)
     done = opened.run([*short[:10], long, *short[10:]])
-    assert len(done) == 21 and {job.finish for job in done} <= {"stop", "length"}
+    assert len(done) == len(short) + 1 and {job.finish for job in done} <= {"stop", "length"}
     assert [(made.layout.count, made.layout.length) for made in opened.made] == [(8, 512), (1, 4096), (8, 512)]
     assert [made.closed for made in opened.made] == [True, True, False]
 
@@ -210,6 +271,49 @@ def test_a_machine_with_little_memory_gets_fewer_sequences() -> None:
     assert opened.together.layout.count == 4
     with pytest.raises(RuntimeUnavailable, match="too much"):
         Opened(Layout(16, 1024), room=10).run([writing("a", [1], 3)])
+
+
+def test_a_context_is_not_made_anew_for_every_other_row() -> None:
+    opened = Opened(Layout(8, 4096), cell=1 << 18)
+    mixed = [writing(str(number), [1 + i % 30 for i in range(3000 if number % 5 == 0 else 9)], 2) for number in range(20)]
+    assert len(opened.run(mixed)) == 20 and len(opened.made) == 1
+
+
+def test_what_could_not_be_had_is_not_asked_for_again() -> None:
+    opened = Opened(Layout(16, 1024), room=512 * 5)
+    for _ in range(3):
+        opened.run([writing(str(number), [1 + number], 3) for number in range(9)])
+    assert opened.asked == [(16, 512), (8, 512), (4, 512)]
+
+
+def test_a_row_too_long_for_the_memory_fails_alone() -> None:
+    opened = Opened(Layout(4, 4096), room=512 * 4)
+    rows = [writing(str(number), [1 + i % 30 for i in range(3000 if number in (5, 7) else 5)], 3) for number in range(12)]
+    done = {job.request.key: job for job in opened.run(rows)}
+    assert len(done) == 12 and {key for key, job in done.items() if job.finish == "error"} == {"5", "7"}
+    assert "3003 tokens" in done["5"].error and "too much" in done["5"].error
+    assert opened.together.layout.length == 512
+    assert [count for count, length in opened.asked if length > 512] == [4, 2, 1]
+
+
+def test_a_closed_stream_cannot_go_on() -> None:
+    opened = Opened(Layout(4, 512))
+    stream = opened.together.run(iter([writing(str(number), [1 + number], 9) for number in range(9)]), unhindered)
+    next(stream)
+    opened.together.close()
+    with pytest.raises(ModelError, match="was closed"):
+        next(stream)
+    with pytest.raises(ModelError, match="was closed"):
+        opened.run([writing("x", [1], 1)])
+    assert len(opened.made) == 1 and opened.made[0].closed
+
+
+def test_what_is_done_before_it_begins_takes_no_sequence() -> None:
+    opened = Opened(Layout(4, 512))
+    over = writing("a", [1, 2], 3)
+    over.finish = "stop"
+    failed = Failed(over.request, [1, 2], "no such schema")
+    assert opened.run([over, failed]) == [over, failed] and not opened.made
 
 
 def test_a_stream_left_behind_is_ended_by_the_next() -> None:
@@ -269,13 +373,13 @@ def test_what_an_answer_copies_is_written_in_fewer_steps(unified: bool) -> None:
 
 def test_guessing_stops_where_it_does_not_come_true() -> None:
     record = Record()
-    while record.promising:
+    while record.promising():
         record.count(8, 1)
         assert record.guessed < 200
-    assert not record.promising
+    assert not record.promising()
     record = Record()
     for _ in range(100):
-        assert record.promising
+        assert record.promising()
         record.count(8, 6)
 
 

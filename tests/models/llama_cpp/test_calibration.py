@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -10,9 +10,10 @@ import pytest
 from numpy.typing import NDArray
 
 from models.errors import ModelError, RuntimeUnavailable
+from models.language import unhindered
 from models.llama_cpp import calibration
 from models.llama_cpp.calibration import Calibration, calibrate, remember, remembered
-from models.llama_cpp.sequences import Feed, Layout
+from models.llama_cpp.sequences import CACHE_BYTES, Feed, Layout
 
 
 class Machine:
@@ -22,18 +23,20 @@ class Machine:
         self.now = 0.0
         self.step, self.token, self.neighbour, self.flash = step, token, neighbour, flash
         self.open = 0
+        self.room, self.most, self.steps = 1 << 40, 1 << 40, 0
+        """Tokens that may be held at once, sequences that may be in a step, and how many steps there were."""
         self.broken: set[bool] = set()
         monkeypatch.setattr("time.perf_counter", lambda: self.now)
 
     def start(self, layout: Layout) -> Timed:
-        if layout.unified in self.broken:
+        if layout.unified in self.broken or layout.count * layout.length > self.room:
             raise RuntimeUnavailable("no such layout")
         self.open += 1
         return Timed(layout, self)
 
-    def choose(self, most: int = 64) -> Calibration:
+    def choose(self, most: int = 64, batch: int = 512, cell: int = 1, between: Callable[[], None] = unhindered) -> Calibration:
         kinds = [(unified, flash) for unified in (False, True) for flash in ("on", "off")]
-        found = calibrate(self.start, [5, 6, 7], Layout(most, 512), kinds)  # type: ignore[arg-type]
+        found = calibrate(self.start, [5, 6, 7], Layout(most, 512, batch=batch), kinds, cell, between)  # type: ignore[arg-type]
         assert self.open == 0
         return found
 
@@ -50,6 +53,10 @@ class Timed:
 
     def decode(self, feeds: Sequence[Feed]) -> NDArray[np.float32]:
         machine, tokens = self._machine, sum(len(feed.tokens) for feed in feeds)
+        assert 0 < tokens <= self.layout.batch
+        machine.steps += 1
+        if len(feeds) > machine.most:
+            raise ModelError("too many for one step")
         for feed in feeds:
             self._held[feed.sequence] += len(feed.tokens)
         cells = sum(self._held) if self.layout.unified else max(self._held)
@@ -89,6 +96,38 @@ def test_a_layout_that_does_not_work_is_passed_over(monkeypatch: pytest.MonkeyPa
     machine.broken = {False, True}
     with pytest.raises(ModelError, match="no such layout"):
         machine.choose()
+
+
+def test_no_more_sequences_are_tried_than_fit_the_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    machine = Machine(monkeypatch, step=10, token=1e-6, neighbour=0)
+    assert machine.choose(cell=CACHE_BYTES // 512 // 20).sequences == 16
+    assert machine.choose(cell=CACHE_BYTES // 512 // 3).sequences == 2
+    machine.room = 512 * 9
+    assert machine.choose().sequences == 8
+    machine.room, machine.most = 1 << 40, 6
+    assert machine.choose(most=4).sequences == 4
+    machine.most = 12
+    assert machine.choose().sequences == 8
+
+
+def test_small_batches_are_measured_in_pieces(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert Machine(monkeypatch, step=10, token=1e-6, neighbour=0).choose(batch=16).sequences == 64
+
+
+def test_measuring_can_be_stopped_before_every_step(monkeypatch: pytest.MonkeyPatch) -> None:
+    machine = Machine(monkeypatch, step=0.05, token=0.001, neighbour=1e-5)
+    looks = 0
+
+    def look() -> None:
+        nonlocal looks
+        assert looks == machine.steps
+        looks += 1
+        if looks > 30:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        machine.choose(between=look)
+    assert machine.open == 0
 
 
 def test_what_was_found_is_remembered_and_damage_is_as_if_nothing_was(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

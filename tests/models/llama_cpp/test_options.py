@@ -10,6 +10,12 @@ from models.registry import batches, resolve
 def test_settings_stand_after_the_model() -> None:
     assert parse_options("sequences=4, flash=off,gpu_layers=-1") == Options(sequences=4, flash="off")
     assert parse_options("") == Options()
+    assert parse_options("batch=16").batch == 16
+
+
+def test_a_batch_too_small_for_a_few_sequences_is_refused() -> None:
+    with pytest.raises(ModelError, match="16 tokens or more"):
+        parse_options("sequences=4,batch=15")
 
 
 @pytest.mark.parametrize("text", ["sequences", "sequences=many", "sequences=-1", "speed=11", "flash=maybe", "=", "threads=0x8"])
