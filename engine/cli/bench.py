@@ -85,7 +85,10 @@ def _file(spec: str) -> tuple[Path, Options, Path]:
         resolved = resolve(spec, locations.weight_folders)
         if resolved.kind != "llama_cpp":
             raise BadInput(f"{spec} is not a file", "bench measures GGUF models in this process; a server has tools of its own")
-        return Path(resolved.target), parse_options(resolved.settings), locations.cache
+        settings = parse_options(resolved.settings)
+        if settings.sequences == 1:
+            raise BadInput(f"{spec} answers one row after the other", "bench compares that with many at once; leave sequences=1 out")
+        return Path(resolved.target), settings, locations.cache
 
 
 def _shown(result: Result) -> str:

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 import msgspec
 import numpy as np
 
+from models.errors import ModelError
 from models.language import unhindered
-from models.llama_cpp.jobs import Writing
+from models.llama_cpp.jobs import Job, Writing
 from models.llama_cpp.model import LlamaCppModel
 from models.llama_cpp.options import Options
 from models.llama_cpp.sequences import Feed
@@ -38,24 +39,19 @@ class Agreement(msgspec.Struct, frozen=True):
 
 
 def agree(path: Path, options: Options, rows: int, cache: Path | None = None, tell: Callable[[str], None] = lambda line: None) -> Agreement:
-    """Answer `rows` rows both ways, greedily and under a schema, and look at every row that differs."""
+    """Answer `rows` rows both ways, greedily and under a schema, and look at every row that differs. ModelError when one gets no answer."""
     model = LlamaCppModel(path, context_length=1024, options=options, cache=cache)
     try:
         model.prepare(1_000_000)
         tell(str(model.layout))
         requests = make_workload(model.tokens, rows).requests
-        together = {}
-        for job in model.run(iter([model.job(request) for request in requests]), unhindered):
-            together[job.request.key] = job
+        together = _answers(model.run(iter([model.job(request) for request in requests]), unhindered))
         tell("many at once: done")
-        alone = {}
-        for job in model.run_singly(iter([model.job(request) for request in requests]), unhindered):
-            alone[job.request.key] = job
+        alone = _answers(model.run_singly(iter([model.job(request) for request in requests]), unhindered))
         tell("one after the other: done")
-        answers = [(together[request.key], alone[request.key]) for request in requests]
-        parted = [(one, other) for one, other in answers if one.goal != other.goal]
-        noise = _noise(model, [other for _, other in answers if isinstance(other, Writing)])
-        gaps = [_gap(model, one.goal, other.goal) for one, other in parted]
+        parted = _parted(together, alone)
+        noise = _noise(model, [*alone.values()])
+        gaps = [_gap(model, one, other) for one, other in parted]
     finally:
         model.close()
     most = max(noise, default=0.0)
@@ -72,17 +68,39 @@ def agree(path: Path, options: Options, rows: int, cache: Path | None = None, te
     )
 
 
-def _gap(model: LlamaCppModel, one: list[int], other: list[int]) -> float:
-    """Lead of one token over the other where two answers part, one after the other; infinite where one just ends."""
-    place = next((i for i, (a, b) in enumerate(zip(one, other, strict=False)) if a != b), None)
-    if place is None:
+def _answers(jobs: Iterable[Job]) -> dict[str, Writing]:
+    """The answers by their requests' keys; ModelError for one that failed."""
+    found = {}
+    for job in jobs:
+        if job.finish == "error" or not isinstance(job, Writing):
+            raise ModelError(f"Row {job.request.key} got no answer: {job.error}")
+        found[job.request.key] = job
+    return found
+
+
+def _parted(together: dict[str, Writing], alone: dict[str, Writing]) -> list[tuple[Writing, Writing]]:
+    """The two answers to each request that differ in their tokens or in how they ended."""
+    pairs = [(together[key], alone[key]) for key in alone]
+    return [(one, other) for one, other in pairs if (one.goal, one.finish) != (other.goal, other.finish)]
+
+
+def _gap(model: LlamaCppModel, one: Writing, other: Writing) -> float:
+    """Lead of one token over the other where two answers part, one after the other; where one ends, its end is its token.
+
+    Infinite where the same tokens ended in two ways.
+    """
+    pairs = enumerate(zip(one.goal, other.goal, strict=False))
+    place = next((i for i, (a, b) in pairs if a != b), min(len(one.goal), len(other.goal)))
+    if one.goal == other.goal:
         return float("inf")
-    scores = model.single.start(other[:place])
-    return abs(float(scores[one[place]]) - float(scores[other[place]]))
+    scores = model.single.start(other.goal[:place])
+    leads = [max(float(scores[token]) for token in job.goal[place : place + 1] or job.ends) for job in (one, other)]
+    return abs(leads[0] - leads[1])
 
 
 def _noise(model: LlamaCppModel, jobs: list[Writing]) -> list[float]:
     """How far the lead of the best token over the next differs between both ways, at places in the answers."""
+    jobs = [job for job in jobs if job.written >= 2]
     layout = model.layout
     sequences = model.start(layout)
     draw = random.Random(5)

@@ -82,7 +82,7 @@ class Writing(Job):
         self.limit = limit
         self.constraint = constraint
         self.chooser = Chooser(request.sampling, prompt)
-        self._ends = ends
+        self.ends = ends
         self._extend(constraint.forced(limit) if constraint else [])
 
     @property
@@ -96,7 +96,7 @@ class Writing(Job):
 
     def take(self, token: int) -> None:
         """The next token was chosen."""
-        if token in self._ends:
+        if token in self.ends:
             self.finish = "stop"
             return
         fresh = [token]

@@ -27,6 +27,23 @@ def serve_rows(
     """
     import httpx
 
+    try:
+        return _served(program, weights, prompts, schema, threads)
+    except httpx.HTTPError as error:
+        raise ServerUnavailable(
+            f"{program} did not answer: {str(error) or type(error).__name__}", "Start it by hand to see why."
+        ) from error
+    except OSError as error:
+        raise ServerUnavailable(f"{program} cannot be started: {error.strerror or error}", "Start it by hand to see why.") from error
+    except (KeyError, TypeError, ValueError) as error:
+        raise ServerUnavailable(f"{program} gave an answer that cannot be read", "Try another version of it.") from error
+
+
+def _served(
+    program: Path, weights: Path, prompts: Sequence[Sequence[int]], schema: dict[str, Any] | None, threads: int
+) -> tuple[float, int]:
+    import httpx
+
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
