@@ -8,8 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
-import random
+import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
@@ -22,13 +21,9 @@ from models.errors import ModelError, RequestInvalid, ServerUnavailable
 from models.intake import Intake
 from models.language import Completion, Identity, Message, Request, Sampling, unhindered
 from models.lettered_menu import TOP, menu_messages, menu_schema, menu_scores
+from models.openai_connection import Connection, reason
 
-ATTEMPTS = 5
-FIRST_PAUSE = 0.5
-LONGEST_PAUSE = 30.0
 DEFAULT_CONTEXT = 4096
-BODY_LIMIT = 16 << 20
-"""Bytes of an answer; more than that is no answer to any request made here."""
 BYTES_PER_TOKEN = 3
 MENU_TOKENS = 24
 """Room for {"answer": "A"}, however a server spaces it."""
@@ -36,8 +31,6 @@ MENU_TOKENS = 24
 PATIENCE = 0.5
 """Seconds between two looks at whether to go on."""
 
-BUSY = frozenset({429, 502, 503, 504, 529})
-REFUSED = frozenset({401, 403, 404, 405})
 NOT_UNDERSTOOD = frozenset({400, 422})
 
 
@@ -95,22 +88,12 @@ class OpenAIServer:
         context_length: int | None = None,
         concurrency: int = 4,
         timeout: float = 300.0,
-        sleep: Callable[[float], None] = time.sleep,
+        sleep: Callable[[float], None] | None = None,
     ) -> None:
         """Ask the server which models it has. `timeout` in seconds for each attempt; ServerUnavailable when it does not answer."""
-        import httpx
-
         self._url = url.rstrip("/") if urlsplit(url).path.strip("/") else url.rstrip("/") + "/v1"
-        self._sleep = sleep
         self._concurrency = max(1, concurrency)
-        key = os.environ.get("DATATUNE_API_KEY", "")
-        self._client = httpx.Client(
-            timeout=httpx.Timeout(timeout, connect=10.0),
-            limits=httpx.Limits(max_connections=self._concurrency),
-            headers={"Authorization": f"Bearer {key}"} if key else {},
-            trust_env=False,
-            follow_redirects=False,
-        )
+        self._connection = Connection(self._url, self._concurrency, timeout, sleep)
         try:
             served = self._served(model)
         except BaseException:
@@ -145,15 +128,16 @@ class OpenAIServer:
         """Keep a few requests under way, pull the next when one ends, yield each as it ends.
 
         `between` is called every half second while waiting. ServerUnavailable ends it when the server is gone or refuses
-        altogether; what was yielded before stays valid.
+        altogether; what was yielded before stays valid. A stream that ends early waits for nothing that is under way.
         """
+        ended = threading.Event()
         pending: set[Future[Completion]] = set()
         intake = Intake(requests)
         pool = ThreadPoolExecutor(self._concurrency, thread_name_prefix="openai")
         try:
             while True:
                 while len(pending) < self._concurrency and (request := intake.take()):
-                    pending.add(pool.submit(self._complete, request))
+                    pending.add(pool.submit(self._complete, request, ended))
                 if not pending:
                     return
                 between()
@@ -162,23 +146,24 @@ class OpenAIServer:
                     intake.go_on()
                     yield future.result()
         finally:
-            for future in pending:
-                future.cancel()
-            pool.shutdown(wait=True, cancel_futures=True)
+            ended.set()
+            pool.shutdown(wait=False, cancel_futures=True)
+            if pending:
+                self._connection.hang_up()
 
     def close(self) -> None:
         """Close the connections."""
-        self._client.close()
+        self._connection.close()
 
-    def _complete(self, request: Request) -> Completion:
+    def _complete(self, request: Request, ended: threading.Event) -> Completion:
         if request.choices:
-            return self._weigh(request)
+            return self._weigh(request, ended)
         started = time.perf_counter()
-        status, data = self._fetch("POST", "/chat/completions", self._body(request))
+        status, data = self._connection.fetch("POST", "/chat/completions", self._body(request), ended)
         completion, _ = _read(request, status, data, time.perf_counter() - started)
         return completion
 
-    def _weigh(self, request: Request) -> Completion:
+    def _weigh(self, request: Request, ended: threading.Event) -> Completion:
         """Ask for the letter of a choice, with the probabilities of its place where the server knows how to tell them."""
         try:
             messages = menu_messages(request.messages, request.choices)
@@ -187,9 +172,9 @@ class OpenAIServer:
         asked = Request(request.key, messages, menu_schema(len(request.choices)), Sampling(max_tokens=MENU_TOKENS))
         body = self._body(asked)
         started = time.perf_counter()
-        status, data = self._fetch("POST", "/chat/completions", {**body, "logprobs": True, "top_logprobs": TOP})
+        status, data = self._connection.fetch("POST", "/chat/completions", {**body, "logprobs": True, "top_logprobs": TOP}, ended)
         if status in NOT_UNDERSTOOD:
-            status, data = self._fetch("POST", "/chat/completions", body)
+            status, data = self._connection.fetch("POST", "/chat/completions", body, ended)
         completion, scores = _read(msgspec.structs.replace(asked, schema=None), status, data, time.perf_counter() - started)
         if completion.finish == "error":
             return completion
@@ -216,9 +201,9 @@ class OpenAIServer:
         return body
 
     def _served(self, model: str) -> ServedModel:
-        status, data = self._fetch("GET", "/models", None)
+        status, data = self._connection.fetch("GET", "/models", None, threading.Event())
         if status != 200:
-            raise ServerUnavailable(f"{self._url} answered {status} when asked for its models: {_reason(data)}", "Check the URL.")
+            raise ServerUnavailable(f"{self._url} answered {status} when asked for its models: {reason(data)}", "Check the URL.")
         try:
             models = msgspec.json.decode(data, type=ServedModels).data
         except msgspec.DecodeError as error:
@@ -233,39 +218,11 @@ class OpenAIServer:
             raise ModelError(f"{self._url} has {len(models)} models", f"Name one after #, as in openai:{self._url}#NAME. It has: {names}")
         return models[0]
 
-    def _fetch(self, method: str, path: str, body: dict[str, Any] | None) -> tuple[int, bytes]:
-        """Status and body, after bounded tries; ServerUnavailable when the server is gone, overloaded for good or shut to us."""
-        import httpx
-
-        status, data, problem = 0, b"", ""
-        for attempt in range(ATTEMPTS):
-            pause = min(LONGEST_PAUSE, FIRST_PAUSE * 2**attempt) * random.uniform(0.8, 1.2)
-            try:
-                with self._client.stream(method, self._url + path, json=body) as response:
-                    data = _bounded(response.iter_bytes())
-                    status = response.status_code
-                    pause = _asked_pause(response.headers.get("retry-after", ""), pause)
-                problem = f"it answered {status}: {_reason(data)}"
-            except httpx.HTTPError as error:
-                status, problem = 0, str(error) or type(error).__name__
-            except httpx.InvalidURL as error:
-                raise ServerUnavailable(f"{self._url} is no usable URL: {error}", "Write it as http://host:port/v1.") from error
-            if status in REFUSED:
-                hint = "Set DATATUNE_API_KEY." if status in (401, 403) else "Check the URL; it usually ends in /v1."
-                raise ServerUnavailable(f"{self._url} refused: {problem}", hint)
-            if status and status not in BUSY and status < 500:
-                return status, data
-            if attempt + 1 < ATTEMPTS:
-                self._sleep(pause)
-        if status and status not in BUSY:
-            return status, data
-        raise ServerUnavailable(f"{self._url} does not answer after {ATTEMPTS} tries: {problem}", "Start the server, then resume the run.")
-
 
 def _read(request: Request, status: int, data: bytes, seconds: float) -> tuple[Completion, Any]:
     """The completion in a server's answer, and what the answer says of its tokens' probabilities."""
     if status != 200:
-        return Completion(request.key, "", "error", seconds=seconds, error=f"The server answered {status}: {_reason(data)}"), None
+        return Completion(request.key, "", "error", seconds=seconds, error=f"The server answered {status}: {reason(data)}"), None
     try:
         answer = msgspec.json.decode(data, type=Answer)
         choice = answer.choices[0]
@@ -282,33 +239,6 @@ def _read(request: Request, status: int, data: bytes, seconds: float) -> tuple[C
     if request.schema is not None and not _is_json(text):
         return Completion(request.key, text, "error", *counts, error="The server ignored the schema: its answer is not JSON"), None
     return Completion(request.key, text, "stop", *counts), choice.logprobs
-
-
-def _bounded(chunks: Iterable[bytes]) -> bytes:
-    data = bytearray()
-    for chunk in chunks:
-        data += chunk
-        if len(data) > BODY_LIMIT:
-            raise ServerUnavailable(f"The server sent more than {BODY_LIMIT >> 20} MiB for one answer", "Check that it is a model server.")
-    return bytes(data)
-
-
-def _asked_pause(header: str, default: float) -> float:
-    try:
-        return min(LONGEST_PAUSE, max(0.0, float(header)))
-    except ValueError:
-        return default
-
-
-def _reason(data: bytes) -> str:
-    """The server's own words, one line of at most 300 characters."""
-    try:
-        decoded = json.loads(data)
-        error = decoded.get("error", decoded) if isinstance(decoded, dict) else decoded
-        text = str(error.get("message", error)) if isinstance(error, dict) else str(error)
-    except ValueError:
-        text = data[:300].decode("utf-8", "replace")
-    return "".join(c if c.isprintable() else " " for c in text[:300]).strip()
 
 
 def _is_json(text: str) -> bool:

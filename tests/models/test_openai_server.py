@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import json
+import threading
+import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -8,7 +10,8 @@ import pytest
 
 from models.errors import ModelError, ServerUnavailable
 from models.language import Completion, Message, Request, Sampling
-from models.openai_server import ATTEMPTS, OpenAIServer
+from models.openai_connection import ATTEMPTS
+from models.openai_server import OpenAIServer
 from models.scripted import scripted
 from tests.chat_server import ChatServer
 
@@ -210,9 +213,9 @@ def test_proxies_of_the_environment_are_not_used(server: ChatServer, monkeypatch
 
 def test_the_key_comes_from_its_own_variable_only(server: ChatServer, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("OPENAI_API_KEY", "other")
-    assert "authorization" not in connected(server)[0]._client.headers
+    assert "authorization" not in connected(server)[0]._connection._client.headers
     monkeypatch.setenv("DATATUNE_API_KEY", "mine")
-    assert connected(server)[0]._client.headers["authorization"] == "Bearer mine"
+    assert connected(server)[0]._connection._client.headers["authorization"] == "Bearer mine"
 
 
 def test_no_more_requests_are_pulled_than_are_under_way(server: ChatServer) -> None:
@@ -228,3 +231,48 @@ def test_no_more_requests_are_pulled_than_are_under_way(server: ChatServer) -> N
     next(stream)
     assert len(pulled) <= 3
     assert len(list(stream)) == 8
+
+
+def stopped_after(model: OpenAIServer, looks: int) -> float:
+    """Seconds until a stream of three requests is over whose `between` raises at its last look."""
+    left = looks
+
+    def look() -> None:
+        nonlocal left
+        left -= 1
+        if left == 0:
+            raise KeyboardInterrupt
+
+    began = time.monotonic()
+    with pytest.raises(KeyboardInterrupt):
+        list(model.complete_many([Request(str(number), (Message("user", "hi"),)) for number in range(3)], look))
+    return time.monotonic() - began
+
+
+def running(threads: set[threading.Thread]) -> bool:
+    return any(thread.is_alive() for thread in set(threading.enumerate()) - threads if thread.name.startswith("openai"))
+
+
+def test_a_stopped_stream_waits_for_no_answer_under_way() -> None:
+    with ChatServer(scripted([], delay=20.0, name="tiny")) as server:
+        model, before = OpenAIServer(server.url, concurrency=2), set(threading.enumerate())
+        assert stopped_after(model, 2) < 5
+        until = time.monotonic() + 5
+        while running(before) and time.monotonic() < until:
+            time.sleep(0.01)
+        assert not running(before) and len(server.asked) == 2
+        server.model = scripted([], name="tiny")
+        assert answered(model).finish == "stop"
+        model.close()
+
+
+def test_a_stopped_stream_asks_a_busy_server_no_more() -> None:
+    with ChatServer(scripted([], name="tiny")) as server:
+        model, before = OpenAIServer(server.url, concurrency=1), set(threading.enumerate())
+        server.faults = [(503, {"Retry-After": "25"}, b"{}")] * 9
+        assert stopped_after(model, 2) < 5
+        until = time.monotonic() + 5
+        while running(before) and time.monotonic() < until:
+            time.sleep(0.01)
+        assert not running(before) and len(server.asked) == 1
+        model.close()
