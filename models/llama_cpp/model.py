@@ -78,6 +78,9 @@ class LlamaCppModel:
             self._chat = Chat(source.decode("utf-8", "replace") if source else "", self._vocabulary, end)
             self.template_problem = self._chat.reason
             """Why the model's own chat template is not used; "" when it is."""
+            self._windowed = self._native.llama_model_n_swa(self._pointer) > 0
+            self._original_length = self._read_original_length()
+            """Tokens up to which positions are turned in one way, beyond in another, by the length of a sequence; 0 for no such place."""
             self._threads = self.options.threads or library.usable_cores()
             self.calibration = remembered(cache, self._calibration_name)
             """What was measured on this machine, now or before."""
@@ -118,8 +121,7 @@ class LlamaCppModel:
 
     def complete_many(self, requests: Iterable[Request | None], between: Callable[[], None] = unhindered) -> Iterator[Completion]:
         """As many requests at once as there are sequences, each pulled when one is free."""
-        if not self._pointer:
-            raise ModelError(f"{self.identity.name} was closed", "Open it again.")
+        self._must_be_open()
         jobs = (self.job(request) if request else None for request in requests)
         for job in self.run(jobs, between) if self.batched else self.run_singly(jobs, between):
             yield job.completion(self._vocabulary)
@@ -140,6 +142,8 @@ class LlamaCppModel:
                 decode(context, job, between)
             except ModelError as error:
                 job.fail(error.title)
+                # What went wrong, numbers above all, must not stay in the cache.
+                context.clear()
             job.seconds = time.perf_counter() - started
             yield job
 
@@ -191,6 +195,7 @@ class LlamaCppModel:
 
     def start(self, layout: Layout) -> Sequences:
         """Sequences of this model; the caller closes them."""
+        self._must_be_open()
         return Sequences(self._native, self._pointer, self._vocabulary.size, layout, self._threads)
 
     def _many(self) -> Together:
@@ -221,11 +226,9 @@ class LlamaCppModel:
     @property
     def _divided(self) -> bool:
         """Whether sequences must have caches of their own: one for all would lose what a window has passed."""
-        return bool(self._native.llama_model_n_swa(self._pointer) > 0 or self._original_length)
+        return self._windowed or self._original_length > 0
 
-    @property
-    def _original_length(self) -> int:
-        """Tokens up to which positions are turned in one way and beyond in another, by the length of a sequence; 0 for no such place."""
+    def _read_original_length(self) -> int:
         found = ctypes.create_string_buffer(32)
         key = f"{self.weights.architecture}.rope.scaling.original_context_length".encode()
         read = self._native.llama_model_meta_val_str(self._pointer, key, found, len(found))
@@ -246,6 +249,7 @@ class LlamaCppModel:
 
     def job(self, request: Request) -> Job:
         """What a request becomes; one that cannot be served has failed already."""
+        self._must_be_open()
         prompt: list[int] = []
         try:
             prompt = self._chat.tokens(request.messages)
@@ -266,6 +270,10 @@ class LlamaCppModel:
             return Writing(request, prompt, limit, self._vocabulary.ends, constraint)
         except ModelError as error:
             return Failed(request, prompt, error.title)
+
+    def _must_be_open(self) -> None:
+        if not self._pointer:
+            raise ModelError(f"{self.identity.name} was closed", "Open it again.")
 
     def _constraints(self) -> Constrainer:
         if self._constrainer is None:

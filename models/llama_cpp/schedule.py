@@ -49,12 +49,13 @@ class Schedule:
         return [feed for sequence in lacking if (feed := self._feed(jobs, sequence, min(count, lacking[sequence]), count))]
 
     def _read(self, jobs: Mapping[int, Job], reading: Sequence[int], lacking: dict[int, int]) -> list[Feed]:
-        """Sequences that lack much, each as many tokens."""
+        """Sequences that lack much, each as many tokens: the one that lacks least, and those with numbers near its own."""
         feeds: list[Feed] = []
         room, outputs = self._sequences.layout.batch, self._sequences.outputs
-        count = room
-        for sequence in sorted(reading, key=lambda sequence: lacking[sequence]):
-            feed = self._feed(jobs, sequence, min(lacking[sequence], count), outputs)
+        first = min(reading, key=lambda sequence: lacking[sequence])
+        count = min(room, lacking[first])
+        for sequence in sorted(reading, key=lambda sequence: abs(sequence - first)):
+            feed = self._feed(jobs, sequence, count, outputs)
             if feed is None or len(feed.tokens) > room or (feeds and len(feed.tokens) < count):
                 continue
             count = len(feed.tokens)

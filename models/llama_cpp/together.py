@@ -149,6 +149,8 @@ class Together:
                     raise
                 trouble = error.title
             self._take(self._start(before))
+            if job.room <= before.length:
+                return True
         job.fail(f"The request needs room for {job.room} tokens, and a context of so many cannot be had: {trouble}")
         return False
 

@@ -13,8 +13,9 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from models.errors import ModelError, RequestInvalid, WeightsInvalid
-from models.language import Message, Request, Sampling
+from models.errors import ModelError, RequestInvalid, RuntimeUnavailable, WeightsInvalid
+from models.language import Message, Request, Sampling, unhindered
+from models.llama_cpp.jobs import Writing
 from models.llama_cpp.model import LlamaCppModel
 from models.llama_cpp.options import Options
 from models.registry import resolve
@@ -188,6 +189,33 @@ def test_an_impossible_context_and_a_closed_model_are_plain_errors() -> None:
     closed.close()
     with pytest.raises(ModelError, match="closed"):
         next(closed.complete_many([Request("k", (Message("user", "Hi"),), None, Sampling(max_tokens=1))]))
+
+
+class Contextless:
+    """As much of a model as answers one after the other, with no memory for its context."""
+
+    @property
+    def single(self) -> None:
+        raise RuntimeUnavailable("no memory")
+
+
+def test_a_context_that_cannot_be_had_ends_the_stream_at_its_first_row() -> None:
+    request = Request("k", (Message("user", "Hi"),))
+    jobs = iter([Writing(request, [1, 2], 3, frozenset({0}), None) for _ in range(3)])
+    with pytest.raises(RuntimeUnavailable, match="no memory"):
+        next(LlamaCppModel.run_singly(Contextless(), jobs, unhindered))  # type: ignore[arg-type]
+
+
+def test_no_layout_reads_positions_otherwise_than_the_whole_context() -> None:
+    def wanted(original: int, context: int = 8192) -> tuple[bool, int]:
+        model = LlamaCppModel.__new__(LlamaCppModel)
+        model.options, model.calibration, model.context_length = Options(layout="unified"), None, context
+        model._original_length, model._windowed = original, False
+        return model._wanted().unified, model._shortest
+
+    assert wanted(0) == (True, 512)
+    assert wanted(4096) == (False, 8192)
+    assert wanted(4096, 4096) == (False, 512)
 
 
 def test_nothing_native_is_written_to_stdout_or_stderr() -> None:
