@@ -6,10 +6,14 @@ comes from the environment variable DATATUNE_API_KEY.
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import json
+import os
+import random
 import threading
 import time
+import weakref
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from typing import Any
@@ -21,8 +25,13 @@ from models.errors import ModelError, RequestInvalid, ServerUnavailable
 from models.intake import Intake
 from models.language import Completion, Identity, Message, Request, Sampling, unhindered
 from models.lettered_menu import TOP, menu_messages, menu_schema, menu_scores
-from models.openai_connection import Connection, reason
+from models.openai_answers import ServedModel, ServedModels, read, reason
 
+ATTEMPTS = 5
+FIRST_PAUSE = 0.5
+LONGEST_PAUSE = 30.0
+BODY_LIMIT = 16 << 20
+"""Bytes of an answer; more than that is no answer to any request made here."""
 DEFAULT_CONTEXT = 4096
 BYTES_PER_TOKEN = 3
 MENU_TOKENS = 24
@@ -31,50 +40,9 @@ MENU_TOKENS = 24
 PATIENCE = 0.5
 """Seconds between two looks at whether to go on."""
 
+BUSY = frozenset({429, 502, 503, 504, 529})
+REFUSED = frozenset({401, 403, 404, 405})
 NOT_UNDERSTOOD = frozenset({400, 422})
-
-
-class ServedModel(msgspec.Struct, frozen=True):
-    """One entry of the server's list of models; servers name their limits differently."""
-
-    id: str
-    max_model_len: int | None = None
-    context_length: int | None = None
-    meta: dict[str, Any] | None = None
-
-
-class ServedModels(msgspec.Struct, frozen=True):
-    """What /models answers."""
-
-    data: tuple[ServedModel, ...] = ()
-
-
-class Reply(msgspec.Struct, frozen=True):
-    """The message of a choice; `content` is null when the model said nothing."""
-
-    content: str | None = None
-
-
-class Choice(msgspec.Struct, frozen=True):
-    """The only choice asked for."""
-
-    message: Reply
-    finish_reason: str | None = None
-    logprobs: Any = None
-
-
-class Usage(msgspec.Struct, frozen=True):
-    """Tokens as the server counted them."""
-
-    prompt_tokens: int = 0
-    completion_tokens: int = 0
-
-
-class Answer(msgspec.Struct, frozen=True):
-    """What /chat/completions answers."""
-
-    choices: tuple[Choice, ...]
-    usage: Usage | None = None
 
 
 class OpenAIServer:
@@ -160,7 +128,7 @@ class OpenAIServer:
             return self._weigh(request, ended)
         started = time.perf_counter()
         status, data = self._connection.fetch("POST", "/chat/completions", self._body(request), ended)
-        completion, _ = _read(request, status, data, time.perf_counter() - started)
+        completion, _ = read(request, status, data, time.perf_counter() - started)
         return completion
 
     def _weigh(self, request: Request, ended: threading.Event) -> Completion:
@@ -175,7 +143,7 @@ class OpenAIServer:
         status, data = self._connection.fetch("POST", "/chat/completions", {**body, "logprobs": True, "top_logprobs": TOP}, ended)
         if status in NOT_UNDERSTOOD:
             status, data = self._connection.fetch("POST", "/chat/completions", body, ended)
-        completion, scores = _read(msgspec.structs.replace(asked, schema=None), status, data, time.perf_counter() - started)
+        completion, scores = read(msgspec.structs.replace(asked, schema=None), status, data, time.perf_counter() - started)
         if completion.finish == "error":
             return completion
         try:
@@ -219,31 +187,98 @@ class OpenAIServer:
         return models[0]
 
 
-def _read(request: Request, status: int, data: bytes, seconds: float) -> tuple[Completion, Any]:
-    """The completion in a server's answer, and what the answer says of its tokens' probabilities."""
-    if status != 200:
-        return Completion(request.key, "", "error", seconds=seconds, error=f"The server answered {status}: {reason(data)}"), None
-    try:
-        answer = msgspec.json.decode(data, type=Answer)
-        choice = answer.choices[0]
-    except (msgspec.DecodeError, IndexError) as error:
-        return Completion(request.key, "", "error", seconds=seconds, error=f"The server's answer cannot be read: {error}"), None
-    usage = answer.usage or Usage()
-    text = choice.message.content or ""
-    counts = (usage.prompt_tokens, usage.completion_tokens, seconds)
-    if choice.finish_reason == "length":
-        return Completion(request.key, text, "length", *counts), choice.logprobs
-    if choice.finish_reason not in ("stop", "eos", None):
-        error_text = f"The server ended the answer with {choice.finish_reason!r}"
-        return Completion(request.key, text, "error", *counts, error=error_text), None
-    if request.schema is not None and not _is_json(text):
-        return Completion(request.key, text, "error", *counts, error="The server ignored the schema: its answer is not JSON"), None
-    return Completion(request.key, text, "stop", *counts), choice.logprobs
+class Connection:
+    """A few connections to one URL, for use from as many threads."""
+
+    def __init__(self, url: str, most: int, timeout: float, sleep: Callable[[float], None] | None) -> None:
+        """`timeout` in seconds for each attempt; `sleep` waits between two, None for a wait that hanging up ends."""
+        import httpx
+
+        self.url = url
+        self._sleep = sleep
+        key = os.environ.get("DATATUNE_API_KEY", "")
+        self._client = httpx.Client(
+            timeout=httpx.Timeout(timeout, connect=10.0),
+            limits=httpx.Limits(max_connections=most),
+            headers={"Authorization": f"Bearer {key}"} if key else {},
+            trust_env=False,
+            follow_redirects=False,
+        )
+        self._streams: weakref.WeakSet[Any] = weakref.WeakSet()
+        self._lock = threading.Lock()
+
+    def fetch(self, method: str, path: str, body: dict[str, Any] | None, ended: threading.Event) -> tuple[int, bytes]:
+        """Status and body, after bounded tries; ServerUnavailable when the server is gone, overloaded for good or shut to us, or
+        when `ended` is set, after which nothing is asked or waited for."""
+        import httpx
+
+        status, data, problem = 0, b"", ""
+        for attempt in range(ATTEMPTS):
+            if ended.is_set():
+                raise ServerUnavailable(f"{self.url} was not asked: nobody waits for the answer any more")
+            pause = min(LONGEST_PAUSE, FIRST_PAUSE * 2**attempt) * random.uniform(0.8, 1.2)
+            try:
+                with self._client.stream(
+                    method, self.url + path, json=body, extensions={"trace": functools.partial(self._note, ended)}
+                ) as response:
+                    data = _bounded(response.iter_bytes())
+                    status = response.status_code
+                    pause = _asked_pause(response.headers.get("retry-after", ""), pause)
+                problem = f"it answered {status}: {reason(data)}"
+            except httpx.HTTPError as error:
+                status, problem = 0, str(error) or type(error).__name__
+            except httpx.InvalidURL as error:
+                raise ServerUnavailable(f"{self.url} is no usable URL: {error}", "Write it as http://host:port/v1.") from error
+            if status in REFUSED:
+                hint = "Set DATATUNE_API_KEY." if status in (401, 403) else "Check the URL; it usually ends in /v1."
+                raise ServerUnavailable(f"{self.url} refused: {problem}", hint)
+            if status and status not in BUSY and status < 500:
+                return status, data
+            if attempt + 1 < ATTEMPTS and not ended.is_set():
+                if self._sleep:
+                    self._sleep(pause)
+                else:
+                    ended.wait(pause)
+        if status and status not in BUSY:
+            return status, data
+        raise ServerUnavailable(f"{self.url} does not answer after {ATTEMPTS} tries: {problem}", "Start the server, then resume the run.")
+
+    def hang_up(self) -> None:
+        """Break off what is under way, from any thread; what is asked later connects anew."""
+        import socket
+
+        with self._lock:
+            streams = list(self._streams)
+        for stream in streams:
+            try:
+                # Closing the socket would not wake the thread that reads from it.
+                stream.get_extra_info("socket").shutdown(socket.SHUT_RDWR)
+            except (OSError, AttributeError):
+                continue
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._client.close()
+
+    def _note(self, ended: threading.Event, event: str, info: dict[str, Any]) -> None:
+        if event in ("connection.connect_tcp.complete", "connection.start_tls.complete"):
+            with self._lock:
+                self._streams.add(info["return_value"])
+            if ended.is_set():
+                self.hang_up()
 
 
-def _is_json(text: str) -> bool:
+def _bounded(chunks: Iterable[bytes]) -> bytes:
+    data = bytearray()
+    for chunk in chunks:
+        data += chunk
+        if len(data) > BODY_LIMIT:
+            raise ServerUnavailable(f"The server sent more than {BODY_LIMIT >> 20} MiB for one answer", "Check that it is a model server.")
+    return bytes(data)
+
+
+def _asked_pause(header: str, default: float) -> float:
     try:
-        json.loads(text)
-    except (ValueError, RecursionError):
-        return False
-    return True
+        return min(LONGEST_PAUSE, max(0.0, float(header)))
+    except ValueError:
+        return default

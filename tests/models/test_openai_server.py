@@ -10,8 +10,7 @@ import pytest
 
 from models.errors import ModelError, ServerUnavailable
 from models.language import Completion, Message, Request, Sampling
-from models.openai_connection import ATTEMPTS
-from models.openai_server import OpenAIServer
+from models.openai_server import ATTEMPTS, OpenAIServer
 from models.scripted import scripted
 from tests.chat_server import ChatServer
 

@@ -41,7 +41,7 @@ class Exact:
         assert layout.batch >= max(layout.count, LEAST_BATCH)
         self.layout = layout
         self._scores = scores
-        self.outputs = max(layout.count, 32)  # fewer than there are, so that long answers come in pieces
+        self.outputs = min(layout.batch, max(layout.count, 32))  # fewer than there are, so that long answers come in pieces
         self.rewinds = rewinds
         self.closed = False
         self.decoded = 0
