@@ -6,6 +6,7 @@ A rule applies only where most texts have a feature that no example has; the res
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterator, Sequence
 
 from engine.plan.patterns import compile_pattern
@@ -169,10 +170,14 @@ def _replaced(pattern: object, replacement: str, text: str) -> str:
     ).strip()
 
 
+_FEW_TEXTS = 8
+_SIGNED = re.compile(r"[<>|=#@*~^_/\\{}\[\]→⇒»«]")
+
+
 def _cuts(texts: Sequence[str], outputs: Sequence[str]) -> Iterator[tuple[str, list[str], str]]:
     """What stands before, and after, a sign that nearly all texts and no example hold."""
     filled = [text for text in texts if text]
-    for sign in (*MARKERS, *_SIGNS):
+    for sign in (*MARKERS, *_SIGNS, *_own_signs(filled)):
         if any(sign in output for output in outputs) or sum(sign in text for text in filled) < max(1.0, 0.8 * len(filled)):
             continue
         mark = re.sub(r"([^\w\s])", r"\\\1", sign).replace("\t", "\\t")
@@ -184,6 +189,17 @@ def _cuts(texts: Sequence[str], outputs: Sequence[str]) -> Iterator[tuple[str, l
             compiled = compile_pattern(pattern)
             yield pattern, [(found.group(1) or "").strip() if (found := compiled.search(text)) else "" for text in texts], said
         return
+
+
+def _own_signs(texts: Sequence[str]) -> list[str]:
+    """Pieces between blanks that hold a sign and stand once in nearly every text, neither first nor last: the longest first."""
+    if len(texts) < _FEW_TEXTS:
+        return []
+    inner = [Counter(text.split()[1:-1]) for text in texts]
+    counts = Counter(
+        piece for pieces in inner for piece, times in pieces.items() if times == 1 and _SIGNED.search(piece) and len(piece) > 1
+    )
+    return sorted((piece for piece, count in counts.items() if count >= 0.95 * len(texts)), key=len, reverse=True)
 
 
 def _finishes(

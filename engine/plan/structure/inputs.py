@@ -42,6 +42,8 @@ FEWER_PARTS = "the examples' inputs have more parts than these columns can fill"
 _IN_ORDER = 0.1
 _WORDS = 3
 """So many words of an example's input are a term, not a sentence."""
+_LEAST_DIFFERENT = 0.3
+"""Of the rows that must have texts of their own."""
 _NEAR = 0.2
 """Nearness in meaning from which a column of numbers may stand for a heading that has numbers in all examples."""
 LEAKS = " is not shown, for it gives the output away: "
@@ -112,7 +114,7 @@ def chosen_columns(draft: Draft, sample: Sample, task: Task, shape: Shape, parts
         kept = _only_one(kept, sure, task)
     if len(kept) > max(1, slots):
         kept = _without_notes(kept, sure | alike, task, reasons)
-    kept = _without_leaks(kept, sure, draft, sample, task, reasons)
+    kept = _without_leaks(kept, alike, draft, sample, task, reasons)
     kept = _one_language(kept, sure, sample, task, reasons)
     if draft.family == "text" and kept and not draft.options and not any(_natural(profile, sample) for profile in kept):
         kept = [] if all(profile.label_set and not _shown_values(profile, task) for profile in kept) else kept
@@ -269,12 +271,14 @@ def _tells(profile: ColumnProfile) -> bool:
 
 
 def _without_leaks(
-    kept: list[ColumnProfile], sure: set[str], draft: Draft, sample: Sample, task: Task, reasons: list[str]
+    kept: list[ColumnProfile], alike: set[str], draft: Draft, sample: Sample, task: Task, reasons: list[str]
 ) -> list[ColumnProfile]:
     result = []
     extractive = _extractive(task)
     for profile in kept:
-        why = leak(sample.texts(profile.name), draft, sample, extractive)
+        # A text that recurs with mostly one label, as a question with several answers may, is still a part the examples show.
+        recurs = profile.name in alike and _worded(profile) and profile.distinct >= _LEAST_DIFFERENT * sample.rows
+        why = leak(sample.texts(profile.name), draft, sample, extractive, recurs)
         if why and profile.name not in draft.shown:
             reasons.append(f"{profile.name}{LEAKS}{why}")
             continue
@@ -282,8 +286,11 @@ def _without_leaks(
     return result
 
 
-def leak(shown: Sequence[str], draft: Draft, sample: Sample, extractive: bool) -> str:
-    """How a shown text gives the output away, "" when it does not; measured against outputs of other rows."""
+def leak(shown: Sequence[str], draft: Draft, sample: Sample, extractive: bool, recurs: bool = False) -> str:
+    """How a shown text gives the output away, "" when it does not; measured against outputs of other rows.
+
+    `recurs`: that the same text has the same output in several rows is nothing to mind.
+    """
     pairs = [(text, output) for text, output in zip(shown, draft.outputs, strict=True) if text and output]
     if len(pairs) < 8:
         return ""
@@ -294,7 +301,7 @@ def leak(shown: Sequence[str], draft: Draft, sample: Sample, extractive: bool) -
         return ""
     if len(set(outputs)) <= 0.5 * len(outputs):
         gain = prediction_gain(texts, outputs)
-        if gain > 0.5 and draft.family != "options":
+        if gain > 0.5 and draft.family != "options" and not recurs:
             return f"it tells the output in {100 * gain:.0f} % more rows than chance"
         if draft.family in ("label", "named"):
             return ""

@@ -12,6 +12,7 @@ from engine.plan.profile import ColumnProfile, Sample, as_text, identifier
 from engine.plan.steps import AnyStep, Each
 from engine.plan.structure.draft import Draft
 from engine.plan.structure.headings import SURE, Part, assigned
+from engine.plan.structure.numbers import written_number
 from engine.plan.structure.shape import Shape, sentence_count
 from engine.plan.template import printed
 from engine.records import Value
@@ -20,6 +21,7 @@ ONE_HEADING_EACH = "the input has a heading for each column"
 _SPEAKER = re.compile(r"speaker|role|from|author|user|who|name|sender", re.IGNORECASE)
 _SPOKEN = re.compile(r"^\s*[\w .'-]{1,20}\s?[:：]")
 _MOST_TEXTS = 200
+_DECIMAL = ("0.5",)
 _ORDER = 0.3
 
 
@@ -38,7 +40,9 @@ def piece_of(profile: ColumnProfile, sample: Sample) -> Piece:
     heading = " ".join(re.sub(r"(?<=[a-z])(?=[A-Z])", " ", profile.name).replace("_", " ").replace("-", " ").split())
     heading = heading[:1].upper() + heading[1:]
     if profile.kind != "list":
-        return Piece(name=profile.name, expression=printed(profile.name), heading=heading, steps=profile.steps)
+        # Beside 20.5 a reading of 21 is written 21.0, as in the source.
+        expression = written_number(profile, _DECIMAL) if profile.whole < 0.5 else printed(profile.name)
+        return Piece(name=profile.name, expression=expression, heading=heading, steps=profile.steps)
     if profile.item_kind == "dict":
         into = sample.unused(f"{identifier(profile.name)}_lines")
         items = [item for value in sample.values[profile.name] if isinstance(value, list) for item in value if isinstance(item, dict)]
