@@ -174,3 +174,51 @@ def test_what_says_there_is_no_answer_is_known_in_several_languages(value: str) 
     shown = Task("t", "Name the animal.", "en", Output("text"), (TaskExample("It says nothing.", value),))
     asked = Task("t", f"Name the animal, or write {folded(value)} if there is none.", "en", Output("text"), ())
     assert no_answers(texts, shown) == no_answers(texts, asked) == no_answers([*"abc", value], task) == ()
+
+
+def test_a_sign_that_every_text_has_is_cut_at() -> None:
+    rows = [
+        {
+            "story": f"The {BEASTS[n % 12]} number {n} came into the {PLACES[n % 11]} at noon and left again.",
+            "rule": f"It came {n} times >Makes/Lets> The {PLACES[n % 11]} has {n} guests",
+        }
+        for n in range(60)
+    ]
+    made = made_of(
+        rows,
+        "What comes of the story?",
+        ("Story: A mole dug for a day and a night.", "A garden is lost"),
+        ("Story: A goose sat down on its nest.", "The eggs are warm"),
+    )
+    assert made[3].output == "The yard has 3 guests"
+
+
+def test_a_text_that_recurs_with_one_label_is_still_shown_where_the_examples_show_it() -> None:
+    rows = [
+        {
+            "query": f"tell me about the {BEASTS[n // 2 % 12]} in the {PLACES[n // 2 % 11]} {n // 4}",
+            "reply": f"do you mean the {BEASTS[n % 12]} or number {n} in the {PLACES[n % 7]}",
+            "verdict": ["on", "off"][n // 4 % 2],
+        }
+        for n in range(120)
+    ]
+    made = made_of(
+        rows,
+        'Tell whether the reply is "on" or "off" the topic.',
+        ("User: show me moles\nAssistant: do you like big ones", "on"),
+        ("User: show me geese\nAssistant: what size of tyre", "off"),
+        labels=("on", "off"),
+    )
+    assert made[5].input == f"User: {rows[5]['query']}\nAssistant: {rows[5]['reply']}"
+
+
+def test_readings_are_written_with_their_decimals() -> None:
+    rows = [{"day": f"day {n} in the {PLACES[n % 12]}", "warmth": 10 + n % 9 * 0.25, "kind": ["calm", "wild"][n % 2]} for n in range(60)]
+    made = made_of(
+        rows,
+        "Is the weather calm or wild?",
+        ("day: today\nwarmth: 3.5", "calm"),
+        ("day: then\nwarmth: 9.0", "wild"),
+        labels=("calm", "wild"),
+    )
+    assert [example.input.partition("warmth: ")[2] for example in made[:3]] == ["10.0", "10.25", "10.5"]
