@@ -277,7 +277,8 @@ def _without_leaks(
     extractive = _extractive(task)
     for profile in kept:
         # A text that recurs with mostly one label, as a question with several answers may, is still a part the examples show.
-        recurs = profile.name in alike and _worded(profile) and profile.distinct >= _LEAST_DIFFERENT * sample.rows
+        labelled = draft.family in ("label", "named") and profile.name in alike
+        recurs = labelled and _worded(profile) and profile.distinct >= _LEAST_DIFFERENT * sample.rows
         why = leak(sample.texts(profile.name), draft, sample, extractive, recurs)
         if why and profile.name not in draft.shown:
             reasons.append(f"{profile.name}{LEAKS}{why}")
