@@ -189,7 +189,7 @@ def _settings(
     specs = {role: absolute_spec(spec, base) for role, spec in file.models.items()}
     for text in models:
         role, equals, spec = text.partition("=")
-        if not equals or (role not in ROLES and ("/" in role or ":" in role)):
+        if not equals or (role not in ROLES and set(role) & set("/:#.")):
             role, spec = "default", text
         check_role(role, "--model")
         specs[role] = absolute_spec(spec, Path.cwd())
