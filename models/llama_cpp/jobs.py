@@ -8,6 +8,7 @@ nothing is lost when a sequence must be read again.
 from __future__ import annotations
 
 import json
+from abc import ABC, abstractmethod
 from collections.abc import Collection, Generator, Sequence
 from itertools import pairwise
 from typing import Literal
@@ -27,7 +28,7 @@ LEAST = -1e6
 Finish = Literal["", "stop", "length", "error"]
 
 
-class Job:
+class Job(ABC):
     """One request on its way."""
 
     def __init__(self, request: Request, prompt: Sequence[int]) -> None:
@@ -41,9 +42,9 @@ class Job:
         self.error = ""
 
     @property
+    @abstractmethod
     def room(self) -> int:
         """Tokens its sequence must be able to hold."""
-        raise NotImplementedError
 
     def fail(self, error: str) -> None:
         """End without an answer."""
@@ -57,9 +58,9 @@ class Job:
         text, tokens = self._answer(vocabulary)
         return Completion(self.request.key, text, self.finish, self.prompt_tokens, tokens, self.seconds)
 
+    @abstractmethod
     def _answer(self, vocabulary: Vocabulary) -> tuple[str, int]:
         """Text of the answer and how many tokens were decoded for it."""
-        raise NotImplementedError
 
 
 class Failed(Job):
@@ -72,6 +73,9 @@ class Failed(Job):
     @property
     def room(self) -> int:
         return self.prompt_tokens
+
+    def _answer(self, vocabulary: Vocabulary) -> tuple[str, int]:
+        return "", 0
 
 
 class Writing(Job):
