@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from engine.catalog.catalog import Catalog
 
 BEAT_SECONDS = 2.0
+LOOK_SECONDS = 0.05
+"""How long a cancel may go unseen: a look costs as much as a unit of a plan without model steps."""
 
 
 class BudgetSpent(EngineError):
@@ -43,6 +45,7 @@ class Session:
         self.terminated = False
         self.parent = 0
         """The watcher; when it is gone, so are we."""
+        self._next_look = 0.0
         self._catalog: Catalog | None = None
         self._data: RowsHere | None = None
 
@@ -68,11 +71,17 @@ class Session:
 
     def check(self) -> None:
         """Let a cancel or the end of the budget take effect."""
-        if self.terminated or (self.parent and os.getppid() != self.parent):
+        if self.terminated:
+            raise Cancelled("ended from outside", f"go on with: datatune resume {self.run}")
+        now = time.monotonic()
+        if now < self._next_look:
+            return
+        self._next_look = now + LOOK_SECONDS
+        if self.parent and os.getppid() != self.parent:
             raise Cancelled("ended from outside", f"go on with: datatune resume {self.run}")
         if runs.take_command(self.connection, self.run) == "cancel":
             raise Cancelled("cancelled", f"go on with: datatune resume {self.run}")
-        if self.deadline and not self.spent and time.monotonic() > self.deadline:
+        if self.deadline and not self.spent and now > self.deadline:
             raise BudgetSpent("the time budget is spent")
 
 

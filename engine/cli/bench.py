@@ -1,4 +1,4 @@
-"""Commands that measure this machine: bench execute, bench agree."""
+"""Commands that measure this machine: bench execute, bench agree, bench rows."""
 
 from __future__ import annotations
 
@@ -70,6 +70,24 @@ def agree(spec: str, rows: int, as_json: bool) -> int:
             f"{found.noise:.3f} (median {found.usual_noise:.3f}, {found.places} places), {found.unexplained} elsewhere"
         ),
     )
+    return ExitCode.DONE
+
+
+@bench.command()
+@click.option("--rows", type=click.IntRange(1000, 10_000_000), default=100_000, show_default=True, help="Rows of each pass.")
+@json_option
+def rows(rows: int, as_json: bool) -> int:
+    """Rows a second through a plan without model steps: a look-up and a template on four columns."""
+    from engine.bench_rows import bench_rows
+
+    found = bench_rows(rows)
+
+    def shown() -> str:
+        passes = (("read", found.read), ("read, planned", found.planned), ("read, planned, stored", found.stored))
+        table_ = table(("", "ROWS/S"), [(name, f"{rate:,.0f}") for name, rate in passes])
+        return f"{table_}\nmemory grew by {found.grown_bytes / 2**20:,.1f} MiB in {found.rows:,} rows"
+
+    put(found, as_json, shown)
     return ExitCode.DONE
 
 

@@ -107,29 +107,43 @@ class Program:
                         yield from ask(values)
                 assert self._input is not None and self._output is not None
                 given, output = self._input(values), self._output(values)
-            given, output = self._examine(given, output, values)
+            return self._accepted(unit, given, output, values)
         except Stop as stop:
             return outcome_of(stop)
-        return Accepted(Example(given, output, self.origin, unit.source, self.digest))
 
     def outcome(self, unit: Unit) -> Outcome:
         """What becomes of a unit when no model is asked. Raises ValueError for a plan with model steps that gets as far as a call."""
-        try:
-            next(self.run(unit))
-        except StopIteration as end:
-            outcome: Outcome = end.value
-            return outcome
-        raise ValueError("this plan asks a model")
+        return self._without_model(unit, dict(unit.values))
 
     def outcome_with_options(self, unit: Unit) -> tuple[Outcome, tuple[Choice, ...]]:
         """As `outcome`, with the options the plan's last set holds, in the order shown; () for a plan without options."""
         values = dict(unit.values)
+        outcome = self._without_model(unit, values)
+        sets = [value for value in values.values() if isinstance(value, OptionSet)]
+        return outcome, tuple(sets[-1]) if sets else ()
+
+    def _without_model(self, unit: Unit, values: Values) -> Outcome:
+        if self.has_model_steps:
+            try:
+                next(self._run(unit, values))
+            except StopIteration as end:
+                outcome: Outcome = end.value
+                return outcome
+            raise ValueError("this plan asks a model")
+        if unit.stopped is not None:
+            return unit.stopped
+        assert self._input is not None and self._output is not None
         try:
-            next(self._run(unit, values))
-        except StopIteration as end:
-            sets = [value for value in values.values() if isinstance(value, OptionSet)]
-            return end.value, tuple(sets[-1]) if sets else ()
-        raise ValueError("this plan asks a model")
+            for _, run, _ in self._tail:
+                if run is not None:
+                    run(values, unit.key)
+            return self._accepted(unit, self._input(values), self._output(values), values)
+        except Stop as stop:
+            return outcome_of(stop)
+
+    def _accepted(self, unit: Unit, given: str, output: str, values: Values) -> Accepted:
+        given, output = self._examine(given, output, values)
+        return Accepted(Example(given, output, self.origin, unit.source, self.digest))
 
     def _blocks(self, source: RowSource, block: int) -> Blocks:
         steps = self._compiled[: self._head]

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import math
 from collections import deque
-from collections.abc import Generator, Iterator
+from collections.abc import Callable, Generator, Iterator
 from itertools import chain
+from operator import itemgetter
 from typing import Annotated
 
 import msgspec
@@ -20,7 +21,7 @@ from engine.plan.compile import Program, compile_plan
 from engine.plan.steps import Check, Write
 from engine.plan.units import Accepted, ModelCall, Unit
 from engine.plan.units import Outcome as Ending
-from engine.records import ExpandedTask, Made, PlanChoice, Task, Value
+from engine.records import ExpandedTask, Made, PlanChoice, RowSource, Task, Value
 from engine.stage import Context, Counts, Outcome, Stage
 from engine.store.items import ItemState
 from models.language import Completion, Request, Sampling
@@ -78,18 +79,13 @@ def run(given: Given, options: Options, ctx: Context) -> Made:
     if native:
         _tell_cost(given, options, ctx, programs[0], sum(len(source) for source in sources))
 
-    def units() -> Iterator[tuple[Program, Unit]]:
-        for program, source in zip(programs, sources, strict=True):
-            for unit in program.units(source):
-                yield program, unit
-
     hope = _Hope(options.least_yield if native else 0.0)
     if native:
         hope.recall(ctx)
     counts = ctx.each(
-        units(),
-        key=lambda pair: _key(pair[1]),
-        through=lambda pending: _drive(pending, options, ctx, hope),
+        chain.from_iterable(map(entering, programs, sources)),
+        key=_KEY,
+        through=(lambda pending: _drive(pending, options, ctx, hope)) if native else straight,
         enough=lambda accepted: accepted >= given.wanted or hope.lost,
         total=given.wanted,
         unit="examples",
@@ -160,15 +156,36 @@ def _hopeless(given: Given, hope: _Hope, ctx: Context) -> NothingSuitable:
     return NothingSuitable(title, "another data set, plan or model may do; to go on all the same: --set execute.least_yield=0")
 
 
-def _key(unit: Unit) -> str:
-    return f"{unit.source.split}:{unit.key}"
+Entering = tuple[str, Program, Unit]
+"""A unit with its key, unique among all splits, and the program it goes through."""
+_KEY: Callable[[Entering], str] = itemgetter(0)
+
+
+def _stored(ending: Ending, trace: str = "") -> Outcome:
+    """What is stored of a unit that ended so, with the `trace` of its answers where it is no example."""
+    if isinstance(ending, Accepted):
+        return Outcome("accepted", "", msgspec.json.encode(ending.example).decode())
+    state: ItemState = ending.__struct_config__.tag  # type: ignore[assignment]
+    return Outcome(state, ending.reason, trace)
+
+
+def entering(program: Program, source: RowSource) -> Iterator[Entering]:
+    """All units of a split."""
+    for unit in program.units(source):
+        yield f"{unit.source.split}:{unit.key}", program, unit
+
+
+def straight(pending: Iterator[Entering]) -> Iterator[tuple[str, Outcome]]:
+    """Units that need no model, in bulk."""
+    for key, program, unit in pending:
+        yield key, _stored(program.outcome(unit))
 
 
 class _Process:
     """One unit on its way through the plan, waiting for an answer now and then."""
 
-    def __init__(self, unit: Unit, program: Program) -> None:
-        self.key = _key(unit)
+    def __init__(self, key: str, program: Program, unit: Unit) -> None:
+        self.key = key
         self.answers: list[str] = []
         self._steps: Generator[ModelCall, str, Ending] = program.run(unit)
 
@@ -182,10 +199,7 @@ class _Process:
 
     def outcome(self, ending: Ending) -> Outcome:
         """What is stored of the unit."""
-        if isinstance(ending, Accepted):
-            return Outcome("accepted", "", msgspec.json.encode(ending.example).decode())
-        state: ItemState = ending.__struct_config__.tag  # type: ignore[assignment]
-        return Outcome(state, ending.reason, self._trace())
+        return _stored(ending, self._trace())
 
     def cut_off(self, completion: Completion) -> Outcome:
         """The outcome when an answer is not whole."""
@@ -197,7 +211,7 @@ class _Process:
         return msgspec.json.encode({"completions": self.answers}).decode() if self.answers else ""
 
 
-def _drive(pending: Iterator[tuple[Program, Unit]], options: Options, ctx: Context, hope: _Hope) -> Iterator[tuple[str, Outcome]]:
+def _drive(pending: Iterator[Entering], options: Options, ctx: Context, hope: _Hope) -> Iterator[tuple[str, Outcome]]:
     """Advance units until each has ended; those that wait for an answer are resumed when it comes."""
     waiting: dict[str, _Process] = {}
     asked: deque[Request] = deque()
@@ -223,9 +237,8 @@ def _drive(pending: Iterator[tuple[Program, Unit]], options: Options, ctx: Conte
             while asked:
                 yield asked.popleft()
             # Units that ended must not pile up, and a look at the plan's hope needs the answers to all before it.
-            if len(ended) < (ENDED_AT_ONCE if waiting else 1) and not hope.waits(len(waiting)) and (pair := next(pending, None)):
-                program, unit = pair
-                advance(_Process(unit, program))
+            if len(ended) < (ENDED_AT_ONCE if waiting else 1) and not hope.waits(len(waiting)) and (following := next(pending, None)):
+                advance(_Process(*following))
             elif waiting:
                 yield None
             else:

@@ -156,7 +156,7 @@ def _needs_migration(connection: sqlite3.Connection) -> bool:
     return bool(applied < MIGRATION_COUNT)
 
 
-MIGRATION_COUNT = 1
+MIGRATION_COUNT = 2
 """Kept beside the list so that opening a current database does not import sqlite-utils; a test compares the two."""
 
 

@@ -36,15 +36,23 @@ def stored_keys(connection: sqlite3.Connection, step: str) -> dict[str, ItemStat
 
 
 def store_items(connection: sqlite3.Connection, step: str, items: Iterable[Item]) -> None:
-    """Add finished units; one already there is left as it is. They are no longer in flight."""
+    """Add finished units; one already there in the same place is left as it is. They are no longer in flight."""
     items = list(items)
     with transaction(connection):
         connection.executemany(
             "INSERT OR IGNORE INTO items (step, key, seq, state, reason, result) VALUES (?, ?, ?, ?, ?, ?)",
             [(step, item.key, item.seq, item.state, item.reason, item.result) for item in items],
         )
-        connection.executemany("DELETE FROM in_flight WHERE step = ? AND key = ?", [(step, item.key) for item in items])
-        connection.executemany("DELETE FROM suspects WHERE step = ? AND key = ?", [(step, item.key) for item in items])
+        done = {item.key for item in items}
+        for number, keys in connection.execute("SELECT number, keys FROM in_flight WHERE step = ?", (step,)).fetchall():
+            marked = msgspec.json.decode(keys, type=list[str])
+            left = [key for key in marked if key not in done]
+            if not left:
+                connection.execute("DELETE FROM in_flight WHERE number = ?", (number,))
+            elif len(left) < len(marked):
+                connection.execute("UPDATE in_flight SET keys = ? WHERE number = ?", (msgspec.json.encode(left).decode(), number))
+        if suspects(connection, step):
+            connection.executemany("DELETE FROM suspects WHERE step = ? AND key = ?", [(step, key) for key in done])
 
 
 def items_in_order(connection: sqlite3.Connection, step: str, state: ItemState, limit: int = -1) -> Iterator[Item]:
@@ -84,8 +92,7 @@ def reason_counts(connection: sqlite3.Connection, step: str) -> dict[str, int]:
 
 def mark_in_flight(connection: sqlite3.Connection, step: str, keys: Iterable[str]) -> None:
     """Say which units are about to be worked on, so that a native crash can be laid at the right door."""
-    with transaction(connection):
-        connection.executemany("INSERT OR IGNORE INTO in_flight (step, key) VALUES (?, ?)", [(step, key) for key in keys])
+    connection.execute("INSERT INTO in_flight (step, keys) VALUES (?, ?)", (step, msgspec.json.encode(list(keys)).decode()))
 
 
 def clear_in_flight(connection: sqlite3.Connection, step: str) -> None:
@@ -93,14 +100,18 @@ def clear_in_flight(connection: sqlite3.Connection, step: str) -> None:
     connection.execute("DELETE FROM in_flight WHERE step = ?", (step,))
 
 
+def in_flight(connection: sqlite3.Connection, step: str) -> list[str]:
+    """Units of a step that are being worked on, in the order they were marked."""
+    marked = connection.execute("SELECT keys FROM in_flight WHERE step = ? ORDER BY number", (step,)).fetchall()
+    return list(dict.fromkeys(key for (keys,) in marked for key in msgspec.json.decode(keys, type=list[str])))
+
+
 def in_flight_of_run(connection: sqlite3.Connection, run: str) -> dict[str, list[str]]:
     """Units being worked on in a run's steps: step → keys. Other runs' units are none of its business."""
-    found: dict[str, list[str]] = {}
-    for step, key in connection.execute(
-        "SELECT step, key FROM in_flight WHERE step IN (SELECT step FROM run_steps WHERE run = ?) ORDER BY step, key", (run,)
-    ):
-        found.setdefault(step, []).append(key)
-    return found
+    steps = connection.execute(
+        "SELECT DISTINCT step FROM in_flight WHERE step IN (SELECT step FROM run_steps WHERE run = ?) ORDER BY step", (run,)
+    ).fetchall()
+    return {step: in_flight(connection, step) for (step,) in steps}
 
 
 def blame(connection: sqlite3.Connection, run: str, signal_name: str) -> list[str]:

@@ -13,7 +13,7 @@ from engine.roles import Roles
 from engine.runner import run_step
 from engine.session import Session
 from engine.stage import Context, Outcome, Stage
-from engine.store import runs
+from engine.store import items, runs
 from engine.store.database import open_writer
 from engine.store.lease import this_process
 from models.intake import Intake
@@ -140,4 +140,4 @@ def same(name: str) -> str:
 
 
 def in_flight(bench: Bench, step: str = "step") -> list[str]:
-    return [row[0] for row in bench.connection.execute("SELECT key FROM in_flight WHERE step = ?", (step,))]
+    return items.in_flight(bench.connection, step)

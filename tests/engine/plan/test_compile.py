@@ -11,7 +11,7 @@ import pytest
 from engine.errors import BadInput
 from engine.plan.compile import Program, compile_plan
 from engine.plan.file import plan_digest
-from engine.plan.steps import AnyStep, Check, Emit, Options, Pick, Plan, Write
+from engine.plan.steps import AnyStep, Check, Emit, Map, Options, Parse, Pick, Plan, Write
 from engine.plan.units import Accepted, Failed, ModelCall, Outcome, Rejected, Skipped
 from engine.records import Task, TaskExample
 from tests.engine.plan.tables import Table, examples, outcomes, task
@@ -34,6 +34,25 @@ def asked(program: Program, table: Table, *completions: str) -> tuple[list[Model
     except StopIteration as end:
         return calls, end.value
     raise AssertionError("the unit wants more completions")
+
+
+def test_a_unit_ends_the_same_in_bulk_and_alone() -> None:
+    steps = (Map(value="y", into="z", table={"a": "A", "b": "B"}), Parse(value="n", into="m", form="number"))
+    program_plan = plan(*steps, emit=Emit(input="{{ x }} {{ m }}", output="{{ z }}"))
+    rows: list[dict[str, Any]] = [
+        {"x": "one", "y": "a", "n": "1"},
+        {"x": "two", "y": "c", "n": "2"},
+        {"x": "\u0000", "y": "b", "n": "none"},
+        {"x": None, "y": "b", "n": "3"},
+    ]
+    table = Table(rows)
+    program = compile_plan(program_plan, table.columns, task=task())
+    for unit in program.units(table):
+        alone = program.run(unit)
+        with pytest.raises(StopIteration) as end:
+            next(alone)
+        assert program.outcome(unit) == end.value.value
+    assert {type(program.outcome(unit)) for unit in program.units(table)} >= {Accepted, Skipped}
 
 
 def test_an_example_carries_its_source_its_origin_and_its_plan() -> None:

@@ -57,6 +57,25 @@ def test_opening_twice_applies_nothing_twice(path: Path) -> None:
     assert len(before) == MIGRATION_COUNT
 
 
+def test_units_stored_before_they_were_kept_in_order_of_entry_are_still_there(path: Path) -> None:
+    old = open_small_writer(path)
+    migrations().apply(Database(old), stop_before="items_in_order_of_entry")
+    for key, seq in (("train:7", 1), ("train:30", 0), ("train:4", 2)):
+        old.execute("INSERT INTO items (step, key, seq, state, result) VALUES ('s', ?, ?, 'accepted', ?)", (key, seq, f'"{key}"'))
+    old.execute("INSERT INTO in_flight (step, key) VALUES ('s', 'train:9')")
+    old.close()
+    now = open_writer(path)
+    assert [(item.key, item.result) for item in items.items_in_order(now, "s", "accepted")] == [
+        ("train:30", '"train:30"'),
+        ("train:7", '"train:7"'),
+        ("train:4", '"train:4"'),
+    ]
+    assert items.item_counts(now, "s") == {"accepted": 3} and items.in_flight(now, "s") == []
+    items.mark_in_flight(now, "s", ["train:9"])
+    items.store_items(now, "s", [items.Item("train:9", 3, "failed", "no answer")])
+    assert items.in_flight(now, "s") == [] and items.item_counts(now, "s") == {"accepted": 3, "failed": 1}
+
+
 def test_a_current_database_is_opened_without_migrating(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     open_writer(path).close()
     monkeypatch.setattr(database, "migrations", None)  # would fail if it were called

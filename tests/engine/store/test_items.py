@@ -64,7 +64,7 @@ def test_reading_goes_on_while_the_same_and_another_connection_write(
 
 def test_a_unit_already_there_is_left_as_it_is(writer: sqlite3.Connection) -> None:
     items.store_items(writer, "s", [Item("a", 0, "accepted", "", '"first"')])
-    items.store_items(writer, "s", [Item("a", 9, "failed", "late", "{}")])
+    items.store_items(writer, "s", [Item("a", 0, "failed", "late", "{}")])
     assert list(items.items_in_order(writer, "s", "accepted")) == [Item("a", 0, "accepted", "", '"first"')]
     assert items.stored_keys(writer, "s") == {"a": "accepted"}
 
@@ -96,7 +96,7 @@ def test_all_of_a_batch_is_stored_or_none_of_it(writer: sqlite3.Connection) -> N
 
 
 def in_flight(connection: sqlite3.Connection, step: str) -> set[str]:
-    return {row[0] for row in connection.execute("SELECT key FROM in_flight WHERE step = ?", (step,))}
+    return set(items.in_flight(connection, step))
 
 
 def test_a_stored_unit_is_no_longer_in_flight(writer: sqlite3.Connection) -> None:
