@@ -2,23 +2,24 @@
 
 from __future__ import annotations
 
-import random
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import islice
 from pathlib import Path
 
 import msgspec
 import numpy as np
+from numpy.typing import NDArray
 
 from models.errors import ModelError
-from models.language import unhindered
+from models.language import Request, unhindered
 from models.llama_cpp.jobs import Job, Writing
 from models.llama_cpp.model import LlamaCppModel
 from models.llama_cpp.options import Options
-from models.llama_cpp.sequences import Feed
+from models.llama_cpp.sampling import Chooser
 from models.llama_cpp.workload import make_workload
 
-PLACES = 200
-"""Places in answers at which both ways are asked for the lead of the best token over the next."""
+KEPT = 8
+"""Tokens whose scores are kept at every place of an answer."""
 
 
 class Agreement(msgspec.Struct, frozen=True):
@@ -30,7 +31,8 @@ class Agreement(msgspec.Struct, frozen=True):
     """Rows that part where the two tokens are closer than the noise."""
     unexplained: int
     noise: float
-    """By how much a lead differs between the two ways at most, in units of the scores, over `places` places."""
+    """By how much the lead of the best token over the next differs between the two ways at most, in units of the scores, over
+    `places` places where both took the same token."""
     usual_noise: float
     """The median."""
     places: int
@@ -45,27 +47,59 @@ def agree(path: Path, options: Options, rows: int, cache: Path | None = None, te
         model.prepare(1_000_000)
         tell(str(model.layout))
         requests = make_workload(model.tokens, rows).requests
-        together = _answers(model.run(iter([model.job(request) for request in requests]), unhindered))
+        together = _answers(model.run(_watched(model, requests), unhindered))
         tell("many at once: done")
-        alone = _answers(model.run_singly(iter([model.job(request) for request in requests]), unhindered))
+        alone = _answers(model.run_singly(_watched(model, requests), unhindered))
         tell("one after the other: done")
-        parted = _parted(together, alone)
-        noise = _noise(model, [*alone.values()])
-        gaps = [_gap(model, one, other) for one, other in parted]
     finally:
         model.close()
+    return compared([(together[key], alone[key]) for key in alone])
+
+
+def compared(pairs: Sequence[tuple[Writing, Writing]]) -> Agreement:
+    """The agreement of answers to the same requests, many at once and alone, whose choosers were Watching."""
+    noise = [difference for one, other in pairs for difference in _differences(one, other)]
+    gaps = [_gap(one, other) for one, other in pairs if not _equal(one, other)]
     most = max(noise, default=0.0)
     near = sum(gap <= most for gap in gaps)
     return Agreement(
-        rows=rows,
-        equal=rows - len(parted),
+        rows=len(pairs),
+        equal=len(pairs) - len(gaps),
         near_ties=near,
-        unexplained=len(parted) - near,
+        unexplained=len(gaps) - near,
         noise=round(most, 4),
         usual_noise=round(float(np.median(noise)), 4) if noise else 0.0,
         places=len(noise),
         gaps=tuple(round(gap, 4) for gap in sorted(gaps)),
     )
+
+
+class Watching(Chooser):
+    """Chooses greedily for a job and keeps the scores of the best tokens at every place it is asked about."""
+
+    def __init__(self, job: Writing) -> None:
+        super().__init__(job.request.sampling, job.goal)
+        self._job = job
+        self.seen: dict[int, dict[int, float]] = {}
+        """By tokens written before: the KEPT best tokens that are allowed, best first, with their scores."""
+
+    @property
+    def quick(self) -> bool:
+        return False
+
+    def choose(self, logits: NDArray[np.float32], allowed: NDArray[np.bool_] | None) -> int:
+        scores = logits if allowed is None else np.where(allowed, logits, -np.inf)
+        best = [int(token) for token in np.argsort(scores)[: -KEPT - 1 : -1] if np.isfinite(scores[token])]
+        self.seen[self._job.written] = {token: float(scores[token]) for token in best}
+        return super().choose(logits, allowed)
+
+
+def _watched(model: LlamaCppModel, requests: Iterable[Request]) -> Iterator[Job]:
+    for request in requests:
+        job = model.job(request)
+        if isinstance(job, Writing):
+            job.chooser = Watching(job)
+        yield job
 
 
 def _answers(jobs: Iterable[Job]) -> dict[str, Writing]:
@@ -78,46 +112,44 @@ def _answers(jobs: Iterable[Job]) -> dict[str, Writing]:
     return found
 
 
-def _parted(together: dict[str, Writing], alone: dict[str, Writing]) -> list[tuple[Writing, Writing]]:
-    """The two answers to each request that differ in their tokens or in how they ended."""
-    pairs = [(together[key], alone[key]) for key in alone]
-    return [(one, other) for one, other in pairs if (one.goal, one.finish) != (other.goal, other.finish)]
+def _equal(one: Writing, other: Writing) -> bool:
+    return (one.goal, one.finish) == (other.goal, other.finish)
 
 
-def _gap(model: LlamaCppModel, one: Writing, other: Writing) -> float:
+def _parting(one: Writing, other: Writing) -> int:
+    """How many tokens two answers to one request have in common."""
+    pairs = enumerate(zip(one.goal, other.goal, strict=False))
+    return next((i for i, (a, b) in pairs if a != b), min(len(one.goal), len(other.goal))) - one.prompt_tokens
+
+
+def _differences(one: Writing, other: Writing) -> Iterator[float]:
+    """How far the lead of the best token over the next differs, at places where both took the same token.
+
+    Where they part the lead has changed its sign: that difference would explain every parting by itself.
+    """
+    parting = _parting(one, other)
+    for place, alone in _seen(other).items():
+        if (place < parting or _equal(one, other)) and len(alone) > 1 and (together := _seen(one).get(place)):
+            best, second = islice(alone, 2)
+            if best in together and second in together:
+                yield abs((alone[best] - alone[second]) - (together[best] - together[second]))
+
+
+def _gap(one: Writing, other: Writing) -> float:
     """Lead of one token over the other where two answers part, one after the other; where one ends, its end is its token.
 
-    Infinite where the same tokens ended in two ways.
+    Infinite where the same tokens ended in two ways, or where one token was not even among the best.
     """
-    pairs = enumerate(zip(one.goal, other.goal, strict=False))
-    place = next((i for i, (a, b) in pairs if a != b), min(len(one.goal), len(other.goal)))
-    if one.goal == other.goal:
-        return float("inf")
-    scores = model.single.start(other.goal[:place])
-    leads = [max(float(scores[token]) for token in job.goal[place : place + 1] or job.ends) for job in (one, other)]
-    return abs(leads[0] - leads[1])
+    place = _parting(one, other)
+    scores = _seen(other).get(place, {})
+    leads = []
+    for job in (one, other):
+        following = job.goal[job.prompt_tokens + place :][:1] or job.ends
+        leads.append(max((scores[token] for token in following if token in scores), default=float("-inf")))
+    gap = abs(leads[0] - leads[1])
+    return float("inf") if one.goal == other.goal or np.isnan(gap) else gap
 
 
-def _noise(model: LlamaCppModel, jobs: list[Writing]) -> list[float]:
-    """How far the lead of the best token over the next differs between both ways, at places in the answers."""
-    jobs = [job for job in jobs if job.written >= 2]
-    layout = model.layout
-    sequences = model.start(layout)
-    draw = random.Random(5)
-    found: list[float] = []
-    try:
-        while len(found) < PLACES and jobs:
-            some = [draw.choice(jobs) for _ in range(layout.count)]
-            prefixes = [job.goal[: draw.randrange(job.prompt_tokens + 1, len(job.goal))] for job in some]
-            for sequence, prefix in enumerate(prefixes):
-                sequences.keep(sequence, 0)
-                for begin in range(0, len(prefix) - 1, layout.batch):
-                    sequences.decode([Feed(sequence, prefix[begin : min(begin + layout.batch, len(prefix) - 1)], 0)])
-            scores = sequences.decode([Feed(sequence, prefix[-1:], 1) for sequence, prefix in enumerate(prefixes)]).copy()
-            for prefix, row in zip(prefixes, scores, strict=True):
-                single = model.single.start(prefix)
-                second, best = np.argsort(single)[-2:]
-                found.append(abs(float(single[best] - single[second]) - float(row[best] - row[second])))
-    finally:
-        sequences.close()
-    return found[:PLACES]
+def _seen(job: Writing) -> dict[int, dict[int, float]]:
+    assert isinstance(job.chooser, Watching)
+    return job.chooser.seen

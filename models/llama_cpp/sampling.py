@@ -29,6 +29,11 @@ class Chooser:
         """Always the most likely token."""
         return self._sampling.temperature <= 0
 
+    @property
+    def quick(self) -> bool:
+        """Whether the most likely token, where it is allowed, may be taken without asking."""
+        return self.greedy
+
     def choose(self, logits: NDArray[np.float32], allowed: NDArray[np.bool_] | None) -> int:
         """Index of the chosen token; ValueError when none is allowed or the scores are not numbers."""
         scores = logits if allowed is None else np.where(allowed, logits, -np.inf)
@@ -73,7 +78,7 @@ def choose_many(logits: NDArray[np.float32], bits: Bits | None, choosers: Sequen
     if bits is not None:
         fits &= (bits[rows, best >> 5] >> (best & 31) & 1).astype(np.bool_)
     return [
-        int(best[row]) if fits[row] and chooser.greedy else _choose(logits[row], None if bits is None else bits[row], chooser)
+        int(best[row]) if fits[row] and chooser.quick else _choose(logits[row], None if bits is None else bits[row], chooser)
         for row, chooser in enumerate(choosers)
     ]
 

@@ -3,50 +3,68 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
 from pathlib import Path
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
 from models.errors import ModelError, ServerUnavailable
 from models.language import Message, Request
-from models.llama_cpp.agreement import _answers, _gap, _noise, _parted
+from models.llama_cpp.agreement import Watching, _answers, compared
 from models.llama_cpp.jobs import Failed, Writing
 from models.llama_cpp.peer import serve_rows
+from models.llama_cpp.sampling import choose_many
 
-SCORES = np.array([1.0, 4.0, 3.5, 0.0], dtype=np.float32)
 END = 2
-MODEL = SimpleNamespace(single=SimpleNamespace(start=lambda prefix: SCORES), start=lambda layout: SimpleNamespace(close=lambda: None))
-MODEL.layout = None
 REQUEST = Request("k", (Message("user", "hi"),))
+Row = tuple[float, float, float, float]
 
 
-def answer(tokens: Sequence[int], ended: bool = True) -> Writing:
-    job = Writing(REQUEST, [3, 3], 9, frozenset({0, END}), None)
-    for token in tokens:
+def answer(*rows: Row, limit: int = 9) -> Writing:
+    """What is written greedily when these are the scores, one row after the other; token 2 ends it."""
+    job = Writing(REQUEST, [3, 3], limit, frozenset({END}), None)
+    job.chooser = Watching(job)
+    for row in rows:
+        assert not job.finish
+        (token,) = choose_many(np.array([row], dtype=np.float32), None, [job.chooser])
+        assert token is not None
         job.take(token)
-    if ended:
-        job.take(END)
     return job
 
 
-def test_the_gap_is_between_the_tokens_where_answers_part_or_the_end_and_the_other_token() -> None:
-    assert _gap(MODEL, answer([1, 3]), answer([1, 1])) == 4.0  # type: ignore[arg-type]
-    assert _gap(MODEL, answer([1, 1]), answer([1])) == 0.5  # type: ignore[arg-type]
-    assert _gap(MODEL, answer([1]), answer([1])) == float("inf")  # type: ignore[arg-type]
+ONE: Row = (0.0, 4.0, 1.0, 3.0)
+END_NEXT: Row = (0.0, 1.0, 5.0, 4.5)
 
 
-def test_answers_that_end_in_two_ways_differ_and_a_row_without_one_is_an_error() -> None:
-    assert len(_parted({"k": answer([1])}, {"k": answer([1], ended=False)})) == 1
-    assert _parted({"k": answer([1])}, {"k": answer([1])}) == []
+def test_equal_answers_tell_how_far_leads_differ() -> None:
+    found = compared([(answer((0.0, 4.25, 1.0, 3.0), END_NEXT), answer(ONE, END_NEXT))])
+    assert (found.rows, found.equal, found.near_ties, found.unexplained, found.gaps) == (1, 1, 0, 0, ())
+    assert (found.places, found.noise, found.usual_noise) == (2, 0.25, 0.125)
+
+
+def test_a_tie_within_the_noise_explains_where_answers_part() -> None:
+    together, alone = (ONE, (0.0, 4.0, 1.0, 4.25), END_NEXT), ((0.0, 4.5, 1.0, 3.0), (0.0, 4.5, 1.0, 4.25), END_NEXT)
+    found = compared([(answer(*together), answer(*alone))])
+    assert (found.equal, found.near_ties, found.unexplained, found.gaps) == (0, 1, 0, (0.25,))
+    assert found.noise == 0.5 and found.places == 1, "neither the parting nor what is written after it tells anything of the noise"
+
+
+def test_a_lead_beyond_the_noise_is_not_explained() -> None:
+    found = compared([(answer((0.0, 4.0, 1.0, 4.25), END_NEXT), answer((0.0, 4.5, 1.0, 4.25), END_NEXT))])
+    assert (found.near_ties, found.unexplained, found.gaps, found.places) == (0, 1, (0.25,), 0)
+
+
+def test_an_end_is_a_token_and_the_same_tokens_with_two_ends_are_never_explained() -> None:
+    stops, goes_on = answer(ONE, (0.0, 1.0, 5.0, 4.75)), answer(ONE, (0.0, 1.0, 5.0, 5.25), END_NEXT)
+    assert compared([(stops, goes_on)]).gaps == (0.25,)
+    assert compared([(goes_on, stops)]).gaps == (0.25,)
+    cut = answer(ONE, limit=1)
+    assert compared([(answer(ONE, END_NEXT), cut)]).gaps == (float("inf"),)
+
+
+def test_a_row_without_an_answer_is_an_error() -> None:
     with pytest.raises(ModelError, match="k got no answer: too long"):
-        _answers([answer([1]), Failed(REQUEST, [3], "too long")])
-
-
-def test_answers_too_short_to_look_into_are_left_out() -> None:
-    assert _noise(MODEL, [answer([]), answer([1])]) == []  # type: ignore[arg-type]
+        _answers([answer(ONE), Failed(REQUEST, [3], "too long")])
 
 
 def test_a_server_that_cannot_be_started_or_goes_away_is_unavailable(tmp_path: Path) -> None:
