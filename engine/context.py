@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 PROGRESS_SECONDS = 0.5
+MANY_CALLS = 64
+"""So many keep all sequences of a batch at work most of the time."""
 KNOWN_AT_ONCE = 512
 """Answers known before that wait while the model is asked something new."""
 
@@ -82,17 +84,21 @@ class StepContext:
     def reasons(self) -> dict[str, int]:
         return items.reason_counts(self._session.connection, self.step)
 
-    def expect_calls(self, role: str, calls: int, prompt_tokens: int, completion_tokens: int) -> None:
+    def expect_calls(self, role: str, calls: int, prompt_tokens: int, completion_tokens: int, shared: int = 0) -> None:
         model = self.model(role)
         identity = model.identity
         with translated(f"role {role}"):
             if found := model.prepare(calls, self._session.check):
                 self.event("calibrated", f"{identity.name}: fastest here with {found}")
-        rates = items.measured_rates(self._session.connection, identity.digest)
         text = f"about {calls:,} calls of {identity.name}, {prompt_tokens + completion_tokens:,} tokens"
         data: dict[str, Any] = {"role": role, "calls": calls, "prompt_tokens": prompt_tokens, "completion_tokens": completion_tokens}
-        if rates.calls >= 3:
+        rates = items.measured_rates(self._session.connection, identity.digest)
+        seconds: float | None = None
+        if calls >= MANY_CALLS and (speed := model.speed):
+            seconds = (prompt_tokens - (calls - 1) * shared) / speed.read + completion_tokens / speed.written
+        elif rates.calls >= 3:
             seconds = prompt_tokens * rates.per_prompt_token + completion_tokens * rates.per_completion_token
+        if seconds is not None:
             text += f", about {_duration(seconds)} at the rate measured on this machine"
             data["seconds"] = round(seconds, 1)
         else:

@@ -114,8 +114,11 @@ class Context(Protocol):
         """Say how far this is; also the moment at which cancel and budget take effect."""
         ...
 
-    def expect_calls(self, role: str, calls: int, prompt_tokens: int, completion_tokens: int) -> None:
-        """Say what is about to be spent, at this machine's measured rate."""
+    def expect_calls(self, role: str, calls: int, prompt_tokens: int, completion_tokens: int, shared: int = 0) -> None:
+        """Say what is about to be spent, at this machine's measured rate.
+
+        Prompt tokens of all calls together; `shared` is how many of each are the same as in the others.
+        """
         ...
 
 

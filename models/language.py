@@ -67,6 +67,14 @@ class Identity(msgspec.Struct, frozen=True):
     """Runtime and version, such as "llama.cpp 0.3.16"."""
 
 
+class Speed(msgspec.Struct, frozen=True):
+    """Tokens a second, all requests together, when many are under way."""
+
+    read: float
+    """Of what a prompt does not share with those before it."""
+    written: float
+
+
 def unhindered() -> None:
     """Nothing to look after between two steps."""
 
@@ -96,6 +104,11 @@ class LanguageModel(Protocol):
 
         `between` is called every now and then while measuring; what it raises ends it.
         """
+        ...
+
+    @property
+    def speed(self) -> Speed | None:
+        """As measured by `prepare`, now or earlier on this machine; None where it was not."""
         ...
 
     def complete_many(self, requests: Iterable[Request | None], between: Callable[[], None] = unhindered) -> Iterator[Completion]:

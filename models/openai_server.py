@@ -23,7 +23,7 @@ import msgspec
 
 from models.errors import ModelError, RequestInvalid, ServerUnavailable
 from models.intake import Intake
-from models.language import Completion, Identity, Message, Request, Sampling, unhindered
+from models.language import Completion, Identity, Message, Request, Sampling, Speed, unhindered
 from models.lettered_menu import TOP, menu_messages, menu_schema, menu_scores
 from models.openai_answers import ServedModel, ServedModels, read, reason
 
@@ -91,6 +91,11 @@ class OpenAIServer:
     def prepare(self, calls: int, between: Callable[[], None] = unhindered) -> str:
         """The server knows best."""
         return ""
+
+    @property
+    def speed(self) -> Speed | None:
+        """Not measured."""
+        return None
 
     def complete_many(self, requests: Iterable[Request | None], between: Callable[[], None] = unhindered) -> Iterator[Completion]:
         """Keep a few requests under way, pull the next when one ends, yield each as it ends.

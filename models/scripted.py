@@ -15,7 +15,7 @@ from typing import Any, Literal
 import msgspec
 
 from models.errors import ModelError, RequestInvalid, WeightsInvalid, WeightsMissing
-from models.language import Completion, Identity, Message, Request, unhindered
+from models.language import Completion, Identity, Message, Request, Speed, unhindered
 from models.scripted_answer import answer_for
 
 TOKEN = re.compile(r"\s*(?:\w{1,6}|[^\w\s]|\s+$)")
@@ -107,6 +107,11 @@ class ScriptedModel:
     def prepare(self, calls: int, between: Callable[[], None] = unhindered) -> str:
         """A script is as fast as it is."""
         return ""
+
+    @property
+    def speed(self) -> Speed | None:
+        """Not measured."""
+        return None
 
     def complete_many(self, requests: Iterable[Request | None], between: Callable[[], None] = unhindered) -> Iterator[Completion]:
         """One after the other."""

@@ -274,7 +274,8 @@ def _tell_cost(given: Given, options: Options, ctx: Context, program: Program, r
     overhead = model.count_tokens(given.expanded.description) + 120
     units = min(rows, given.wanted)
     calls = units * max(1, sum(isinstance(step, Write | Check) for step in program.plan.steps))
-    ctx.expect_calls("execute", calls, calls * (overhead + model.count_tokens(shown)), calls * min(options.max_tokens, 80))
+    tokens = calls * (overhead + model.count_tokens(shown))
+    ctx.expect_calls("execute", calls, tokens, calls * min(options.max_tokens, 80), shared=overhead)
 
 
 def _made(given: Given, counts: Counts, ctx: Context) -> Made:

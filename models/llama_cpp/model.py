@@ -14,7 +14,7 @@ import msgspec
 
 from models import weights
 from models.errors import ModelError, RequestInvalid, WeightsInvalid
-from models.language import Completion, Identity, Message, Request, unhindered
+from models.language import Completion, Identity, Message, Request, Speed, unhindered
 from models.llama_cpp import library
 from models.llama_cpp.batch import Steps
 from models.llama_cpp.calibration import WIDTHS, Calibration, Flash, calibrate, name_of, remember, remembered
@@ -165,6 +165,12 @@ class LlamaCppModel:
         if not self.batched or decided or calls < WORTH_CALIBRATING or self.calibration:
             return ""
         return str(self.calibrate(between))
+
+    @property
+    def speed(self) -> Speed | None:
+        """As calibrated; None before that, and where the user chose the layout."""
+        known = self.calibration if self.batched else None
+        return Speed(known.read, known.write) if known and known.sequences == self._wanted().count else None
 
     def calibrate(self, between: Callable[[], None] = unhindered) -> Calibration:
         """Measure how this model is fastest here, within what the user set; remembered in the cache folder.

@@ -17,7 +17,7 @@ from engine.store import items, runs
 from engine.store.database import open_writer
 from engine.store.lease import this_process
 from models.intake import Intake
-from models.language import Completion, Identity, LanguageModel, Message, Request, unhindered
+from models.language import Completion, Identity, LanguageModel, Message, Request, Speed, unhindered
 
 TASK = Task("weather-notes", "Say what kind of weather a note speaks of.")
 
@@ -49,6 +49,7 @@ class CountingModel:
     def __init__(self, batch: int = 1, errors: Iterable[str] = ()) -> None:
         self.identity = Identity("counting", "digest of counting", "test 1")
         self.asked: list[str] = []
+        self.measured: Speed | None = None
         self.errors = set(errors)
         """Prompts that get no answer."""
         self._batch = batch
@@ -61,6 +62,11 @@ class CountingModel:
 
     def prepare(self, calls: int, between: Callable[[], None] = unhindered) -> str:
         return ""
+
+    @property
+    def speed(self) -> Speed | None:
+        """As the test says."""
+        return self.measured
 
     def complete_many(self, requests: Iterable[Request | None], between: Callable[[], None] = unhindered) -> Iterator[Completion]:
         intake = Intake(requests)

@@ -6,14 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from engine import session
 from tests.engine.bench import Bench
-
-
-@pytest.fixture(autouse=True)
-def looks_every_time(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A cancel takes effect at the next unit, not some units later."""
-    monkeypatch.setattr(session, "LOOK_SECONDS", 0.0)
 
 
 @pytest.fixture

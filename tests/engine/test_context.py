@@ -16,7 +16,7 @@ from engine.errors import BadInput, Cancelled, StageFailed, Unavailable
 from engine.stage import Outcome
 from engine.store import events, items, runs
 from models.errors import RuntimeUnavailable, WeightsInvalid
-from models.language import Completion, Message, Request, Sampling
+from models.language import Completion, Message, Request, Sampling, Speed
 from tests.engine.bench import Bench, CountingModel, names, same
 
 
@@ -158,3 +158,16 @@ def test_the_cost_is_told_in_calls_and_in_time_once_the_rate_is_known(bench: Ben
     assert before.data == {"role": "execute", "calls": 100, "prompt_tokens": 5000, "completion_tokens": 1000}
     assert "not measured" in before.text and "100 calls" in before.text and "6,000 tokens" in before.text
     assert after.data["seconds"] > 0 and "measured on this machine" in after.text
+
+
+def test_the_cost_of_many_calls_is_told_at_the_calibrated_speed(bench: Bench) -> None:
+    counting(bench).measured = Speed(read=100.0, written=20.0)
+    context = bench.context()
+    list(context.complete("execute", [request("a" * size) for size in (5, 50, 90)]))
+    context.expect_calls("execute", 1000, 1000 * 350, 1000 * 40, shared=300)
+    context.expect_calls("execute", 10, 10 * 350, 10 * 40, shared=300)
+    many, few = (event for event in events.events_after(bench.connection, bench.run, 0) if event.kind == "cost")
+    assert many.data["seconds"] == (50_000 + 300) / 100 + 40_000 / 20
+    rates = items.measured_rates(bench.connection, counting(bench).identity.digest)
+    stored = 3500 * rates.per_prompt_token + 400 * rates.per_completion_token
+    assert few.data["seconds"] == round(stored, 1) > 0, "a few leave most sequences idle: the stored calls tell"

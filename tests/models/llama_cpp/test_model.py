@@ -14,7 +14,8 @@ import pytest
 from numpy.typing import NDArray
 
 from models.errors import ModelError, RequestInvalid, RuntimeUnavailable, WeightsInvalid
-from models.language import Message, Request, Sampling, unhindered
+from models.language import Message, Request, Sampling, Speed, unhindered
+from models.llama_cpp.calibration import Calibration
 from models.llama_cpp.jobs import Writing
 from models.llama_cpp.model import LlamaCppModel
 from models.llama_cpp.options import Options
@@ -216,6 +217,17 @@ def test_no_layout_reads_positions_otherwise_than_the_whole_context() -> None:
     assert wanted(0) == (True, 512)
     assert wanted(4096) == (False, 8192)
     assert wanted(4096, 4096) == (False, 512)
+
+
+def test_the_speed_is_the_calibrated_one_unless_the_user_chose_otherwise() -> None:
+    def speed(options: Options) -> Speed | None:
+        model = LlamaCppModel.__new__(LlamaCppModel)
+        model.options, model.context_length, model._original_length, model._windowed = options, 512, 0, False
+        model.calibration = Calibration(8, False, "off", 90.0, 40.0, (), 1.0)
+        return model.speed
+
+    assert speed(Options()) == speed(Options(sequences=8)) == Speed(90.0, 40.0)
+    assert speed(Options(sequences=1)) is None and speed(Options(sequences=4)) is None
 
 
 def test_nothing_native_is_written_to_stdout_or_stderr() -> None:
