@@ -43,6 +43,9 @@ PATIENCE = 0.5
 BUSY = frozenset({429, 502, 503, 504, 529})
 REFUSED = frozenset({401, 403, 404, 405})
 NOT_UNDERSTOOD = frozenset({400, 422})
+SCHEMA_FIELDS = (b"response_format", b"json_schema")
+NEWER_FIELDS = (*SCHEMA_FIELDS, b"logprobs")
+"""Some servers (llama-cpp-python's) answer 500 to a field they do not know, and name it."""
 
 
 class OpenAIServer:
@@ -68,6 +71,8 @@ class OpenAIServer:
             self.close()
             raise
         self._model = served.id
+        self._older_schema = False
+        """Whether the server wants schemas where older versions of the protocol had them."""
         meta = served.meta or {}
         told = served.max_model_len or served.context_length or meta.get("n_ctx")
         self.context_length = min(told, context_length or told) if isinstance(told, int) and told > 0 else context_length or DEFAULT_CONTEXT
@@ -132,7 +137,7 @@ class OpenAIServer:
         if request.choices:
             return self._weigh(request, ended)
         started = time.perf_counter()
-        status, data = self._connection.fetch("POST", "/chat/completions", self._body(request), ended)
+        status, data = self._ask(self._body(request), ended)
         completion, _ = read(request, status, data, time.perf_counter() - started)
         return completion
 
@@ -145,9 +150,9 @@ class OpenAIServer:
         asked = Request(request.key, messages, menu_schema(len(request.choices)), Sampling(max_tokens=MENU_TOKENS))
         body = self._body(asked)
         started = time.perf_counter()
-        status, data = self._connection.fetch("POST", "/chat/completions", {**body, "logprobs": True, "top_logprobs": TOP}, ended)
-        if status in NOT_UNDERSTOOD:
-            status, data = self._connection.fetch("POST", "/chat/completions", body, ended)
+        status, data = self._ask({**body, "logprobs": True, "top_logprobs": TOP}, ended)
+        if _not_understood(status, data):
+            status, data = self._ask(body, ended)
         completion, scores = read(msgspec.structs.replace(asked, schema=None), status, data, time.perf_counter() - started)
         if completion.finish == "error":
             return completion
@@ -156,6 +161,19 @@ class OpenAIServer:
         except RequestInvalid as error:
             return msgspec.structs.replace(completion, finish="error", error=error.title)
         return msgspec.structs.replace(completion, text=json.dumps(weighed), finish="stop")
+
+    def _ask(self, body: dict[str, Any], ended: threading.Event) -> tuple[int, bytes]:
+        """Status and body of the answer; a schema that is not understood is written as older servers want it."""
+        older = _with_older_schema(body)
+        if self._older_schema:
+            return self._connection.fetch("POST", "/chat/completions", older, ended)
+        status, data = self._connection.fetch("POST", "/chat/completions", body, ended)
+        if older != body and _not_understood(status, data) and any(field in data for field in SCHEMA_FIELDS):
+            again, answer = self._connection.fetch("POST", "/chat/completions", older, ended)
+            if again == 200:
+                self._older_schema = True
+                return again, answer
+        return status, data
 
     def _body(self, request: Request) -> dict[str, Any]:
         sampling = request.sampling
@@ -237,7 +255,7 @@ class Connection:
             if status in REFUSED:
                 hint = "Set DATATUNE_API_KEY." if status in (401, 403) else "Check the URL; it usually ends in /v1."
                 raise ServerUnavailable(f"{self.url} refused: {problem}", hint)
-            if status and status not in BUSY and status < 500:
+            if status and status not in BUSY and (status < 500 or _not_understood(status, data)):
                 return status, data
             if attempt + 1 < ATTEMPTS and not ended.is_set():
                 if self._sleep:
@@ -271,6 +289,15 @@ class Connection:
                 self._streams.add(info["return_value"])
             if ended.is_set():
                 self.hang_up()
+
+
+def _with_older_schema(body: dict[str, Any]) -> dict[str, Any]:
+    form = body.get("response_format")
+    return body if form is None else {**body, "response_format": {"type": "json_object", "schema": form["json_schema"]["schema"]}}
+
+
+def _not_understood(status: int, data: bytes) -> bool:
+    return status in NOT_UNDERSTOOD or (status == 500 and any(field in data for field in NEWER_FIELDS))
 
 
 def _bounded(chunks: Iterable[bytes]) -> bytes:

@@ -59,7 +59,8 @@ class ChatServer:
             return self.faults.pop(0) if self.faults else None
 
     def _answer(self, body: dict[str, Any]) -> tuple[int, dict[str, str], bytes]:
-        schema = body.get("response_format", {}).get("json_schema", {}).get("schema")
+        form = body.get("response_format", {})
+        schema = form.get("json_schema", form).get("schema")
         messages = tuple(Message(**message) for message in body["messages"])
         sampling = Sampling(temperature=body["temperature"], seed=body["seed"], max_tokens=body["max_tokens"])
         done = next(self.model.complete_many([Request("k", messages, schema, sampling)]))

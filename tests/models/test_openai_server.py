@@ -172,6 +172,30 @@ def test_a_server_that_refuses_to_tell_probabilities_is_asked_without(server: Ch
     assert ["logprobs" in sent for sent in server.asked] == [True, False]
 
 
+@pytest.mark.parametrize("status", [400, 422, 500])
+def test_a_server_that_knows_schemas_in_their_older_place_gets_them_there_from_then_on(server: ChatServer, status: int) -> None:
+    model, slept = connected(server)
+    server.faults = [(status, {}, b'{"error": {"message": "(body, response_format, type): should be text or json_object"}}')]
+    assert json.loads(answered(model, schema=SCHEMA).text).keys() == {"a"}
+    assert json.loads(answered(model, schema=SCHEMA).text).keys() == {"a"}
+    assert [sent["response_format"]["type"] for sent in server.asked] == ["json_schema", "json_object", "json_object"]
+    assert server.asked[2]["response_format"]["schema"] == SCHEMA and not slept
+
+
+def test_a_request_that_is_wrong_otherwise_does_not_move_the_schema(server: ChatServer) -> None:
+    model, _ = connected(server)
+    server.faults = [(400, {}, b'{"error": "the prompt is too long"}')]
+    assert "too long" in answered(model, schema=SCHEMA).error
+    assert answered(model, schema=SCHEMA).finish == "stop"
+    assert [sent["response_format"]["type"] for sent in server.asked] == ["json_schema", "json_schema"]
+
+
+def test_a_server_that_takes_the_schema_nowhere_tells_its_first_reason(server: ChatServer) -> None:
+    model, _ = connected(server)
+    server.faults = [(400, {}, b'{"error": "no response_format here"}'), (400, {}, b'{"error": "nor there"}')]
+    assert "no response_format here" in answered(model, schema=SCHEMA).error
+
+
 @pytest.mark.parametrize("content", ["I think B", '{"answer": "C"}', "{}", "", "AB"])
 def test_an_answer_that_is_no_letter_is_an_error(server: ChatServer, content: str) -> None:
     model, _ = connected(server)
