@@ -58,6 +58,11 @@ FILE_TYPES: dict[int, str] = {
 ENCODERS = frozenset({"bert", "nomic-bert", "jina-bert-v2", "clip", "t5encoder"})
 
 
+MANY_ROWS_TOKENS = 16 * 512
+MANY_ROWS_BYTES = 1 << 30
+"""The cache for rows worked on at once: so many tokens usually, so much memory at most."""
+
+
 class Weights(msgspec.Struct, frozen=True):
     """A GGUF file as its header describes it. Text fields are the file's own words: data, never markup or code."""
 
@@ -84,9 +89,11 @@ class Weights(msgspec.Struct, frozen=True):
     """Memory the attention cache needs for one token of context, in 16-bit numbers."""
 
     def needs_bytes(self, context_length: int) -> int:
-        """Memory for the weights, the attention cache of `context_length` tokens and working space, in bytes; an estimate."""
+        """Memory for the weights, the attention cache of `context_length` tokens, that of many short rows at once, and working
+        space, in bytes; an estimate."""
         working = 64 * 1024 * 1024 + self.vocabulary * 4 * 64
-        return self.size + context_length * self.cache_bytes_per_token + working
+        many = min(MANY_ROWS_BYTES, MANY_ROWS_TOKENS * self.cache_bytes_per_token)
+        return self.size + context_length * self.cache_bytes_per_token + many + working
 
 
 class FoundWeights(msgspec.Struct, frozen=True):
