@@ -8,24 +8,27 @@ import os
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from itertools import islice
 from pathlib import Path
 
 import msgspec
 
 from engine.catalog import hub
 from engine.catalog.card import parse_card
+from engine.catalog.hub_cards import Listed, Lost, Wish, cards_of, listed
 from engine.catalog.index import CardTable, Entry
 from engine.catalog.layout import DataFolder
-from engine.catalog.prose import printable
+from engine.catalog.published import Published, read_dump
 from engine.catalog.scan import data_folders, folder_name, scan_folder
 from engine.catalog.search import LEAST_DEPTH, Hit, adjusted, by_words, fused, reasons_for, words_of
-from engine.catalog.text_file import open_text
 from engine.catalog.vectors import VectorIndex
 from engine.errors import BadInput, Busy, Unavailable
 from engine.records import Value
 from models.embedding import Embedder
 
 CARDS_AT_ONCE = 500
+SYNCED_AT_ONCE = 100
+"""Cards from the Hub that are stored together: what a stop may lose."""
 EMBEDDED_AT_ONCE = 256
 LOCK_SECONDS = 10.0
 
@@ -127,27 +130,70 @@ class Catalog:
         return _report(outcomes, refused, ids)
 
     def import_cards(self, path: Path, *, embed: bool = True, progress: Callable[[Progress], None] | None = None) -> Report:
-        """Import cards from JSON Lines, each {id, card_markdown, downloads?}; whatever does not go in is listed with its reason.
+        """Import cards from JSON Lines or Parquet, each {id, card_markdown, downloads?}; what does not go in is listed with its reason.
 
         Raises BadInput when the file cannot be read, Busy when another process writes.
         """
-        if not path.is_file():
-            raise BadInput(f"There is no file {path}", "Give a JSON Lines file of cards, packed or not.")
         refused: list[Refusal] = []
         outcomes: list[str] = []
         pace = _Pace("reading cards", 0, progress)
+        published = read_dump(path, lambda what, reason: refused.append(Refusal(what, reason)))
         with self._writing():
-            batch: list[Entry] = []
-            for entry in self._imported(path, refused):
-                batch.append(entry)
-                if len(batch) >= CARDS_AT_ONCE:
-                    outcomes += self._table.put([(card, words_of(card)) for card in batch])
-                    pace.step(len(batch))
-                    batch = []
-            outcomes += self._table.put([(card, words_of(card)) for card in batch])
-            pace.step(len(batch))
+            while batch := list(islice(published, CARDS_AT_ONCE)):
+                outcomes += self._put(batch)
+                pace.step(len(batch))
             if embed:
                 self._embed_missing(progress)
+        return _report(outcomes, refused, [])
+
+    def sync(
+        self,
+        wish: Wish,
+        *,
+        embed: bool = True,
+        progress: Callable[[Progress], None] | None = None,
+        between: Callable[[], None] = lambda: None,
+    ) -> Report:
+        """Read the Hub's cards that are new or have changed since they were read. Uses the network.
+
+        What was read is stored every so many cards, so going on after any stop reads only what is missing. The catalog is free for
+        others in between. Raises Unavailable when the Hub is out of reach, Busy when another process keeps writing.
+        """
+        known = self._table.revisions()
+        refused: list[Refusal] = []
+        outcomes: list[str] = []
+        pace = _Pace("reading cards from the Hub", wish.limit, progress)
+
+        def changed() -> Iterator[Listed]:
+            for one in listed(wish):
+                if one.revision and known.get(one.dataset) == one.revision:
+                    outcomes.append("unchanged")
+                    pace.step(1)
+                else:
+                    yield one
+
+        cards = cards_of(changed(), between=between)
+        batch: list[Published] = []
+
+        def store() -> None:
+            if batch:
+                with self._writing():
+                    outcomes.extend(self._put(batch))
+                batch.clear()
+
+        try:
+            for card in cards:
+                pace.step(1)
+                if isinstance(card, Lost):
+                    refused.append(Refusal(card.dataset, card.reason))
+                    continue
+                batch.append(card)
+                if len(batch) >= SYNCED_AT_ONCE:
+                    store()
+        finally:
+            store()
+        if embed:
+            self.prepare(progress)
         return _report(outcomes, refused, [])
 
     def add_fetched(self, dataset: str, *, progress: Callable[[Progress], None] | None = None) -> Report:
@@ -269,34 +315,16 @@ class Catalog:
         data = scan_folder(folder, dataset)
         return Entry(card=known.card if known and linked else data.card, folder=resolved, columns=_columns(data))
 
-    def _imported(self, path: Path, refused: list[Refusal]) -> Iterator[Entry]:
-        seen: set[str] = set()
+    def _put(self, published: Sequence[Published]) -> list[str]:
+        """Store cards from outside; what is known of their rows on this machine stays. The caller holds the lock."""
         local = self._table.with_folders()
-        with open_text(path) as file:
-            for number, line in enumerate(file, start=1):
-                if not line.strip():
-                    continue
-                try:
-                    record = json.loads(line)
-                    dataset = record["id"]
-                    markdown = record.get("card_markdown")
-                    downloads = record.get("downloads") or 0
-                except (ValueError, RecursionError, KeyError, TypeError, AttributeError):
-                    refused.append(Refusal(f"line {number}", "no JSON object with an id"))
-                    continue
-                reason = _unfit_id(dataset)
-                if not reason and not isinstance(markdown, str | None):
-                    reason = "card_markdown is no text"
-                if not reason and dataset in seen:
-                    reason = "the same id stands in the file twice; the first is kept"
-                if reason:
-                    refused.append(Refusal(printable(str(dataset))[:120] or f"line {number}", reason))
-                    continue
-                seen.add(dataset)
-                card = parse_card(dataset, markdown or "", downloads=int(downloads) if isinstance(downloads, int | float) else 0)
-                linked = local.get(dataset)
-                columns = tuple(feature.name for feature in card.features) or tuple(card.columns)[:30]
-                yield Entry(card=card, folder=linked.folder if linked else "", columns=linked.columns if linked else columns)
+        entries = []
+        for one in published:
+            card = parse_card(one.dataset, one.markdown, downloads=one.downloads)
+            linked = local.get(one.dataset)
+            columns = tuple(feature.name for feature in card.features) or tuple(card.columns)[:30]
+            entries.append(Entry(card, linked.folder if linked else "", linked.columns if linked else columns, one.revision))
+        return self._table.put([(entry, words_of(entry)) for entry in entries])
 
     def _likeness(self, queries: Sequence[str], worded: Sequence[Sequence[tuple[int, float]]], depth: int) -> list[dict[int, float]]:
         """For each query the cosine of the nearest entries and of those its words found; empty without an embedder."""
@@ -395,19 +423,6 @@ def _report(outcomes: list[str], refused: list[Refusal], ids: list[str]) -> Repo
 
 def _columns(data: DataFolder) -> tuple[str, ...]:
     return tuple(dict.fromkeys(name for split in data.configs[0].splits for file in split.files for name in file.columns))[:100]
-
-
-def _unfit_id(dataset: object) -> str:
-    """Why an imported id cannot be used, or ""."""
-    if not isinstance(dataset, str) or not dataset.strip():
-        return "the id is no text or empty"
-    if len(dataset) > 200 or not all(part and part.strip(".") for part in dataset.split("/")) or dataset.count("/") > 1:
-        return "the id is no name of the form name or owner/name"
-    if printable(dataset) != dataset or any(letter.isspace() or letter in '\\:*?"<>|' for letter in dataset):
-        return "the id holds characters no id has"
-    if dataset.startswith(("local/", "starter/")):
-        return "ids that start with local/ or starter/ are for folders of this machine"
-    return ""
 
 
 def _available(dataset: str, folder: str) -> bool:

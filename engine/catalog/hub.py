@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import re
 import shutil
@@ -96,8 +97,8 @@ def quote(dataset: str, *, endpoint: str | None = None) -> Quote:
     """
     if not _ID.fullmatch(dataset) or ".." in dataset:
         raise BadInput(f"{dataset!r} is no id of the Hub", "An id looks like owner/name.")
-    address = _endpoint(endpoint)
-    with _translated(dataset, address):
+    address = hub_endpoint(endpoint)
+    with translated(dataset, address):
         from huggingface_hub import HfApi
 
         info = HfApi(endpoint=address).dataset_info(dataset, files_metadata=True, timeout=TIMEOUT_SECONDS)
@@ -130,7 +131,7 @@ def fetch(quoted: Quote, *, cache: Path | None = None, progress: Callable[[int, 
             f"{quoted.dataset} needs {quoted.bytes:,} bytes and {folder} has {free:,} free", "Free some space or set HF_HUB_CACHE."
         )
     done = 0
-    with _translated(quoted.dataset, quoted.endpoint):
+    with translated(quoted.dataset, quoted.endpoint):
         from huggingface_hub import hf_hub_download
         from huggingface_hub.utils.tqdm import disable_progress_bars
 
@@ -171,19 +172,22 @@ def _wanted(path: str) -> bool:
     return parts.name.lower() in _BESIDE_DATA or PurePosixPath(plain_name(parts.name)).suffix.lower() in ENDINGS
 
 
-def _endpoint(endpoint: str | None) -> str:
+def hub_endpoint(endpoint: str | None = None) -> str:
+    """The Hub's address: the one given, else HF_ENDPOINT's, else the usual one."""
     from huggingface_hub import constants
 
     return (endpoint or os.environ.get("HF_ENDPOINT") or constants.ENDPOINT).rstrip("/")
 
 
 @contextmanager
-def _translated(dataset: str, endpoint: str) -> Iterator[None]:
-    """The Hub client's errors as ours, one line each."""
+def translated(dataset: str, endpoint: str) -> Iterator[None]:
+    """The Hub client's errors as ours, one line each; `dataset` names what was asked for."""
     import httpx2
     from huggingface_hub import errors
 
     os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
+    # It would tell of every try on stderr, across the progress bar.
+    logging.getLogger("huggingface_hub").setLevel(logging.ERROR)
     try:
         yield
     except errors.GatedRepoError as error:

@@ -43,6 +43,8 @@ class Entry(Value, frozen=True):
     """Where its rows lie on this machine; "" for a card alone."""
     columns: tuple[str, ...] = ()
     """Columns of its rows, or those its card declares."""
+    revision: str = ""
+    """The Hub's commit its card was read at; "" where that is not known."""
 
     @property
     def dataset(self) -> str:
@@ -145,6 +147,12 @@ class CardTable:
             blobs = [row[0] for row in (db.execute("SELECT entry FROM cards WHERE folder != ''") if db else ())]
         entries = [msgspec.json.decode(blob, type=Entry) for blob in blobs]
         return {entry.dataset: entry for entry in entries}
+
+    def revisions(self) -> dict[str, str]:
+        """The Hub's commits at which cards were read, by id, as far as they are known."""
+        with self._reading() as db:
+            rows = db.execute("SELECT dataset, json_extract(CAST(entry AS TEXT), '$.revision') FROM cards") if db else ()
+            return {str(dataset): str(revision) for dataset, revision in rows if revision}
 
     def by_folder(self, folder: str) -> str:
         """The id under which a folder was added, or ""."""

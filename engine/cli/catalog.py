@@ -1,4 +1,4 @@
-"""Commands about data sets: catalog add, import, search, info, show, fetch, remove."""
+"""Commands about data sets: catalog add, import, sync, search, info, show, fetch, remove."""
 
 from __future__ import annotations
 
@@ -49,11 +49,26 @@ def add(folders: tuple[Path, ...], starter: bool, as_json: bool) -> int:
 @click.argument("file", type=click.Path(path_type=Path))
 @json_option
 def import_(file: Path, as_json: bool) -> int:
-    """Add cards from CARDS.jsonl or .jsonl.gz, lines {id, card_markdown, downloads?}; the rows stay where they are."""
+    """Add cards from CARDS.jsonl, .jsonl.gz or .parquet, each {id, card_markdown, downloads?}; the rows stay where they are."""
     if not file.is_file():
-        raise BadInput(f"{file}: no such file", "give a JSONL file of cards")
+        raise BadInput(f"{file}: no such file", "give a JSONL or Parquet file of cards")
     report = open_catalog().import_cards(file, progress=_progress())
     return _report([report], as_json, bool(report.added or report.updated or report.unchanged))
+
+
+@catalog.command()
+@click.option(
+    "--limit", default=10_000, show_default=True, type=click.IntRange(0), help="How many data sets, most downloads first; 0 for all."
+)
+@click.option("--min-downloads", default=0, show_default=True, type=click.IntRange(0), help="Only those downloaded so often last month.")
+@click.option("--language", "languages", multiple=True, metavar="CODE", help="Only those that state this language; may be given again.")
+@json_option
+def sync(limit: int, min_downloads: int, languages: tuple[str, ...], as_json: bool) -> int:
+    """Read cards from the Hub: those that are new or have changed. Uses the network; stop it when you like and go on later."""
+    from engine.catalog.hub_cards import Wish
+
+    report = open_catalog().sync(Wish(limit, min_downloads, languages), progress=_progress())
+    return _report([report], as_json, True)
 
 
 @catalog.command()
@@ -134,7 +149,7 @@ def show(dataset: str, as_json: bool) -> int:
 @click.option("--yes", is_flag=True, help="Download without asking.")
 @json_option
 def fetch(dataset: str, yes: bool, as_json: bool) -> int:
-    """Download a data set's files from the Hub, after showing their size. The only command that uses the network."""
+    """Download a data set's files from the Hub, after showing their size. This and `sync` are the only commands that use the network."""
     from engine.catalog import hub
 
     quoted = hub.quote(dataset)

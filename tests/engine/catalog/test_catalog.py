@@ -328,3 +328,29 @@ def test_the_starter_data_goes_in_whole(tmp_path: Path) -> None:
     for folder in folders:
         assert catalog.add_folder(folder, prefix="starter", embed=False).datasets == (f"starter/{folder.name}",)
         assert catalog.get(f"starter/{folder.name}").card.notes == ()
+
+
+@pytest.mark.parametrize("names", [("id", "card_markdown"), ("datasetId", "card")])
+def test_a_dump_in_parquet_is_imported_under_either_name(tmp_path: Path, names: tuple[str, str]) -> None:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    rows = {names[0]: ["a/tales", "a/tales", "", "b/none"], names[1]: ["# Tales", "# Again", "# Nobody's", None], "downloads": [5, 6, 7, 8]}
+    pq.write_table(pa.table(rows), tmp_path / "cards.parquet")
+    catalog = Catalog(tmp_path / "c", None)
+    report = catalog.import_cards(tmp_path / "cards.parquet")
+    assert (report.added, [refusal.what for refusal in report.refused]) == (2, ["a/tales", "row 3"])
+    assert (catalog.get("a/tales").card.title, catalog.get("a/tales").card.downloads) == ("Tales", 5)
+
+
+def test_a_parquet_file_of_something_else_is_refused(tmp_path: Path) -> None:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    pq.write_table(pa.table({"text": ["x"]}), tmp_path / "rows.parquet")
+    (tmp_path / "broken.parquet").write_bytes(b"PAR1 and no more")
+    catalog = Catalog(tmp_path / "c", None)
+    with pytest.raises(BadInput, match="no columns for ids and cards"):
+        catalog.import_cards(tmp_path / "rows.parquet")
+    with pytest.raises(BadInput, match="cannot be read"):
+        catalog.import_cards(tmp_path / "broken.parquet")
