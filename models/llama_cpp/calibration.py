@@ -16,11 +16,16 @@ from models.errors import ModelError
 from models.language import unhindered
 from models.llama_cpp.sequences import SHORTEST, Feed, Layout, Sequences, fitting
 
-SHARED = 192
-"""Tokens of the beginning that all sequences have in common while measuring."""
+VERSION = 2
+"""Raised when what is measured or how it is chosen changes, so that older calibrations are not taken."""
+SHARED = 320
+"""Tokens of the beginning that all sequences have in common while measuring: about as many as a plan and its task take, since
+what a token looks back at is a third of its cost with a small model."""
 ROW = 48
 """Tokens of a row, and of its answer, in the workload the choice is made for."""
-STEPS = 3
+STEPS = 5
+FALLS = 2
+"""So many widths in a row below the best end the search: one may be noise."""
 FIRST_WIDTH = 8
 WIDTHS = (1, 2, 4, 8, 16, 32, 64, 128)
 WORTH = 1.03
@@ -82,7 +87,7 @@ def calibrate(
     """Try each of `free` (unified, flash attention) with a few sequences, the best one with more and more until that stops to pay.
 
     `start` makes the sequences of a layout, whose cache takes `cell` bytes a token; `tokens` are any text's. `layout` has the most
-    sequences to try; no more are tried than fit the memory a cache may take. Takes about as long as reading 2,500 tokens; what
+    sequences to try; no more are tried than fit the memory a cache may take. Takes about as long as reading 4,000 tokens; what
     `between` raises before a step ends it. ModelError when no layout works.
     """
     began = time.perf_counter()
@@ -120,7 +125,7 @@ def calibrate(
 
 
 def _try(start: Open, tokens: Sequence[int], layout: Layout, flash: Flash, widths: Sequence[int], between: Callable[[], None]) -> Variant:
-    """Rates of one layout at these widths, up to where they fall or a step fails; ModelError when there is not even one."""
+    """Rates of one layout at these widths, up to where they have fallen or a step fails; ModelError when there is not even one."""
     sequences = start(layout)
     try:
         filled = 0
@@ -138,7 +143,7 @@ def _try(start: Open, tokens: Sequence[int], layout: Layout, flash: Flash, width
                 break
             row = ROW / read + ROW * seconds / width
             measured.append(Width(width, round(width / seconds, 1), round(1 / row, 3)))
-            if len(measured) > 1 and measured[-1].rows < measured[-2].rows:
+            if len(measured) > FALLS and max(width.rows for width in measured[-FALLS:]) < max(width.rows for width in measured):
                 break
         return Variant(layout.unified, flash, round(read, 1), tuple(measured))
     finally:
@@ -182,7 +187,7 @@ def _step(sequences: Sequences, width: int, tokens: Sequence[int], between: Call
 
 def name_of(*parts: object) -> str:
     """Under which name a calibration is remembered: model, build, machine, and the settings that were given."""
-    return hashlib.sha256(msgspec.json.encode([str(part) for part in parts])).hexdigest()[:24]
+    return hashlib.sha256(msgspec.json.encode([str(part) for part in (VERSION, *parts)])).hexdigest()[:24]
 
 
 def remembered(folder: Path | None, name: str) -> Calibration | None:
