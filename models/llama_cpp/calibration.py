@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import os
 import tempfile
@@ -26,7 +27,8 @@ ROW = 48
 STEPS = 5
 FALLS = 2
 """So many widths in a row below the best end the search: one may be noise."""
-FIRST_WIDTH = 8
+FIRST_WIDTHS = (8, 32)
+"""At which layouts are compared: caches of their own pay late, one for all soon."""
 WIDTHS = (1, 2, 4, 8, 16, 32, 64, 128)
 WORTH = 1.03
 """More sequences must make rows so much faster to be worth their memory."""
@@ -84,7 +86,8 @@ def calibrate(
     cell: int = 1,
     between: Callable[[], None] = unhindered,
 ) -> Calibration:
-    """Try each of `free` (unified, flash attention) with a few sequences, the best one with more and more until that stops to pay.
+    """Try each of `free` (unified, flash attention) with a few and with many sequences, the best one with more and more until that
+    stops to pay.
 
     `start` makes the sequences of a layout, whose cache takes `cell` bytes a token; `tokens` are any text's. `layout` has the most
     sequences to try; no more are tried than fit the memory a cache may take. Takes about as long as reading 4,000 tokens; what
@@ -95,22 +98,18 @@ def calibrate(
     tried: list[tuple[Layout, Variant]] = []
     trouble = ""
     for unified, flash in free:
-        candidate = msgspec.structs.replace(layout, unified=unified, flash=flash).of(min(FIRST_WIDTH, most), SHORTEST)
+        candidate = msgspec.structs.replace(layout, unified=unified, flash=flash)
+        first = sorted({min(width, most) for width in FIRST_WIDTHS})
         try:
-            tried.append((candidate, _try(start, tokens, candidate, flash, (candidate.count,), between)))
+            tried.append((candidate, _try_as_wide_as_can_be(start, tokens, candidate, first, between)))
         except ModelError as error:
             trouble = error.title
     if not tried:
         raise ModelError(f"No layout works: {trouble}", "Run `datatune doctor`.")
-    best, final = max(tried, key=lambda pair: pair[1].widths[0].rows)
-    widths = [width for width in WIDTHS if width <= most]
-    while widths:
-        try:
-            final = _try(start, tokens, best.of(widths[-1], SHORTEST), final.flash, widths, between)
-            break
-        except ModelError:
-            # Too much for the memory there is: fewer, or else what was measured with a few.
-            widths.pop()
+    best, final = max(tried, key=lambda pair: max(width.rows for width in pair[1].widths))
+    # Nothing wider, or nothing at all any more, for want of memory: then what was measured before is as good.
+    with contextlib.suppress(ModelError):
+        final = _try_as_wide_as_can_be(start, tokens, best, [width for width in WIDTHS if width <= most], between)
     fastest = max(width.rows for width in final.widths)
     chosen = next(width for width in final.widths if width.rows * WORTH >= fastest)
     return Calibration(
@@ -124,7 +123,17 @@ def calibrate(
     )
 
 
-def _try(start: Open, tokens: Sequence[int], layout: Layout, flash: Flash, widths: Sequence[int], between: Callable[[], None]) -> Variant:
+def _try_as_wide_as_can_be(
+    start: Open, tokens: Sequence[int], layout: Layout, widths: Sequence[int], between: Callable[[], None]
+) -> Variant:
+    """As `_try`, leaving out the widest for which there is no memory; ModelError when even the narrowest cannot be had."""
+    for count in range(len(widths), 1, -1):
+        with contextlib.suppress(ModelError):
+            return _try(start, tokens, layout.of(widths[count - 1], SHORTEST), widths[:count], between)
+    return _try(start, tokens, layout.of(widths[0], SHORTEST), widths[:1], between)
+
+
+def _try(start: Open, tokens: Sequence[int], layout: Layout, widths: Sequence[int], between: Callable[[], None]) -> Variant:
     """Rates of one layout at these widths, up to where they have fallen or a step fails; ModelError when there is not even one."""
     sequences = start(layout)
     try:
@@ -145,7 +154,7 @@ def _try(start: Open, tokens: Sequence[int], layout: Layout, flash: Flash, width
             measured.append(Width(width, round(width / seconds, 1), round(1 / row, 3)))
             if len(measured) > FALLS and max(width.rows for width in measured[-FALLS:]) < max(width.rows for width in measured):
                 break
-        return Variant(layout.unified, flash, round(read, 1), tuple(measured))
+        return Variant(layout.unified, "off" if layout.flash == "off" else "on", round(read, 1), tuple(measured))
     finally:
         sequences.close()
 
