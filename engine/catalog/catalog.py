@@ -202,7 +202,7 @@ class Catalog:
         data = scan_folder(Path(snapshot.path), dataset, within=Path(snapshot.within), revision=snapshot.revision)
         with self._writing():
             known = self._table.get(dataset)
-            entry = Entry(card=known.card if known else data.card, columns=_columns(data))
+            entry = Entry(card=known.card if known else data.card, columns=_columns(data), revision=known.revision if known else "")
             outcomes = self._table.put([(entry, words_of(entry))])
             self._embed_missing(progress)
         return _report(outcomes, [], [dataset])
@@ -303,7 +303,7 @@ class Catalog:
                     f"The catalog has no card {card_id!r} to link {folder.name} to", "Import the cards first, or leave the id out."
                 )
             data = scan_folder(folder, card_id)
-            return Entry(card=known.card, folder=resolved, columns=_columns(data))
+            return Entry(card=known.card, folder=resolved, columns=_columns(data), revision=known.revision)
         dataset = self._table.by_folder(resolved)
         if not dataset:
             name = folder_name(folder).split("/", 1)[1]
@@ -313,7 +313,9 @@ class Catalog:
         known = self._table.get(dataset)
         linked = known is not None and known.card.dataset == dataset and not dataset.startswith(("local/", f"{prefix}/"))
         data = scan_folder(folder, dataset)
-        return Entry(card=known.card if known and linked else data.card, folder=resolved, columns=_columns(data))
+        if known and linked:
+            return Entry(card=known.card, folder=resolved, columns=_columns(data), revision=known.revision)
+        return Entry(card=data.card, folder=resolved, columns=_columns(data))
 
     def _put(self, published: Sequence[Published]) -> list[str]:
         """Store cards from outside; what is known of their rows on this machine stays. The caller holds the lock."""

@@ -75,7 +75,7 @@ def _published(record: Any) -> Published | None:
     revision = record.get("sha") or record.get("revision")
     return Published(
         dataset=_first(record, IDS),
-        markdown=_first(record, MARKDOWNS) or "",
+        markdown="" if (markdown := _first(record, MARKDOWNS)) is None else markdown,
         downloads=int(downloads) if isinstance(downloads, int | float) and abs(downloads) < 1e15 else 0,
         revision=revision if isinstance(revision, str) else "",
     )

@@ -209,6 +209,7 @@ def test_rows_on_this_machine_stay_linked(hub: CardHub, catalog: Catalog, tmp_pa
     folder.mkdir()
     (folder / "train.csv").write_text("a,b\nx,1\n")
     catalog.add_folder(folder, card_id="maker/set-0")
+    assert counts(catalog.sync(Wish(limit=2))) == (0, 0, 2, 0), "rows do not change which card was read"
     hub.cards["maker/set-0"], hub.commits["maker/set-0"] = "# Renewed", commit(50)
     assert counts(catalog.sync(Wish(limit=2))) == (0, 1, 1, 0)
     assert (catalog.get("maker/set-0").card.title, catalog.get("maker/set-0").folder) == ("Renewed", str(folder))
