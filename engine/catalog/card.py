@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,6 +17,10 @@ RAW_LIMIT = 200_000
 """Characters of a card that are kept; a few cards paste whole tables and run to a million."""
 FRONT_MATTER_LIMIT = 400_000
 FEATURE_LIMIT = 5_000
+TELLING = 40
+"""Characters of a summary from which on a card says something of its own."""
+BULLET_LIMIT = 1_000
+"""Characters of a line that may describe a column."""
 
 
 class Feature(Value, frozen=True):
@@ -69,6 +74,8 @@ class Card(Value, frozen=True):
     """Made by a machine for one evaluation or training project, so of little use to others."""
     notes: tuple[str, ...] = ()
     """What was wrong with the card, one line each."""
+    copy_key: str = ""
+    """The same for cards with one body and the same languages; "" for a body that says nothing, such as an unfilled template."""
     raw: str = ""
     """The markdown as given, without control characters, at most 200,000 characters."""
 
@@ -90,12 +97,14 @@ def parse_card(dataset: str, markdown: str, *, downloads: int = 0) -> Card:
     body = body[:RAW_LIMIT]
     stated = _stated(body)
     name = dataset.rsplit("/", 1)[-1]
+    summary = summary_of(body)
+    languages = _languages(front, stated)
     return Card(
         dataset=dataset,
         title=_title(front, body, name),
-        summary=summary_of(body),
+        summary=summary,
         licence=_licence(front, stated),
-        languages=_languages(front, stated),
+        languages=languages,
         tags=_texts(front.get("tags")) + _texts(front.get("task_ids")),
         task_categories=_texts(front.get("task_categories")) or _parts(stated.get("task", "")),
         size=", ".join(_texts(front.get("size_categories")))[:80],
@@ -105,6 +114,7 @@ def parse_card(dataset: str, markdown: str, *, downloads: int = 0) -> Card:
         columns=_column_descriptions(body),
         generated=bool(_GENERATED_ID.search(dataset) or _GENERATED_BODY.search(body[:2000])),
         notes=tuple(notes),
+        copy_key=_copy_key(body, languages) if len(summary) >= TELLING else "",
         raw=text[:RAW_LIMIT],
     )
 
@@ -189,6 +199,11 @@ def _without_stray_lines(block: str) -> str:
     """The block less the top-level lines that cannot start a field."""
     kept = [line for line in block.splitlines() if not line[:1].isalpha() or re.match(r"[\w.-]+:\s*(?!.*: )", line)]
     return "\n".join(kept)
+
+
+def _copy_key(body: str, languages: tuple[str, ...]) -> str:
+    """Families of data sets share a card too, one for each language: those are no copies."""
+    return hashlib.sha256(" ".join([*sorted(languages), "\0", *body.lower().split()]).encode()).hexdigest()[:32]
 
 
 def _texts(value: Any) -> tuple[str, ...]:
@@ -335,8 +350,7 @@ def _class_names(entry: Any, depth: int) -> tuple[str, ...]:
 
 _COLUMN_BULLET = re.compile(
     r"^[ \t]*[-*+][ \t]+(?:\*\*|__)?[`\"']?(?P<name>[\w.\- ]{1,60}?)[`\"']?(?:\*\*|__)?[ \t]*"
-    r"(?:\([^)\n]{1,60}\)|\[[^\]\n]{1,60}\])?[ \t]*(?:\*\*|__)?[ \t]*(?::|--|–|—|-[ \t]|=)(?:\*\*|__)?[ \t]*(?P<text>\S.{0,600})$",
-    re.MULTILINE,
+    r"(?:\([^)\n]{1,60}\)|\[[^\]\n]{1,60}\])?[ \t]*(?:\*\*|__)?[ \t]*(?::|--|–|—|-[ \t]|=)(?:\*\*|__)?[ \t]*(?P<text>\S.{0,600})$"
 )
 _NOT_COLUMNS = re.compile(
     r"^(?:homepage|repository|paper|leaderboard|point of contact|licen[cs]e|source|languages?|tasks?|size|"
@@ -345,10 +359,17 @@ _NOT_COLUMNS = re.compile(
 )
 
 
+def _bullets(body: str) -> Iterator[str]:
+    """Lines of lists. Blanks in a row become one: the pattern would try every way to share forty of them out."""
+    for line in body.split("\n"):
+        if line.lstrip(" \t")[:1] in ("-", "*", "+") and len(line) <= BULLET_LIMIT:
+            yield re.sub(r"[ \t]{2,}", " ", line)
+
+
 def _column_descriptions(body: str) -> dict[str, str]:
     """Name → description from bullets and two-column tables; whether a name is a column, the data decides."""
     found: dict[str, str] = {}
-    for match in _COLUMN_BULLET.finditer(body):
+    for match in filter(None, map(_COLUMN_BULLET.match, _bullets(body))):
         name = match["name"].strip()
         if not _NOT_COLUMNS.match(name) and len(found) < 300:
             found.setdefault(name, clean_text(match["text"])[:400])
