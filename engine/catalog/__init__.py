@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from engine.catalog.card import Card, parse_card, read_card
-    from engine.catalog.catalog import Catalog, Info, Progress, Refusal, Report
+    from engine.catalog.catalog import Catalog, Info, Refusal, Report
     from engine.catalog.index import Entry
     from engine.catalog.layout import Config, DataFile, DataFolder, Split
+    from engine.catalog.pace import Progress
     from engine.catalog.rows import DataRows, open_rows, shown
     from engine.catalog.scan import data_folders, scan_folder
     from engine.catalog.search import Hit
@@ -26,7 +27,7 @@ _ROOMS = {
     "Report": "catalog",
     "Refusal": "catalog",
     "Info": "catalog",
-    "Progress": "catalog",
+    "Progress": "pace",
     "Entry": "index",
     "Card": "card",
     "parse_card": "card",

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from itertools import islice
@@ -15,13 +14,16 @@ import msgspec
 
 from engine.catalog import hub
 from engine.catalog.card import parse_card
+from engine.catalog.facets import EVERYTHING, Facets
 from engine.catalog.hub_cards import Listed, Lost, Wish, cards_of, listed
 from engine.catalog.index import CardTable, Entry
 from engine.catalog.layout import DataFolder
+from engine.catalog.meaning import Meaning
+from engine.catalog.pace import Pace, Progress
 from engine.catalog.published import Published, read_dump
+from engine.catalog.ranking import LEARNT, Weights, scored, without_copies
 from engine.catalog.scan import data_folders, folder_name, scan_folder
-from engine.catalog.search import LEAST_DEPTH, Hit, adjusted, by_words, fused, reasons_for, words_of
-from engine.catalog.vectors import VectorIndex
+from engine.catalog.search import LEAST_DEPTH, Hit, Query, by_words, reasons_for, words_of
 from engine.errors import BadInput, Busy, Unavailable
 from engine.records import Value
 from models.embedding import Embedder
@@ -29,19 +31,7 @@ from models.embedding import Embedder
 CARDS_AT_ONCE = 500
 SYNCED_AT_ONCE = 100
 """Cards from the Hub that are stored together: what a stop may lose."""
-EMBEDDED_AT_ONCE = 256
 LOCK_SECONDS = 10.0
-
-
-class Progress(Value, frozen=True):
-    """How far a long piece of work is."""
-
-    activity: str
-    done: int
-    total: int
-    """0 when it is not known."""
-    per_second: float
-    seconds_left: float | None = None
 
 
 class Refusal(Value, frozen=True):
@@ -84,10 +74,8 @@ class Catalog:
 
     def __init__(self, folder: Path, embedder: Callable[[], Embedder] | None) -> None:
         self._folder = folder
-        self._open_embedder = embedder
-        self._embedder: Embedder | None = None
         self._table = CardTable(folder)
-        self._vectors: VectorIndex | None = None
+        self._meaning = Meaning(self._table, embedder) if embedder else None
 
     # ── what goes in ──────────────────────────────────────────────────────────────────────────────────────
 
@@ -110,7 +98,7 @@ class Catalog:
             raise BadInput(
                 f"{path} holds {len(folders)} data sets, but a card id names one", "Add the one folder that belongs to the card."
             )
-        pace = _Pace("reading folders", len(folders), progress)
+        pace = Pace("reading folders", len(folders), progress)
         refused: list[Refusal] = []
         ids: list[str] = []
         outcomes: list[str] = []
@@ -136,7 +124,7 @@ class Catalog:
         """
         refused: list[Refusal] = []
         outcomes: list[str] = []
-        pace = _Pace("reading cards", 0, progress)
+        pace = Pace("reading cards", 0, progress)
         published = read_dump(path, lambda what, reason: refused.append(Refusal(what, reason)))
         with self._writing():
             while batch := list(islice(published, CARDS_AT_ONCE)):
@@ -162,7 +150,7 @@ class Catalog:
         known = self._table.revisions()
         refused: list[Refusal] = []
         outcomes: list[str] = []
-        pace = _Pace("reading cards from the Hub", wish.limit, progress)
+        pace = Pace("reading cards from the Hub", wish.limit, progress)
 
         def changed() -> Iterator[Listed]:
             for one in listed(wish):
@@ -219,32 +207,44 @@ class Catalog:
 
     # ── what comes out ────────────────────────────────────────────────────────────────────────────────────
 
-    def search(self, text: str, k: int = 10, language: str | None = None) -> list[Hit]:
-        """The k entries that fit the text best. `language` (BCP 47) puts cards that state only other languages after."""
-        return self.search_many([text], k, language)[0]
+    def search(
+        self, text: str | Query, k: int = 10, language: str | None = None, facets: Facets = EVERYTHING, weights: Weights = LEARNT
+    ) -> list[Hit]:
+        """The k best entries for a text, best first. `language` (BCP 47) puts those that state only others after; `facets` leave out."""
+        return self.search_many([text], k, language, facets, weights)[0]
 
-    def search_many(self, queries: Sequence[str], k: int = 10, language: str | None = None) -> list[list[Hit]]:
-        """One list of hits for each query, in order; the queries are embedded together."""
+    def search_many(
+        self,
+        queries: Sequence[str | Query],
+        k: int = 10,
+        language: str | None = None,
+        facets: Facets = EVERYTHING,
+        weights: Weights = LEARNT,
+    ) -> list[list[Hit]]:
+        """One list of hits for each query, in order; the queries are embedded together. Entries that are copies are one hit."""
+        asked = [query if isinstance(query, Query) else Query(query) for query in queries]
         depth = max(LEAST_DEPTH, 2 * k)
-        worded = [by_words(self._table, query, depth) for query in queries]
+        worded = [by_words(self._table, " ".join(query.texts), depth, facets) for query in asked]
+        most = self._table.most_downloads()
         results = []
-        for query, words, likeness in zip(queries, worded, self._likeness(queries, worded, depth), strict=True):
-            scores = fused(likeness, words)
-            found = self._table.found([number for number, score in scores.items() if score > 0])
-            ranked = sorted(
-                ((adjusted(scores[one.number], one, language), one) for one in found.values()), key=lambda pair: (-pair[0], pair[1].dataset)
-            )
+        for query, words, likeness in zip(asked, worded, self._likeness(asked, worded, depth, facets), strict=True):
+            found = self._table.found(list(likeness.keys() | dict(words).keys()))
+            ranked = scored(found, likeness, words, most, language, weights)
+            here = {one.number: _available(one.dataset, one.folder) for _, one in ranked[: 2 * max(0, k)]}
+            shown = without_copies(ranked, max(0, k), here)
+            copies = self._table.copies([one.copy for _, one in shown if one.copy], facets)
             results.append(
                 [
                     Hit(
                         id=one.dataset,
                         score=round(score, 6),
                         title=one.title,
-                        reasons=reasons_for(query, one, likeness.get(one.number), language),
-                        available=_available(one.dataset, one.folder),
+                        reasons=reasons_for(query.text, one, likeness.get(one.number), language),
+                        available=here.get(one.number, False),
                         likeness=likeness.get(one.number),
+                        aliases=tuple(other for other in copies.get(one.copy, ()) if other != one.dataset),
                     )
-                    for score, one in ranked[: max(0, k)]
+                    for score, one in shown
                 ]
             )
         return results
@@ -328,48 +328,23 @@ class Catalog:
             entries.append(Entry(card, linked.folder if linked else "", linked.columns if linked else columns, one.revision))
         return self._table.put([(entry, words_of(entry)) for entry in entries])
 
-    def _likeness(self, queries: Sequence[str], worded: Sequence[Sequence[tuple[int, float]]], depth: int) -> list[dict[int, float]]:
+    def _likeness(
+        self, queries: Sequence[Query], worded: Sequence[Sequence[tuple[int, float]]], depth: int, facets: Facets
+    ) -> list[dict[int, float]]:
         """For each query the cosine of the nearest entries and of those its words found; empty without an embedder."""
-        if self._open_embedder is None or not self._table.counts()["cards"]:
+        if self._meaning is None or not self._table.counts()["cards"]:
             return [{} for _ in queries]
-        embedder = self._loaded()
-        if self._table.without_vector(embedder.name):
+        if self._meaning.lacking():
             # Another process may be embedding them: then search with what is there.
             with contextlib.suppress(Busy), self._writing(wait=0.0):
-                self._embed_missing(None)
-        vectors = self._index(embedder)
-        vectors.refresh()
-        embedded = embedder.embed(list(queries))
-        near = vectors.nearest(embedded, depth)
-        return [
-            dict(nearest) | vectors.likeness(query, [number for number, _ in words])
-            for query, nearest, words in zip(embedded, near, worded, strict=True)
-        ]
+                self._meaning.catch_up(None)
+        among = self._table.passing(facets) if facets else None
+        texts = [query.texts for query in queries]
+        return self._meaning.likeness(texts, [[number for number, _ in words] for words in worded], depth, among)
 
     def _embed_missing(self, progress: Callable[[Progress], None] | None) -> None:
-        """Embed in batches of like length, each committed, so that a crash loses at most one; the caller holds the lock."""
-        if self._open_embedder is None:
-            return
-        embedder = self._loaded()
-        missing = self._table.without_vector(embedder.name)
-        pace = _Pace("reading the meaning of cards", len(missing), progress, work=sum(len(text) for _, text in missing))
-        for start in range(0, len(missing), EMBEDDED_AT_ONCE):
-            batch = missing[start : start + EMBEDDED_AT_ONCE]
-            vectors = embedder.embed([text for _, text in batch])
-            self._table.put_vectors(embedder.name, [number for number, _ in batch], vectors)
-            pace.step(len(batch), sum(len(text) for _, text in batch))
-        self._index(embedder).save()
-
-    def _loaded(self) -> Embedder:
-        if self._embedder is None:
-            assert self._open_embedder is not None
-            self._embedder = self._open_embedder()
-        return self._embedder
-
-    def _index(self, embedder: Embedder) -> VectorIndex:
-        if self._vectors is None:
-            self._vectors = VectorIndex(self._table, embedder.name, embedder.dimensions)
-        return self._vectors
+        if self._meaning is not None:
+            self._meaning.catch_up(progress)
 
     @contextmanager
     def _writing(self, wait: float | None = None) -> Iterator[None]:
@@ -391,31 +366,6 @@ class Catalog:
                 raise Busy(f"Process {number} is writing the catalog", "Wait until it has finished.") from error
         except OSError as error:
             raise StoreUnusable(f"The catalog's folder {self._folder} cannot be written: {error.strerror or error}") from error
-
-
-class _Pace:
-    """Counts work and tells the callback rate and time left; `work` weighs pieces that take unequal time."""
-
-    def __init__(self, activity: str, total: int, tell: Callable[[Progress], None] | None, work: int = 0) -> None:
-        self._activity = activity
-        self._total = total
-        self._tell = tell
-        self._work = work
-        self._started = time.monotonic()
-        self._done = 0
-        self._worked = 0
-
-    def step(self, count: int, work: int = 0) -> None:
-        self._done += count
-        self._worked += work
-        if self._tell is None or not count:
-            return
-        seconds = max(1e-6, time.monotonic() - self._started)
-        done, whole = (self._worked, self._work) if self._work else (self._done, self._total)
-        left = seconds * (whole - done) / done if whole and done else None
-        self._tell(
-            Progress(self._activity, self._done, self._total, round(self._done / seconds, 1), left if left is None else round(left, 1))
-        )
 
 
 def _report(outcomes: list[str], refused: list[Refusal], ids: list[str]) -> Report:

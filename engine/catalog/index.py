@@ -12,14 +12,15 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from engine.catalog.card import Card
+from engine.catalog.facets import EVERYTHING, Facets, condition, facets_of
 from engine.errors import StoreUnusable
 from engine.records import Value
 
 if TYPE_CHECKING:
     import numpy as np
 
-SCHEMA_VERSION = 1
-PARSER_VERSION = 1
+SCHEMA_VERSION = 2
+PARSER_VERSION = 2
 """Part of a card's digest, so that a better reading of cards replaces the stored one."""
 
 _SCHEMA = """
@@ -27,11 +28,21 @@ CREATE TABLE cards (
     number INTEGER PRIMARY KEY AUTOINCREMENT, dataset TEXT NOT NULL UNIQUE, folder TEXT NOT NULL DEFAULT '', digest TEXT NOT NULL,
     title TEXT NOT NULL, languages TEXT NOT NULL, generated INTEGER NOT NULL, text TEXT NOT NULL, entry BLOB NOT NULL);
 CREATE VIRTUAL TABLE words USING fts5(title, tags, summary, body, tokenize = 'porter unicode61 remove_diacritics 2');
-CREATE TABLE vectors (
-    card INTEGER PRIMARY KEY REFERENCES cards (number), place INTEGER NOT NULL, embedder TEXT NOT NULL, vector BLOB NOT NULL);
-CREATE INDEX vectors_by_place ON vectors (embedder, place);
 CREATE TABLE facts (name TEXT PRIMARY KEY, value TEXT NOT NULL);
 INSERT INTO facts VALUES ('revision', '0'), ('place', '0');
+"""
+_VECTORS = """
+CREATE TABLE vectors (
+    embedder TEXT NOT NULL, place INTEGER NOT NULL, card INTEGER NOT NULL REFERENCES cards (number), vector BLOB NOT NULL,
+    PRIMARY KEY (embedder, place)) WITHOUT ROWID;
+CREATE UNIQUE INDEX vectors_by_card ON vectors (card, embedder);
+"""
+_FACETS = """
+CREATE TABLE facets (
+    card INTEGER PRIMARY KEY REFERENCES cards (number), copy TEXT NOT NULL, languages TEXT NOT NULL, licences TEXT NOT NULL,
+    least_rows INTEGER, most_rows INTEGER, downloads INTEGER NOT NULL, gated INTEGER NOT NULL);
+CREATE INDEX facets_by_copy ON facets (copy);
+CREATE INDEX facets_by_downloads ON facets (downloads);
 """
 
 
@@ -71,6 +82,9 @@ class Found(Value, frozen=True):
     languages: tuple[str, ...]
     generated: bool
     text: str
+    downloads: int
+    copy: str
+    """The same for cards that are copies of each other; "" for one that says nothing."""
 
 
 class CardTable:
@@ -114,6 +128,7 @@ class CardTable:
                            VALUES (?, ?, ?, ?, ?, ?, ?, ?)""",
                         (*values, entry.dataset),
                     ).lastrowid
+                _put_facets(db, number, entry.card)
                 db.execute(
                     "INSERT INTO words (rowid, title, tags, summary, body) VALUES (?, ?, ?, ?, ?)",
                     (number, words.title, words.tags, words.summary, words.body),
@@ -130,6 +145,7 @@ class CardTable:
                 for statement in (
                     "DELETE FROM words WHERE rowid = ?",
                     "DELETE FROM vectors WHERE card = ?",
+                    "DELETE FROM facets WHERE card = ?",
                     "DELETE FROM cards WHERE number = ?",
                 ):
                     db.execute(statement, known)
@@ -165,22 +181,45 @@ class CardTable:
         with self._reading() as db:
             for start in range(0, len(numbers), 500):
                 some = numbers[start : start + 500]
-                query = "SELECT number, dataset, title, folder, languages, generated, text FROM cards WHERE number IN"
-                for row in db.execute(f"{query} ({','.join('?' * len(some))})", some) if db else ():
-                    number, dataset, title, folder, languages, generated, text = row
-                    results[number] = Found(number, dataset, title, folder, tuple(languages.split()), bool(generated), text)
+                query = f"""SELECT number, dataset, title, folder, cards.languages, generated, text, downloads, copy
+                            FROM cards JOIN facets ON card = number WHERE number IN ({",".join("?" * len(some))})"""
+                for row in db.execute(query, some) if db else ():
+                    number, dataset, title, folder, languages, generated, text, downloads, copy = row
+                    results[number] = Found(
+                        number, dataset, title, folder, tuple(languages.split()), bool(generated), text, downloads, copy
+                    )
         return results
 
-    def match(self, query: str, limit: int, weights: Sequence[float]) -> list[tuple[int, float]]:
-        """(number, BM25 score, higher is better) of the entries that match an FTS5 query, best first."""
+    def match(self, query: str, limit: int, weights: Sequence[float], facets: Facets = EVERYTHING) -> list[tuple[int, float]]:
+        """(number, BM25 score, higher is better) of the entries that match an FTS5 query and the facets, best first."""
         ranked = f"bm25(words, {', '.join(str(float(weight)) for weight in weights)})"
+        only, values = condition(facets)
+        narrowed = f"AND rowid IN (SELECT card FROM facets WHERE {only})" if facets else ""
         with self._reading() as db:
-            rows = (
-                db.execute(f"SELECT rowid, {ranked} AS score FROM words WHERE words MATCH ? ORDER BY score LIMIT ?", (query, limit))
-                if db
-                else ()
-            )
-            return [(int(number), -float(score)) for number, score in rows]
+            query_ = f"SELECT rowid, {ranked} AS score FROM words WHERE words MATCH ? {narrowed} ORDER BY score LIMIT ?"
+            return [(int(number), -float(score)) for number, score in (db.execute(query_, (query, *values, limit)) if db else ())]
+
+    def passing(self, facets: Facets) -> list[int]:
+        """Numbers of the entries that the facets let through, in order."""
+        only, values = condition(facets)
+        with self._reading() as db:
+            return [int(row[0]) for row in (db.execute(f"SELECT card FROM facets WHERE {only} ORDER BY card", values) if db else ())]
+
+    def copies(self, keys: Sequence[str], facets: Facets = EVERYTHING) -> dict[str, list[str]]:
+        """By copy key the ids of the entries that are copies of each other and pass the facets, most downloads first."""
+        found: dict[str, list[str]] = {}
+        only, values = condition(facets)
+        with self._reading() as db:
+            query = f"""SELECT copy, dataset FROM facets JOIN cards ON number = card
+                        WHERE copy IN ({",".join("?" * len(keys))}) AND {only} ORDER BY downloads DESC, dataset"""
+            for copy, dataset in db.execute(query, (*keys, *values)) if db else ():
+                found.setdefault(str(copy), []).append(str(dataset))
+        return found
+
+    def most_downloads(self) -> int:
+        """Of any entry; 0 where none says."""
+        row = self._one("SELECT max(downloads) FROM facets")
+        return int(row[0] or 0) if row else 0
 
     def without_vector(self, embedder: str) -> list[tuple[int, str]]:
         """(number, text) of entries this embedder has not seen, shortest text first, so that batches hold like lengths."""
@@ -188,6 +227,16 @@ class CardTable:
                    WHERE card IS NULL AND NOT generated ORDER BY length(text), number"""
         with self._reading() as db:
             return [(int(number), str(text)) for number, text in (db.execute(query, (embedder,)) if db else ())]
+
+    def lack(self, embedder: str) -> bool:
+        """Whether there is an entry this embedder has not seen."""
+        query = "SELECT 1 FROM cards LEFT JOIN vectors ON card = number AND embedder = ? WHERE card IS NULL AND NOT generated LIMIT 1"
+        return self._one(query, embedder) is not None
+
+    def forget_vectors(self, but: str) -> None:
+        """Drop the vectors of all other embedders."""
+        with self._writing() as db:
+            db.execute("DELETE FROM vectors WHERE embedder != ?", (but,))
 
     def put_vectors(self, embedder: str, numbers: Sequence[int], vectors: np.ndarray) -> None:
         """Store float32 vectors of shape (len(numbers), dimensions), in one transaction."""
@@ -197,7 +246,8 @@ class CardTable:
                 (number, place + offset, embedder, vector.astype("<f4").tobytes())
                 for offset, (number, vector) in enumerate(zip(numbers, vectors, strict=True), start=1)
             ]
-            db.executemany("INSERT OR REPLACE INTO vectors (card, place, embedder, vector) VALUES (?, ?, ?, ?)", rows)
+            db.executemany("DELETE FROM vectors WHERE card = ? AND embedder = ?", [(number, embedder) for number in numbers])
+            db.executemany("INSERT INTO vectors (card, place, embedder, vector) VALUES (?, ?, ?, ?)", rows)
             _set_fact(db, "place", str(place + len(rows)))
             _count_revision(db, bool(rows))
 
@@ -220,7 +270,7 @@ class CardTable:
     def counts(self) -> dict[str, int]:
         """Number of cards, of those with rows on this machine, made by machines, and embedded."""
         row = self._one("SELECT count(*), coalesce(sum(folder != ''), 0), coalesce(sum(generated), 0) FROM cards") or (0, 0, 0)
-        vectors = self._one("SELECT count(*) FROM vectors") or (0,)
+        vectors = self._one("SELECT count(DISTINCT card) FROM vectors") or (0,)
         return {"cards": row[0], "local": row[1], "generated": row[2], "vectors": vectors[0]}
 
     def fact(self, name: str) -> str:
@@ -255,6 +305,9 @@ class CardTable:
             version = db.execute("PRAGMA user_version").fetchone()[0]
             if version > SCHEMA_VERSION:
                 raise StoreUnusable(f"{self.path} was written by a newer DataTune", "Update DataTune, or move the file away.")
+            if 0 < version < SCHEMA_VERSION:
+                with self._writing():
+                    pass  # brought up to date
             yield db if version else None
 
     @contextmanager
@@ -267,10 +320,9 @@ class CardTable:
                 db.execute("PRAGMA synchronous = NORMAL")
                 db.execute("BEGIN IMMEDIATE")
                 try:
-                    if not db.execute("PRAGMA user_version").fetchone()[0]:
-                        for statement in filter(str.strip, _SCHEMA.split(";")):
-                            db.execute(statement)
-                        db.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
+                    version = db.execute("PRAGMA user_version").fetchone()[0]
+                    if version < SCHEMA_VERSION:
+                        _migrate(db, version)
                     yield db
                     db.execute("COMMIT")
                 except BaseException:
@@ -289,6 +341,43 @@ class CardTable:
             ) from error
         except OSError as error:
             raise StoreUnusable(f"The catalog's folder {self.path.parent} cannot be used: {error.strerror or error}") from error
+
+
+def _migrate(db: sqlite3.Connection, version: int) -> None:
+    """Bring a new or an older file up to date, within the caller's transaction."""
+    if version == 0:
+        _run(db, _SCHEMA + _VECTORS + _FACETS)
+    else:
+        db.execute("ALTER TABLE vectors RENAME TO vectors_before")
+        db.execute("DROP INDEX vectors_by_place")
+        _run(db, _VECTORS + _FACETS)
+        db.execute("INSERT INTO vectors SELECT embedder, place, card, vector FROM vectors_before")
+        db.execute("DROP TABLE vectors_before")
+        for number, blob in db.execute("SELECT number, entry FROM cards").fetchall():
+            _put_facets(db, number, msgspec.json.decode(blob, type=Entry).card)
+    db.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
+
+
+def _run(db: sqlite3.Connection, script: str) -> None:
+    for statement in filter(str.strip, script.split(";")):
+        db.execute(statement)
+
+
+def _put_facets(db: sqlite3.Connection, number: int, card: Card) -> None:
+    facets = facets_of(card)
+    db.execute(
+        "INSERT OR REPLACE INTO facets VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+        (
+            number,
+            card.copy_key,
+            f" {' '.join(facets.languages)} ",
+            f" {' '.join(facets.licences)} ",
+            facets.least_rows,
+            facets.most_rows,
+            min(facets.downloads, 1 << 60),
+            facets.gated,
+        ),
+    )
 
 
 def _fact(db: sqlite3.Connection, name: str) -> str | None:

@@ -31,7 +31,7 @@ _TEMPLATE_LINE = re.compile(
 _METADATA_LINE = re.compile(
     r"^[-*+]?\s*\**(?:homepage|repository|repo|paper|leaderboard|point of contact|contact|download|demo|size of|curated by|funded by|"
     r"shared by|dataset card|"
-    r"licen[cs]e|languages?(?:\(s\))?|source|total amount|website|authors?|url|doi|rows here|card id)\b[^:\n]{0,60}:",
+    r"licen[cs]e|languages?(?:\(s\))?|total amount|website|authors?|url|doi|rows here|card id)\b[^:\n]{0,60}:",
     re.IGNORECASE,
 )
 _CONTENTS_LINE = re.compile(r"^\s*(?:[-*+]|\d+[.)])\s*\[[^\]]*\]\(#[^)]*\)\s*$")

@@ -1,24 +1,18 @@
-"""Search by words and by meaning, fused by rank, with reasons a person can check."""
+"""What a card is found by, its words, and the reasons a person can check."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator
 from itertools import pairwise
 
+from engine.catalog.facets import EVERYTHING, Facets
 from engine.catalog.index import CardTable, Entry, Found, Words
+from engine.catalog.languages import states
 from engine.records import Value
 
 FIELD_WEIGHTS = (6.0, 4.0, 2.0, 1.0)
 """BM25 weights of title, tags, summary, body."""
-RANK_OFFSET = 60.0
-WORDS_WEIGHT = 0.5
-"""Reciprocal rank fusion: weight of the ranking by words against the one by meaning. Measured: words find cards for long task
-descriptions better than meaning does, and for one-line ones worse; at a half both kinds keep most of what they can have."""
-SAME_LANGUAGE = 1.1
-OTHER_LANGUAGE = 0.5
-GENERATED = 0.25
-"""Factors for cards that state the language asked for, that state only others, and that a machine made for one project."""
 QUERY_WORDS = 64
 LEAST_DEPTH = 500
 BODY_CHARACTERS = 20_000
@@ -47,6 +41,21 @@ class Hit(Value, frozen=True):
     """Its rows are on this machine."""
     likeness: float | None = None
     """Cosine of the query's and the card's meaning, comparable between searches; None where meaning was not looked at."""
+    aliases: tuple[str, ...] = ()
+    """Other entries whose cards are copies of this one's, most downloads first."""
+
+
+class Query(Value, frozen=True):
+    """What is searched for."""
+
+    text: str
+    also: tuple[str, ...] = ()
+    """The same in other words, such as a card that would fit, written by a model; each counts as much as `text`."""
+
+    @property
+    def texts(self) -> tuple[str, ...]:
+        """All wordings that say something."""
+        return tuple(text for text in (self.text, *self.also) if text.strip()) or (self.text,)
 
 
 def words_of(entry: Entry) -> Words:
@@ -72,27 +81,10 @@ def fts_query(text: str) -> str:
     return " OR ".join(f'"{word}"' for word in _telling(text))
 
 
-def by_words(table: CardTable, text: str, depth: int) -> list[tuple[int, float]]:
-    """(number, BM25 score) of the entries that share words with the text, best first."""
+def by_words(table: CardTable, text: str, depth: int, facets: Facets = EVERYTHING) -> list[tuple[int, float]]:
+    """(number, BM25 score) of the entries that share words with the text and pass the facets, best first."""
     query = fts_query(text)
-    return table.match(query, depth, FIELD_WEIGHTS) if query else []
-
-
-def fused(likeness: Mapping[int, float], worded: Sequence[tuple[int, float]]) -> dict[int, float]:
-    """Number → weighted reciprocal rank fusion of the entries by cosine and by BM25 score."""
-    meant = sorted((number for number, value in likeness.items() if value > 0), key=lambda number: -likeness[number])
-    scores: dict[int, float] = {}
-    for weight, ranking in ((1.0, meant), (WORDS_WEIGHT, [number for number, _ in worded])):
-        for rank, number in enumerate(ranking, start=1):
-            scores[number] = scores.get(number, 0.0) + weight / (RANK_OFFSET + rank)
-    return scores
-
-
-def adjusted(score: float, found: Found, language: str | None) -> float:
-    """The fused score, moved by the languages a card states and lowered for a machine-made one."""
-    if language and found.languages:
-        score *= SAME_LANGUAGE if any(_same_language(language, stated) for stated in found.languages) else OTHER_LANGUAGE
-    return score * GENERATED if found.generated else score
+    return table.match(query, depth, FIELD_WEIGHTS, facets) if query else []
 
 
 def reasons_for(query: str, found: Found, likeness: float | None, language: str | None) -> tuple[str, ...]:
@@ -102,8 +94,10 @@ def reasons_for(query: str, found: Found, likeness: float | None, language: str 
     lines = [f"matches: {', '.join(shared)}"] if shared else []
     if likeness is not None:
         lines.append(f"meaning {likeness:.2f}")
-    if language and any(_same_language(language, stated) for stated in found.languages):
+    if language and states(found.languages, language):
         lines.append(f"language: {language}")
+    if found.downloads:
+        lines.append(f"{found.downloads:,} downloads")
     if found.generated:
         lines.append("made by a machine for one project")
     return tuple(lines)
@@ -132,7 +126,3 @@ def _pairs(run: str) -> list[str]:
 
 def _stem(word: str) -> str:
     return re.sub(r"(?:ing|ed|es|s|e)$", "", word) if len(word) > 4 else word
-
-
-def _same_language(wanted: str, stated: str) -> bool:
-    return stated.lower() in ("multilingual", "mul") or stated.lower().split("-")[0] == wanted.lower().split("-")[0]

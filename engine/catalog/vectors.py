@@ -32,6 +32,7 @@ class VectorIndex:
         self._place = 0
         self._revision = ""
         self._numbers: set[int] = set()
+        self._exactly: _Matrix | None = None
         self._deleted: set[int] = set()
 
     def __len__(self) -> int:
@@ -53,6 +54,7 @@ class VectorIndex:
             self._index.mark_deleted(number)
             self._deleted.add(number)
         self._numbers &= held
+        self._exactly = None
         self._revision = revision
 
     def save(self) -> None:
@@ -75,8 +77,11 @@ class VectorIndex:
             if old.name != name:
                 old.unlink(missing_ok=True)
 
-    def nearest(self, queries: np.ndarray, k: int) -> list[list[tuple[int, float]]]:
-        """For each query vector (number, cosine), best first: k of them, or as many as there are."""
+    def nearest(self, queries: np.ndarray, k: int, among: Sequence[int] | None = None) -> list[list[tuple[int, float]]]:
+        """For each query vector (number, cosine), best first: k of all or of `among`, or as many as there are."""
+        if among is not None:
+            # A filter inside the graph search would call Python for every node, and find too few where little passes.
+            return self._matrix().nearest(queries, k, among)
         wanted = min(k, len(self._numbers))
         if not wanted:
             return [[] for _ in queries]
@@ -101,12 +106,12 @@ class VectorIndex:
         return {number: float(value) for number, value in zip(held, found, strict=True)}
 
     def _exact(self, queries: np.ndarray, k: int) -> list[list[tuple[int, float]]]:
-        import numpy as np
+        return self._matrix().nearest(queries, k, sorted(self._numbers))
 
-        numbers = sorted(self._numbers)
-        likeness = queries @ np.asarray(self._index.get_items(numbers), dtype=np.float32).T
-        order = np.argsort(-likeness, axis=1, kind="stable")[:, :k]
-        return [[(numbers[place], float(row[place])) for place in places] for row, places in zip(likeness, order, strict=True)]
+    def _matrix(self) -> _Matrix:
+        if self._exactly is None:
+            self._exactly = _Matrix(self._index, sorted(self._numbers))
+        return self._exactly
 
     def _stated(self) -> dict[str, Any]:
         text = self._table.fact(FACT)
@@ -150,3 +155,32 @@ class VectorIndex:
             self._index.unmark_deleted(number)
             self._deleted.discard(number)
         self._index.add_items(vectors, list(numbers))
+
+
+class _Matrix:
+    """All vectors side by side, for exact search."""
+
+    def __init__(self, index: Any, numbers: list[int]) -> None:
+        import numpy as np
+
+        self._numbers = np.asarray(numbers, dtype=np.int64)
+        held = index.get_items(numbers) if numbers else np.empty((0, index.dim))
+        self._vectors = np.asarray(held, dtype=np.float32)
+
+    def nearest(self, queries: np.ndarray, k: int, among: Sequence[int]) -> list[list[tuple[int, float]]]:
+        """For each query vector (number, cosine) of the k best of `among` that there are, best first."""
+        import numpy as np
+
+        rows = np.flatnonzero(np.isin(self._numbers, np.asarray(among, dtype=np.int64)))
+        # Where most pass, multiplying all is quicker than copying them out first.
+        whole = 2 * len(rows) > len(self._numbers)
+        likeness = (queries @ self._vectors.T)[:, rows] if whole else queries @ self._vectors[rows].T
+        k = min(k, len(rows))
+        if not k:
+            return [[] for _ in queries]
+        best = np.argpartition(-likeness, k - 1, axis=1)[:, :k]
+        found = []
+        for row, places in zip(likeness, best, strict=True):
+            ordered = places[np.lexsort((places, -row[places]))]
+            found.append([(int(self._numbers[rows[place]]), float(row[place])) for place in ordered])
+        return found

@@ -14,7 +14,8 @@ from engine.cli.progress import Meter
 from engine.errors import BadInput, ExitCode
 
 if TYPE_CHECKING:
-    from engine.catalog.catalog import Catalog, Progress
+    from engine.catalog.catalog import Catalog
+    from engine.catalog.pace import Progress
 
 SHOWN_REFUSALS = 5
 NOTHING_FOUND = "nothing found; see: datatune catalog info"

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from engine.catalog import Catalog, starter_folders, starter_tasks
-from engine.catalog.catalog import Progress
+from engine.catalog.pace import Progress
 from engine.errors import BadInput, Busy, StoreUnusable, Unavailable
 from models.hashing import HashingEmbedder
 
