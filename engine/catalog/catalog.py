@@ -228,7 +228,8 @@ class Catalog:
         most = self._table.most_downloads()
         results = []
         for query, words, likeness in zip(asked, worded, self._likeness(asked, worded, depth, facets), strict=True):
-            found = self._table.found(list(likeness.keys() | dict(words).keys()))
+            near = {number for number, value in likeness.items() if value > 0}
+            found = self._table.found(list(near | dict(words).keys()))
             ranked = scored(found, likeness, words, most, language, weights)
             here = {one.number: _available(one.dataset, one.folder) for _, one in ranked[: 2 * max(0, k)]}
             shown = without_copies(ranked, max(0, k), here)
@@ -248,6 +249,11 @@ class Catalog:
                 ]
             )
         return results
+
+    def here(self) -> tuple[str, ...]:
+        """Ids of the data sets whose rows are on this machine."""
+        folders = (dataset for dataset, entry in self._table.with_folders().items() if Path(entry.folder).exists())
+        return tuple(dict.fromkeys([*folders, *hub.cached_ids()]))
 
     def get(self, dataset: str) -> Entry:
         """The entry of this id. Raises BadInput when the catalog has none."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 
 from engine.catalog.card import Card
@@ -100,8 +101,8 @@ def condition(facets: Facets, table: str = "facets") -> tuple[str, list[str | in
     if facets.open_only:
         parts.append(f"NOT {table}.gated")
     if facets.only is not None:
-        parts.append(f"{table}.card IN (SELECT number FROM cards WHERE dataset IN ({','.join('?' * len(facets.only))}))")
-        values += facets.only
+        parts.append(f"{table}.card IN (SELECT number FROM cards WHERE dataset IN (SELECT value FROM json_each(?)))")
+        values.append(json.dumps(facets.only))
     return " AND ".join(parts) or "1", values
 
 

@@ -90,6 +90,13 @@ def is_cached(dataset: str, cache: Path | None = None) -> bool:
     return True
 
 
+def cached_ids(cache: Path | None = None) -> list[str]:
+    """The Hub ids whose rows are in the cache."""
+    folder = cache or cache_folder()
+    names = (path.name.removeprefix("datasets--").replace("--", "/", 1) for path in sorted(folder.glob("datasets--*")))
+    return [name for name in names if is_cached(name, cache)]
+
+
 def quote(dataset: str, *, endpoint: str | None = None) -> Quote:
     """Ask the Hub what a data set holds and how large it is. Uses the network.
 

@@ -1,4 +1,4 @@
-"""Commands that measure this machine: bench execute, bench agree, bench rows."""
+"""Commands that measure: bench execute, bench agree, bench rows, bench retrieval."""
 
 from __future__ import annotations
 
@@ -86,6 +86,72 @@ def rows(rows: int, as_json: bool) -> int:
         passes = (("read", found.read), ("read, planned", found.planned), ("read, planned, stored", found.stored))
         table_ = table(("", "ROWS/S"), [(name, f"{rate:,.0f}") for name, rate in passes])
         return f"{table_}\nmemory grew by {found.grown_bytes / 2**20:,.1f} MiB in {found.rows:,} rows"
+
+    put(found, as_json, shown)
+    return ExitCode.DONE
+
+
+@bench.command()
+@click.option(
+    "--catalog",
+    "collection",
+    required=True,
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="Cards, one {id, card_markdown, downloads?} or {id, contents, variants} a line; may be gzipped.",
+)
+@click.option(
+    "--queries",
+    required=True,
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="One {query, gold_cards, gold_alias_cards?} or {query, documents} a line.",
+)
+@click.option("--model", "spec", help="A language model that writes a card that would fit, as a further way of search.")
+@click.option("--embedder", default="minilm", show_default=True, help="minilm, hashing, or a sentence-transformers folder.")
+@click.option("--index", "folder", type=click.Path(file_okay=False, path_type=Path), help="Keep the index here, and use it if it is there.")
+@json_option
+def retrieval(collection: Path, queries: Path, spec: str | None, embedder: str, folder: Path | None, as_json: bool) -> int:
+    """How well search finds the right data sets for real queries: words, meaning, both, ours, ours with a model's help."""
+    import tempfile
+    import time
+
+    from engine.bench_retrieval import bench_retrieval, cards_file, queries_in
+    from engine.catalog.catalog import Catalog
+    from engine.locations import locate
+    from engine.roles import Roles
+
+    roles = Roles({"embed": embedder, **({"expand": spec} if spec else {})}, locate().ensure())
+    try:
+        with tempfile.TemporaryDirectory() as scratch:
+            cards = Path(scratch) / "cards.jsonl"
+            names = cards_file(collection, cards)
+            wanted = queries_in(queries, names)
+            catalog = Catalog(folder or Path(scratch) / "index", roles.embedder)
+            began = time.perf_counter()
+            fresh = not catalog.info().cards
+            if fresh:
+                note(f"indexing {len(names):,} cards")
+                catalog.import_cards(cards)
+            seconds = time.perf_counter() - began if fresh else 0.0
+            model = roles.model("expand") if spec else None
+            found = bench_retrieval(catalog, wanted, model, seconds, note)
+    finally:
+        roles.close()
+
+    def shown() -> str:
+        names = list(found.arms[0].scores)
+        rows = [
+            (arm.name, *(f"{(one := arm.scores[name]).mean:.1f} ({one.low:.0f}-{one.high:.0f})" for name in names)) for arm in found.arms
+        ]
+        timed = next(arm for arm in found.arms if arm.p95_ms)
+        return "\n".join(
+            [
+                f"{found.queries} queries on {found.cards:,} cards; mean in per cent (95 % interval)",
+                table(("", *names), rows),
+                f"one search: p50 {timed.p50_ms:.0f} ms, p95 {timed.p95_ms:.0f} ms"
+                + (f"; indexing {found.index_seconds:.0f} s" if found.index_seconds else "")
+                + (f"; the model wrote for {found.write_seconds:.0f} s" if found.write_seconds else ""),
+            ]
+        )
 
     put(found, as_json, shown)
     return ExitCode.DONE

@@ -16,6 +16,7 @@ from engine.errors import BadInput, ExitCode
 if TYPE_CHECKING:
     from engine.catalog.catalog import Catalog
     from engine.catalog.pace import Progress
+    from engine.catalog.search import Hit
 
 SHOWN_REFUSALS = 5
 NOTHING_FOUND = "nothing found; see: datatune catalog info"
@@ -79,21 +80,45 @@ def sync(limit: int, min_downloads: int, languages: tuple[str, ...], as_json: bo
 )
 @click.option("-k", default=10, show_default=True, type=click.IntRange(1, 10_000), help="How many results.")
 @click.option("--here", is_flag=True, help="Only data sets whose rows are on this machine.")
+@click.option("--language", "languages", multiple=True, metavar="CODE", help="Only those that state it; may be given again.")
+@click.option("--licence", "licences", multiple=True, metavar="NAME", help="Only those that state it, such as mit; may be given again.")
+@click.option("--min-rows", default=0, type=click.IntRange(0), help="Only those that may have so many rows.")
+@click.option("--max-rows", default=0, type=click.IntRange(0), help="Only those that may have so few.")
+@click.option("--min-downloads", default=0, type=click.IntRange(0), help="Only those downloaded so often.")
+@click.option("--open", "open_only", is_flag=True, help="Leave out those that only who asks its owner gets.")
 @json_option
-def search(text: str | None, queries: Path | None, k: int, here: bool, as_json: bool) -> int:
-    """Search cards by meaning and words."""
+def search(
+    text: str | None,
+    queries: Path | None,
+    k: int,
+    here: bool,
+    languages: tuple[str, ...],
+    licences: tuple[str, ...],
+    min_rows: int,
+    max_rows: int,
+    min_downloads: int,
+    open_only: bool,
+    as_json: bool,
+) -> int:
+    """Search cards by meaning and words, among all or among those that state what you ask for."""
+    from engine.catalog.facets import Facets
+
     if (text is None) == (queries is None):
         raise BadInput("give either TEXT or --queries FILE", "datatune catalog search 'sentiment of tweets'")
     found = open_catalog()
+    only = found.here() if here else None
+    facets = Facets(languages, licences, min_rows, max_rows, min_downloads, open_only, only)
     if queries is not None:
         asked = _queries(queries)
-        for query, hits in zip(asked, found.search_many(asked, k), strict=True):
-            click.echo(to_json({"query": query, "results": [{"id": hit.id, "score": hit.score} for hit in hits]}))
+        for query, hits in zip(asked, found.search_many(asked, k, facets=facets), strict=True):
+            results = [{"id": hit.id, "score": hit.score, "aliases": hit.aliases} for hit in hits]
+            click.echo(to_json({"query": query, "results": results}))
         return ExitCode.DONE
     assert text is not None
-    hits = found.search(text, k * 20 if here else k)
-    hits = [hit for hit in hits if hit.available][:k] if here else hits
-    rows = [(n, f"{hit.score:.3f}", "here" if hit.available else "fetch", hit.id, "; ".join(hit.reasons)) for n, hit in enumerate(hits, 1)]
+    hits = found.search(text, k, facets=facets)
+    rows = [
+        (n, f"{hit.score:.3f}", "here" if hit.available else "fetch", _named(hit), "; ".join(hit.reasons)) for n, hit in enumerate(hits, 1)
+    ]
     put(
         {"query": text, "results": [{name: getattr(hit, name) for name in hit.__struct_fields__} for hit in hits]},
         as_json,
@@ -187,6 +212,11 @@ def open_catalog() -> Catalog:
 
     locations = locate().ensure()
     return Catalog(locations.catalog, Roles({}, locations).embedder)
+
+
+def _named(hit: Hit) -> str:
+    copies = f" (also {hit.aliases[0]}{f' and {len(hit.aliases) - 1} more' if len(hit.aliases) > 1 else ''})" if hit.aliases else ""
+    return hit.id + copies
 
 
 def _splits(found: Catalog, dataset: str) -> dict[str, tuple[str, ...]]:

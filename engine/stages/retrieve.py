@@ -10,6 +10,7 @@ from typing import Annotated
 
 from msgspec import Meta
 
+from engine.catalog.facets import Facets
 from engine.catalog.search import Hit
 from engine.errors import NothingSuitable
 from engine.records import Candidate, Candidates, Task, Value
@@ -44,12 +45,15 @@ def run(given: Given, options: Options, ctx: Context) -> Candidates:
     info = ctx.catalog.info()
     if not info.cards:
         raise NothingSuitable("the catalog is empty", "add data: datatune catalog add FOLDER, or datatune catalog add --starter")
-    found = ctx.catalog.search(query_text(given.task), options.depth, given.task.language)
+    query, language = query_text(given.task), given.task.language
+    found = ctx.catalog.search(query, options.depth, language)
+    # In a large catalog what is here need not be among the first thousand.
+    found_here = ctx.catalog.search(query, options.depth, language, Facets(only=ctx.catalog.here()))
     hits = [hit for hit in found if hit.id not in options.exclude]
     if found and not hits:
         raise NothingSuitable("every data set that matches is excluded", "allow one: remove it from retrieve.exclude")
     near = [hit for hit in hits if _near(hit, options)]
-    usable = [hit for hit in near if hit.available]
+    usable = [hit for hit in found_here if hit.available and hit.id not in options.exclude and _near(hit, options)]
     usable.sort(key=lambda hit: hit.id not in options.prefer)
     chosen = tuple(
         Candidate(hit.id, rank, hit.score, hit.reasons, hit.likeness) for rank, hit in enumerate(usable[: options.candidates], 1)
@@ -60,7 +64,7 @@ def run(given: Given, options: Options, ctx: Context) -> Candidates:
         ctx.event(
             "not-here", f"{hit.id} ranks higher but its rows are not on this machine: datatune catalog fetch {hit.id}", dataset=hit.id
         )
-    if not near:
+    if not near and not usable:
         best = max((hit.likeness or 0.0 for hit in hits), default=0.0)
         raise NothingSuitable(
             f"none of the {info.cards:,} catalogued data sets is about this task: the nearest is {best:.2f} like it, "

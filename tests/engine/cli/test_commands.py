@@ -151,7 +151,7 @@ def test_queries_are_answered_one_line_each_in_order(datatune: Datatune, house: 
     answers = [json.loads(line) for line in said.out.splitlines()]
     assert [answer["query"] for answer in answers] == ["price of bread", "weather notes", ""]
     assert [[hit["id"] for hit in answer["results"]] for answer in answers] == [["local/prices"], ["local/notes"], []]
-    assert set(answers[0]["results"][0]) == {"id", "score"}
+    assert set(answers[0]["results"][0]) == {"id", "score", "aliases"}
 
 
 @pytest.mark.parametrize("line", ["no JSON", "[]", '{"text": "x"}', '{"query": 3}'])
