@@ -81,7 +81,7 @@ class VectorIndex:
         """For each query vector (number, cosine), best first: k of all or of `among`, or as many as there are."""
         if among is not None:
             # A filter inside the graph search would call Python for every node, and find too few where little passes.
-            return self._matrix().nearest(queries, k, among)
+            return self.exact(queries, k, among)
         wanted = min(k, len(self._numbers))
         if not wanted:
             return [[] for _ in queries]
@@ -89,7 +89,7 @@ class VectorIndex:
         try:
             labels, distances = self._index.knn_query(queries, k=wanted)
         except RuntimeError:  # hnswlib raises when deleted entries leave it fewer than k within reach
-            return self._exact(queries, wanted)
+            return self.exact(queries, wanted)
         return [
             [(int(number), 1.0 - float(distance)) for number, distance in zip(row, away, strict=True)]
             for row, away in zip(labels, distances, strict=True)
@@ -105,13 +105,11 @@ class VectorIndex:
         found = np.asarray(self._index.get_items(held), dtype=np.float32) @ query
         return {number: float(value) for number, value in zip(held, found, strict=True)}
 
-    def _exact(self, queries: np.ndarray, k: int) -> list[list[tuple[int, float]]]:
-        return self._matrix().nearest(queries, k, sorted(self._numbers))
-
-    def _matrix(self) -> _Matrix:
+    def exact(self, queries: np.ndarray, k: int, among: Sequence[int] | None = None) -> list[list[tuple[int, float]]]:
+        """The same as `nearest` by looking at every vector."""
         if self._exactly is None:
             self._exactly = _Matrix(self._index, sorted(self._numbers))
-        return self._exactly
+        return self._exactly.nearest(queries, k, sorted(self._numbers) if among is None else among)
 
     def _stated(self) -> dict[str, Any]:
         text = self._table.fact(FACT)

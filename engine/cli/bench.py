@@ -1,4 +1,4 @@
-"""Commands that measure: bench execute, bench agree, bench rows, bench retrieval."""
+"""Commands that measure: bench execute, bench agree, bench rows, bench retrieval, bench catalog."""
 
 from __future__ import annotations
 
@@ -150,6 +150,45 @@ def retrieval(collection: Path, queries: Path, spec: str | None, embedder: str, 
                 f"one search: p50 {timed.p50_ms:.0f} ms, p95 {timed.p95_ms:.0f} ms"
                 + (f"; indexing {found.index_seconds:.0f} s" if found.index_seconds else "")
                 + (f"; the model wrote for {found.write_seconds:.0f} s" if found.write_seconds else ""),
+            ]
+        )
+
+    put(found, as_json, shown)
+    return ExitCode.DONE
+
+
+@bench.command("catalog")
+@click.option(
+    "--index",
+    "folder",
+    required=True,
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    help="An index that `bench retrieval --index` made; a copy of it is grown.",
+)
+@click.option(
+    "--queries", required=True, type=click.Path(exists=True, dir_okay=False, path_type=Path), help='A "query" a line, JSON Lines.'
+)
+@click.option("--cards", default=100_000, show_default=True, type=click.IntRange(1, 10_000_000), help="Cards to grow to.")
+@click.option("--embedder", default="minilm", show_default=True, help="The embedder the index was made with.")
+@json_option
+def catalog_(folder: Path, queries: Path, cards: int, embedder: str, as_json: bool) -> int:
+    """Search times, memory and recall in a large catalog: real cards and perturbed copies of them."""
+    from engine.bench_catalog import bench_catalog
+    from engine.cli.catalog import queries_of
+    from engine.locations import locate
+    from engine.roles import Roles
+
+    roles = Roles({"embed": embedder}, locate().ensure())
+    found = bench_catalog(folder, roles.embedder(), queries_of(queries), cards, note)
+
+    def shown() -> str:
+        ways = (("all", found.all), (f"{found.passing:,} that pass two facets", found.narrowed))
+        rows = [(name, f"{one.p50_ms:.0f}", f"{one.p95_ms:.0f}", f"{one.recall:.3f}") for name, one in ways]
+        return "\n".join(
+            [
+                f"{found.cards:,} cards, {found.real:,} of them real; {found.queries} queries",
+                table(("AMONG", "P50 MS", "P95 MS", "RECALL AT 25"), rows),
+                f"the index opens in {found.open_seconds:.2f} s; the process holds {found.memory_bytes / 2**20:,.0f} MiB",
             ]
         )
 

@@ -109,7 +109,7 @@ def search(
     only = found.here() if here else None
     facets = Facets(languages, licences, min_rows, max_rows, min_downloads, open_only, only)
     if queries is not None:
-        asked = _queries(queries)
+        asked = queries_of(queries)
         for query, hits in zip(asked, found.search_many(asked, k, facets=facets), strict=True):
             results = [{"id": hit.id, "score": hit.score, "aliases": hit.aliases} for hit in hits]
             click.echo(to_json({"query": query, "results": results}))
@@ -240,7 +240,8 @@ def _progress() -> Callable[[Progress], None]:
     return show
 
 
-def _queries(file: Path) -> list[str]:
+def queries_of(file: Path) -> list[str]:
+    """The queries in a JSONL file. Raises BadInput for a line without one."""
     import json
 
     try:

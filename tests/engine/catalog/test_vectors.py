@@ -33,13 +33,13 @@ def test_exact_search_steps_in_where_copies_cut_the_graph(tmp_path: Path, monkey
     index = VectorIndex(_filled(tmp_path, vectors), "e", 16)
     index.refresh()
     exact: list[int] = []
-    wrapped = index._exact
+    wrapped = index.exact
 
-    def watched(queries: np.ndarray, k: int) -> list[list[tuple[int, float]]]:
+    def watched(queries: np.ndarray, k: int, among: object = None) -> list[list[tuple[int, float]]]:
         exact.append(k)
         return wrapped(queries, k)
 
-    monkeypatch.setattr(index, "_exact", watched)
+    monkeypatch.setattr(index, "exact", watched)
     (found,) = index.nearest(vectors[-1:], 5000)
     assert exact == [700]
     assert len({number for number, _ in found}) == 700
@@ -53,7 +53,7 @@ def test_nearest_agrees_with_exact_search(tmp_path: Path) -> None:
     index.refresh()
     queries = _unit(40)[20:]
     approximate = index.nearest(queries, 25)
-    exact = index._exact(queries, 25)
+    exact = index.exact(queries, 25)
     shared = [len({n for n, _ in one} & {n for n, _ in other}) / 25 for one, other in zip(approximate, exact, strict=True)]
     assert sum(shared) / len(shared) >= 0.98
 
