@@ -23,7 +23,7 @@ from engine.catalog.pace import Pace, Progress
 from engine.catalog.published import Published, read_dump
 from engine.catalog.ranking import LEARNT, Weights, scored, without_copies
 from engine.catalog.scan import data_folders, folder_name, scan_folder
-from engine.catalog.search import LEAST_DEPTH, Hit, Query, by_words, reasons_for, words_of
+from engine.catalog.search import LEAST_DEPTH, Hit, Query, Reasons, by_words, words_of
 from engine.errors import BadInput, Busy, Unavailable
 from engine.records import Value
 from models.embedding import Embedder
@@ -234,13 +234,15 @@ class Catalog:
             here = {one.number: _available(one.dataset, one.folder) for _, one in ranked[: 2 * max(0, k)]}
             shown = without_copies(ranked, max(0, k), here)
             copies = self._table.copies([one.copy for _, one in shown if one.copy], facets)
+            texts = self._table.texts([one.number for _, one in shown])
+            reasons = Reasons(query, language)
             results.append(
                 [
                     Hit(
                         id=one.dataset,
                         score=round(score, 6),
                         title=one.title,
-                        reasons=reasons_for(query.text, one, likeness.get(one.number), language),
+                        reasons=reasons.of(one, texts.get(one.number, ""), likeness.get(one.number)),
                         available=here.get(one.number, False),
                         likeness=likeness.get(one.number),
                         aliases=tuple(other for other in copies.get(one.copy, ()) if other != one.dataset),
@@ -338,7 +340,7 @@ class Catalog:
         self, queries: Sequence[Query], worded: Sequence[Sequence[tuple[int, float]]], depth: int, facets: Facets
     ) -> list[dict[int, float]]:
         """For each query the cosine of the nearest entries and of those its words found; empty without an embedder."""
-        if self._meaning is None or not self._table.counts()["cards"]:
+        if self._meaning is None or not self._table:
             return [{} for _ in queries]
         if self._meaning.lacking():
             # Another process may be embedding them: then search with what is there.

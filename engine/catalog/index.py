@@ -81,7 +81,6 @@ class Found(Value, frozen=True):
     folder: str
     languages: tuple[str, ...]
     generated: bool
-    text: str
     downloads: int
     copy: str
     """The same for cards that are copies of each other; "" for one that says nothing."""
@@ -92,6 +91,8 @@ class CardTable:
 
     def __init__(self, folder: Path) -> None:
         self.path = folder / "catalog.db"
+        self._counted = ""
+        self._frequencies: dict[str, int] = {}
 
     def put(self, entries: Sequence[tuple[Entry, Words]]) -> list[str]:
         """Store entries in one transaction; "added", "updated" or "unchanged" for each. Only a changed text loses its vector."""
@@ -181,14 +182,31 @@ class CardTable:
         with self._reading() as db:
             for start in range(0, len(numbers), 500):
                 some = numbers[start : start + 500]
-                query = f"""SELECT number, dataset, title, folder, cards.languages, generated, text, downloads, copy
+                query = f"""SELECT number, dataset, title, folder, cards.languages, generated, downloads, copy
                             FROM cards JOIN facets ON card = number WHERE number IN ({",".join("?" * len(some))})"""
                 for row in db.execute(query, some) if db else ():
-                    number, dataset, title, folder, languages, generated, text, downloads, copy = row
-                    results[number] = Found(
-                        number, dataset, title, folder, tuple(languages.split()), bool(generated), text, downloads, copy
-                    )
+                    number, dataset, title, folder, languages, generated, downloads, copy = row
+                    results[number] = Found(number, dataset, title, folder, tuple(languages.split()), bool(generated), downloads, copy)
         return results
+
+    def texts(self, numbers: Sequence[int]) -> dict[int, str]:
+        """What is embedded of these entries."""
+        with self._reading() as db:
+            query = f"SELECT number, text FROM cards WHERE number IN ({','.join('?' * len(numbers))})"
+            return {int(number): str(text) for number, text in (db.execute(query, tuple(numbers)) if db else ())}
+
+    def frequencies(self, words: Sequence[str], most: int) -> dict[str, int]:
+        """In how many entries each of these words stands, counted up to `most`; remembered until the catalog changes."""
+        revision = self.fact("revision")
+        if self._counted != revision:
+            self._counted, self._frequencies = revision, {}
+        unknown = [word for word in words if word not in self._frequencies]
+        if unknown:
+            query = "SELECT count(*) FROM (SELECT 1 FROM words WHERE words MATCH ? LIMIT ?)"
+            with self._reading() as db:
+                for word in unknown if db else ():
+                    self._frequencies[word] = int(db.execute(query, (f'"{word}"', most)).fetchone()[0]) if db else 0
+        return {word: self._frequencies.get(word, 0) for word in words}
 
     def match(self, query: str, limit: int, weights: Sequence[float], facets: Facets = EVERYTHING) -> list[tuple[int, float]]:
         """(number, BM25 score, higher is better) of the entries that match an FTS5 query and the facets, best first."""
@@ -266,6 +284,10 @@ class CardTable:
         """Numbers of the entries this embedder has a vector for."""
         with self._reading() as db:
             return {int(row[0]) for row in (db.execute("SELECT card FROM vectors WHERE embedder = ?", (embedder,)) if db else ())}
+
+    def __bool__(self) -> bool:
+        """Whether there is any entry."""
+        return self._one("SELECT 1 FROM cards LIMIT 1") is not None
 
     def counts(self) -> dict[str, int]:
         """Number of cards, of those with rows on this machine, made by machines, and embedded."""

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from functools import lru_cache
 from itertools import pairwise
 
 from engine.catalog.facets import EVERYTHING, Facets
@@ -14,11 +15,16 @@ from engine.records import Value
 FIELD_WEIGHTS = (6.0, 4.0, 2.0, 1.0)
 """BM25 weights of title, tags, summary, body."""
 QUERY_WORDS = 64
+RARE_WORDS = 32
+POSTINGS = 15_000
+"""Of a query's words the rarest are looked up: so many, which stand in so many cards together. Measured on 297 queries: R@5 stays
+within a point of all 64 words' at half the time in 7,564 cards, a tenth in 100,000."""
 LEAST_DEPTH = 500
 BODY_CHARACTERS = 20_000
 
 _CJK = r"\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uac00-\ud7af\uf900-\ufaff"
 _WORD = re.compile(rf"[{_CJK}]+|[^\W_{_CJK}]+")
+_ENDING = re.compile(r"(?:ing|ed|es|s|e)$")
 _CJK_RUN = re.compile(rf"[{_CJK}]+")
 _EMPTY_WORDS = frozenset(
     "a about above after all also an and any are as at be been being between both but by can could do does each either for from "
@@ -76,31 +82,46 @@ def words_of(entry: Entry) -> Words:
     )
 
 
-def fts_query(text: str) -> str:
-    """An FTS5 query for any text: its telling words, quoted and joined by OR; "" when it has none."""
-    return " OR ".join(f'"{word}"' for word in _telling(text))
-
-
 def by_words(table: CardTable, text: str, depth: int, facets: Facets = EVERYTHING) -> list[tuple[int, float]]:
     """(number, BM25 score) of the entries that share words with the text and pass the facets, best first."""
-    query = fts_query(text)
-    return table.match(query, depth, FIELD_WEIGHTS, facets) if query else []
+    words = _rare(table, _telling(text))
+    return table.match(" OR ".join(f'"{word}"' for word in words), depth, FIELD_WEIGHTS, facets) if words else []
 
 
-def reasons_for(query: str, found: Found, likeness: float | None, language: str | None) -> tuple[str, ...]:
-    """Why an entry was found: words of the query in its title, tags or summary, and how near it is in meaning."""
-    held = {_stem(word) for word in _words(f"{found.dataset} {found.text}")}
-    shared = [word for word in _telling(query) if _stem(word) in held][:8]
-    lines = [f"matches: {', '.join(shared)}"] if shared else []
-    if likeness is not None:
-        lines.append(f"meaning {likeness:.2f}")
-    if language and states(found.languages, language):
-        lines.append(f"language: {language}")
-    if found.downloads:
-        lines.append(f"{found.downloads:,} downloads")
-    if found.generated:
-        lines.append("made by a machine for one project")
-    return tuple(lines)
+def _rare(table: CardTable, words: Sequence[str]) -> list[str]:
+    """The rarest words, as many as are worth looking up: common ones take longest to look up and tell least."""
+    counts = table.frequencies(words, POSTINGS)
+    chosen: list[str] = []
+    total = 0
+    for word in sorted((word for word in words if counts[word]), key=lambda word: counts[word]):
+        total += counts[word]
+        if chosen and total > POSTINGS:
+            break
+        chosen.append(word)
+    return chosen[:RARE_WORDS]
+
+
+class Reasons:
+    """Says why entries were found for one query."""
+
+    def __init__(self, query: Query, language: str | None) -> None:
+        self._language = language
+        self._telling = [(word, _stem(word)) for word in _telling(query.text)]
+
+    def of(self, found: Found, text: str, likeness: float | None) -> tuple[str, ...]:
+        """Words of the query in an entry's name and text, how near it is in meaning, its language and its downloads."""
+        held = {_stem(word) for word in _words(f"{found.dataset} {text}")}
+        shared = [word for word, stem in self._telling if stem in held][:8]
+        lines = [f"matches: {', '.join(shared)}"] if shared else []
+        if likeness is not None:
+            lines.append(f"meaning {likeness:.2f}")
+        if self._language and states(found.languages, self._language):
+            lines.append(f"language: {self._language}")
+        if found.downloads:
+            lines.append(f"{found.downloads:,} downloads")
+        if found.generated:
+            lines.append("made by a machine for one project")
+        return tuple(lines)
 
 
 def _telling(text: str) -> list[str]:
@@ -124,5 +145,6 @@ def _pairs(run: str) -> list[str]:
     return [first + second for first, second in pairwise(run)] or [run]
 
 
+@lru_cache(100_000)
 def _stem(word: str) -> str:
-    return re.sub(r"(?:ing|ed|es|s|e)$", "", word) if len(word) > 4 else word
+    return _ENDING.sub("", word) if len(word) > 4 else word

@@ -97,19 +97,16 @@ class VectorIndex:
 
     def likeness(self, query: np.ndarray, numbers: Sequence[int]) -> dict[int, float]:
         """Cosine of a query vector to each of these entries that has a vector."""
-        import numpy as np
-
-        held = [number for number in numbers if number in self._numbers]
-        if not held:
-            return {}
-        found = np.asarray(self._index.get_items(held), dtype=np.float32) @ query
-        return {number: float(value) for number, value in zip(held, found, strict=True)}
+        return self._matrix().likeness(query, [number for number in numbers if number in self._numbers])
 
     def exact(self, queries: np.ndarray, k: int, among: Sequence[int] | None = None) -> list[list[tuple[int, float]]]:
         """The same as `nearest` by looking at every vector."""
+        return self._matrix().nearest(queries, k, sorted(self._numbers) if among is None else among)
+
+    def _matrix(self) -> _Matrix:
         if self._exactly is None:
             self._exactly = _Matrix(self._index, sorted(self._numbers))
-        return self._exactly.nearest(queries, k, sorted(self._numbers) if among is None else among)
+        return self._exactly
 
     def _stated(self) -> dict[str, Any]:
         text = self._table.fact(FACT)
@@ -164,6 +161,13 @@ class _Matrix:
         self._numbers = np.asarray(numbers, dtype=np.int64)
         held = index.get_items(numbers) if numbers else np.empty((0, index.dim))
         self._vectors = np.asarray(held, dtype=np.float32)
+
+    def likeness(self, query: np.ndarray, numbers: Sequence[int]) -> dict[int, float]:
+        """Cosine of a query vector to these entries, all of which have a vector."""
+        import numpy as np
+
+        found = self._vectors[np.searchsorted(self._numbers, np.asarray(numbers, dtype=np.int64))] @ query
+        return dict(zip(numbers, found.tolist(), strict=True))
 
     def nearest(self, queries: np.ndarray, k: int, among: Sequence[int]) -> list[list[tuple[int, float]]]:
         """For each query vector (number, cosine) of the k best of `among` that there are, best first."""

@@ -24,7 +24,6 @@ def _found(number: int, **more: object) -> Found:
         "folder": "",
         "languages": (),
         "generated": False,
-        "text": "",
         "downloads": 0,
         "copy": "",
     }
