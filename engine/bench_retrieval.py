@@ -27,7 +27,6 @@ DEPTH = 100
 """Hits that rankings are fused over."""
 RANK_OFFSET = 60.0
 RESAMPLES = 1000
-WRITTEN_TOKENS = 120
 
 Tell = Callable[[str], None]
 
@@ -106,7 +105,7 @@ def bench_retrieval(catalog: Catalog, wanted: Sequence[Wanted], model: LanguageM
 
 def write_queries(model: LanguageModel, queries: Sequence[str], tell: Tell) -> list[str]:
     """For each query a card that would fit, in order; "" where the model gave none."""
-    sampling = Sampling(max_tokens=WRITTEN_TOKENS)
+    sampling = Sampling(max_tokens=prompt.MAX_TOKENS)
     requests = [Request(str(number), prompt.messages(query), prompt.schema(), sampling) for number, query in enumerate(queries)]
     written = [""] * len(queries)
     for done, completion in enumerate(model.complete_many(requests), 1):

@@ -233,7 +233,7 @@ class Catalog:
             ranked = scored(found, likeness, words, most, language, weights)
             here = {one.number: _available(one.dataset, one.folder) for _, one in ranked[: 2 * max(0, k)]}
             shown = without_copies(ranked, max(0, k), here)
-            copies = self._table.copies([one.copy for _, one in shown if one.copy], facets)
+            copies = self._table.copies([one.copy for _, one in shown if one.copy and not one.folder], facets)
             texts = self._table.texts([one.number for _, one in shown])
             reasons = Reasons(query, language)
             results.append(
@@ -245,7 +245,7 @@ class Catalog:
                         reasons=reasons.of(one, texts.get(one.number, ""), likeness.get(one.number)),
                         available=here.get(one.number, False),
                         likeness=likeness.get(one.number),
-                        aliases=tuple(other for other in copies.get(one.copy, ()) if other != one.dataset),
+                        aliases=() if one.folder else tuple(other for other in copies.get(one.copy, ()) if other != one.dataset),
                     )
                     for score, one in shown
                 ]

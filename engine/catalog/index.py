@@ -229,7 +229,7 @@ class CardTable:
         only, values = condition(facets)
         with self._reading() as db:
             query = f"""SELECT copy, dataset FROM facets JOIN cards ON number = card
-                        WHERE copy IN ({",".join("?" * len(keys))}) AND {only} ORDER BY downloads DESC, dataset"""
+                        WHERE copy IN ({",".join("?" * len(keys))}) AND folder = '' AND {only} ORDER BY downloads DESC, dataset"""
             for copy, dataset in db.execute(query, (*keys, *values)) if db else ():
                 found.setdefault(str(copy), []).append(str(dataset))
         return found

@@ -65,10 +65,14 @@ def popularity(one: Found, most_downloads: int, weights: Weights = LEARNT) -> fl
 
 
 def without_copies(ranked: Sequence[tuple[float, Found]], k: int, here: Mapping[int, bool]) -> list[tuple[float, Found]]:
-    """The best `k` of which none is a copy of another; of copies the one whose rows are here, else the most downloaded one."""
+    """The best `k` of which none is a copy of another; of copies the one whose rows are here, else the most downloaded one.
+
+    Folders the user added are never taken for copies: two with one card hold rows of their own.
+    """
     groups: dict[str, list[tuple[float, Found]]] = {}
     for score, one in ranked:
-        groups.setdefault(one.copy or str(one.number), []).append((score, one))
+        alone = one.folder or not one.copy
+        groups.setdefault(str(one.number) if alone else one.copy, []).append((score, one))
     chosen = []
     for group in list(groups.values())[:k]:
         best = max(group, key=lambda pair: (here.get(pair[1].number, False), pair[1].downloads, pair[0]))

@@ -11,10 +11,12 @@ from typing import Annotated
 from msgspec import Meta
 
 from engine.catalog.facets import Facets
-from engine.catalog.search import Hit
+from engine.catalog.search import Hit, Query
 from engine.errors import NothingSuitable
+from engine.prompts import retrieve as prompt
 from engine.records import Candidate, Candidates, Task, Value
 from engine.stage import Context, Stage
+from models.language import Request, Sampling
 
 
 class Given(Value):
@@ -35,6 +37,9 @@ class Options(Value):
     ] = 0.2
     exclude: Annotated[tuple[str, ...], Meta(description="Data sets never to use.")] = ()
     prefer: Annotated[tuple[str, ...], Meta(description="Data sets to put first.")] = ()
+    write_card: Annotated[
+        bool, Meta(description="Have the model write the card of a data set that would fit, and search for that as well as for your words.")
+    ] = False
 
 
 MISSING_SHOWN = 5
@@ -45,10 +50,10 @@ def run(given: Given, options: Options, ctx: Context) -> Candidates:
     info = ctx.catalog.info()
     if not info.cards:
         raise NothingSuitable("the catalog is empty", "add data: datatune catalog add FOLDER, or datatune catalog add --starter")
-    query, language = query_text(given.task), given.task.language
-    found = ctx.catalog.search(query, options.depth, language)
+    query = Query(query_text(given.task), _written(given.task, ctx) if options.write_card else ())
+    found = ctx.catalog.search(query, options.depth, given.task.language)
     # In a large catalog what is here need not be among the first thousand.
-    found_here = ctx.catalog.search(query, options.depth, language, Facets(only=ctx.catalog.here()))
+    found_here = ctx.catalog.search(query, options.depth, given.task.language, Facets(only=ctx.catalog.here()))
     hits = [hit for hit in found if hit.id not in options.exclude]
     if found and not hits:
         raise NothingSuitable("every data set that matches is excluded", "allow one: remove it from retrieve.exclude")
@@ -58,7 +63,8 @@ def run(given: Given, options: Options, ctx: Context) -> Candidates:
     chosen = tuple(
         Candidate(hit.id, rank, hit.score, hit.reasons, hit.likeness) for rank, hit in enumerate(usable[: options.candidates], 1)
     )
-    last = chosen[-1].score if chosen else 0.0
+    scores = {hit.id: hit.score for hit in near}
+    last = min((scores[candidate.dataset] for candidate in chosen if candidate.dataset in scores), default=0.0)
     missing = [hit for hit in near if not hit.available and hit.score > last][:MISSING_SHOWN]
     for hit in missing:
         ctx.event(
@@ -81,6 +87,16 @@ def run(given: Given, options: Options, ctx: Context) -> Candidates:
     return Candidates(chosen, info.cards)
 
 
+def _written(task: Task, ctx: Context) -> tuple[str, ...]:
+    """A hypothetical card, as HyDE writes documents (Gao et al., arXiv 2212.10496); nothing where the model gives none."""
+    messages = prompt.messages(task.description)
+    request = Request("card", messages, prompt.schema(), Sampling(seed=ctx.seed, max_tokens=prompt.MAX_TOKENS))
+    completion = next(iter(ctx.complete("expand", [request])))
+    card = prompt.read(completion.text) if completion.finish == "stop" else ""
+    ctx.event("card-written", f"searched for as well: {card}" if card else f"no card was written: {completion.error or completion.finish}")
+    return (card,) if card else ()
+
+
 def _near(hit: Hit, options: Options) -> bool:
     return hit.id in options.prefer or hit.likeness is None or hit.likeness >= options.least_likeness
 
@@ -91,4 +107,4 @@ def query_text(task: Task) -> str:
     return f"{task.name.replace('-', ' ').replace('_', ' ')}. {task.description}" + (f" Labels: {labels}." if labels else "")
 
 
-STAGE = Stage("retrieve", "searching the catalog for data sets that fit", 2, Given, Options, Candidates, run, roles=())
+STAGE = Stage("retrieve", "searching the catalog for data sets that fit", 3, Given, Options, Candidates, run, roles=("expand",))

@@ -72,6 +72,11 @@ def test_of_copies_the_one_that_is_here_stands_for_all_then_the_most_downloaded(
     assert [(score, one.number) for score, one in shown] == [(0.9, 3), (0.8, 2), (0.6, 5)]
 
 
+def test_folders_of_ones_own_with_one_card_stay_apart() -> None:
+    mine = [(0.9, _found(1, copy="a", folder="/one")), (0.8, _found(2, copy="a", folder="/two")), (0.7, _found(3, copy="a"))]
+    assert [one.number for _, one in without_copies(mine, 9, {1: True, 2: True})] == [1, 2, 3]
+
+
 COPY = "# Tales\n\nShort tales of the sea, told by sailors and written down in their harbour."
 
 

@@ -121,3 +121,30 @@ def test_the_query_is_the_users_own_words_without_examples() -> None:
     assert text.startswith("weather notes. Say in one word")
     assert text.endswith("Labels: sun, rain, snow.")
     assert "ice cream" not in text
+
+
+def test_what_is_here_is_found_however_many_others_are_nearer(house: House) -> None:
+    house.cards({f"someone/weather-{number}": f"{NEARER} Part {number}." for number in range(30)})
+    assert ids(house.run("retrieve", given(house), depth=3, least_likeness=0.0)) == ["local/notes", "local/prices"]
+    assert len(house.story("not-here")) == 3
+
+
+def test_a_card_the_model_writes_is_searched_for_too(tmp_path: Path) -> None:
+    def answer(role: str, prompt: str, request: object) -> str:
+        assert role == "expand" and WEATHER.description in prompt
+        return '{"task": "time series", "keywords": "turnover, dealerships", "row": "Turnover by quarter of automobile dealerships."}'
+
+    made = House(tmp_path, answer)
+    made.add("notes", notes(12), NEAR)
+    made.add("prices", [{"quarter": n, "turnover": 10 * n} for n in range(12)], FAR)
+    assert ids(made.run("retrieve", given(made))) == ["local/notes"]
+    assert ids(made.run("retrieve", given(made), write_card=True)) == ["local/prices", "local/notes"]
+    assert "automobile dealerships" in made.story("card-written")[0].text
+
+
+@pytest.mark.parametrize("answer", ["no JSON", "{}", '{"task": " ", "keywords": 3, "row": null}'])
+def test_a_written_card_that_says_nothing_is_told_and_leaves_the_search_as_it_was(tmp_path: Path, answer: str) -> None:
+    made = House(tmp_path, lambda role, prompt, request: answer)
+    made.add("notes", notes(12), NEAR)
+    assert ids(made.run("retrieve", given(made), write_card=True)) == ["local/notes"]
+    assert made.story("card-written")[0].text.startswith("no card was written")
