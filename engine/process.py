@@ -1,4 +1,5 @@
-"""The only file that starts an engine. It outlives whoever started it: a run is followed through the database."""
+"""The only file that starts processes that outlive whoever started them: engines, which are followed through the database, and readers
+of cards."""
 
 from __future__ import annotations
 
@@ -25,5 +26,16 @@ def start_engine(run: Run, locations: Locations) -> subprocess.Popen[bytes]:
         stdin=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL,
         stderr=(locations.logs / f"{run.id}.log").open("ab"),
+        start_new_session=True,
+    )
+
+
+def start_reading(embedder: str, locations: Locations) -> subprocess.Popen[bytes]:
+    """Start a process that embeds the catalog's cards with the embedder of this spec, and ends."""
+    return subprocess.Popen(
+        [sys.executable, "-I", "-m", "engine", "catalog", "embed", "--embedder", embedder],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=(locations.logs / "catalog-embed.log").open("ab"),
         start_new_session=True,
     )

@@ -53,11 +53,15 @@ class Roles:
     def embedder(self) -> Embedder:
         """The embedder, loaded on first use. Raises Unavailable or BadInput."""
         if self._embedder is None:
-            from models.registry import open_embedder
-
-            with translated(f"embedder {self.spec('embed')}"):
-                self._embedder = open_embedder(self.spec("embed"), digests=self._locations.cache)
+            self._embedder = self.embedder_of(self.spec("embed"))
         return self._embedder
+
+    def embedder_of(self, spec: str) -> Embedder:
+        """The embedder a spec names. Raises Unavailable or BadInput."""
+        from models.registry import open_embedder
+
+        with translated(f"embedder {spec}"):
+            return open_embedder(spec, digests=self._locations.cache)
 
     def close(self) -> None:
         """Release every model."""

@@ -53,9 +53,9 @@ class Session:
     def catalog(self) -> Catalog:
         """The catalog, opened on first use."""
         if self._catalog is None:
-            from engine.catalog.catalog import Catalog
+            from engine.catalog_here import catalog_here
 
-            self._catalog = Catalog(self.locations.catalog, self.roles.embedder)
+            self._catalog = catalog_here(self.locations, self.roles)
         return self._catalog
 
     @property

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -24,11 +23,14 @@ from engine.catalog.published import Published, read_dump
 from engine.catalog.ranking import LEARNT, Weights, scored, without_copies
 from engine.catalog.scan import data_folders, folder_name, scan_folder
 from engine.catalog.search import LEAST_DEPTH, Hit, Query, Reasons, by_words, words_of
-from engine.errors import BadInput, Busy, Unavailable
+from engine.catalog.vectors import LATEST, written_before
+from engine.errors import BadInput, Busy, EngineError, Unavailable
 from engine.records import Value
 from models.embedding import Embedder
 
 CARDS_AT_ONCE = 500
+READ_AT_ONCE = 500
+"""Cards a search may embed before it answers."""
 SYNCED_AT_ONCE = 100
 """Cards from the Hub that are stored together: what a stop may lose."""
 LOCK_SECONDS = 10.0
@@ -69,13 +71,28 @@ class Info(Value, frozen=True):
 class Catalog:
     """The catalog in a folder. Any number of processes may search it; one at a time writes.
 
-    `embedder` is called when vectors are first needed; None searches by words alone.
+    `embedder` is called when vectors are first needed; None searches by words alone. While a new embedder has much to read, `reader`
+    opens the one before by its spec and searches go on with its index, and `later` starts a process that calls `read_all`.
     """
 
-    def __init__(self, folder: Path, embedder: Callable[[], Embedder] | None) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        embedder: Callable[[], Embedder] | None,
+        *,
+        spec: str = "",
+        reader: Callable[[str], Embedder] | None = None,
+        later: Callable[[], object] | None = None,
+    ) -> None:
         self._folder = folder
         self._table = CardTable(folder)
-        self._meaning = Meaning(self._table, embedder) if embedder else None
+        self._meaning = Meaning(self._table, embedder, spec) if embedder else None
+        self._reader = reader
+        self._later = later
+        self._before: Meaning | None = None
+        """The embedder before, while the new one has much to read."""
+        self._reading = False
+        """Whether a process was started that reads."""
 
     # ── what goes in ──────────────────────────────────────────────────────────────────────────────────────
 
@@ -205,6 +222,12 @@ class Catalog:
         with self._writing():
             self._embed_missing(progress)
 
+    def read_all(self, progress: Callable[[Progress], None] | None = None) -> None:
+        """As `prepare`, a little at a time, so that others may write in between. Raises Busy when another process keeps writing."""
+        while self._meaning is not None and self._meaning.lacking():
+            with self._writing():
+                self._meaning.catch_up(progress, READ_AT_ONCE)
+
     # ── what comes out ────────────────────────────────────────────────────────────────────────────────────
 
     def search(
@@ -284,14 +307,13 @@ class Catalog:
     def info(self) -> Info:
         """Counts and place."""
         counts = self._table.counts()
-        stated = self._table.fact("vectors")
         files = [*self._folder.glob("catalog.db*"), *self._folder.glob("vectors-*")] if self._folder.exists() else []
         return Info(
             cards=counts["cards"],
             local=counts["local"],
             generated=counts["generated"],
             embedded=counts["vectors"],
-            embedder=str(json.loads(stated)["embedder"]) if stated else "",
+            embedder=self._table.fact(LATEST),
             path=str(self._table.path),
             bytes=sum(file.stat().st_size for file in files),
         )
@@ -342,13 +364,28 @@ class Catalog:
         """For each query the cosine of the nearest entries and of those its words found; empty without an embedder."""
         if self._meaning is None or not self._table:
             return [{} for _ in queries]
-        if self._meaning.lacking():
-            # Another process may be embedding them: then search with what is there.
-            with contextlib.suppress(Busy), self._writing(wait=0.0):
-                self._meaning.catch_up(None)
         among = self._table.passing(facets) if facets else None
         texts = [query.texts for query in queries]
-        return self._meaning.likeness(texts, [[number for number, _ in words] for words in worded], depth, among)
+        return self._ready(self._meaning).likeness(texts, [[number for number, _ in words] for words in worded], depth, among)
+
+    def _ready(self, wanted: Meaning) -> Meaning:
+        """The wanted embedder, caught up where that takes a moment, else the one before while a process of its own catches up."""
+        lacking = wanted.lacking()
+        if not lacking:
+            self._before, self._reading = None, False
+        elif lacking <= READ_AT_ONCE or self._later is None:
+            # Another process may be embedding them: then search with what is there.
+            with contextlib.suppress(Busy), self._writing(wait=0.0):
+                wanted.catch_up(None)
+        elif not self._reading:
+            self._reading = True
+            self._later()
+            before = written_before(self._table, wanted.embedder.name)
+            if before and self._reader:
+                with contextlib.suppress(EngineError):  # its weights are gone: then with the little that is read
+                    opened = self._reader(before[1])
+                    self._before = Meaning(self._table, lambda: opened, before[1])
+        return self._before or wanted
 
     def _embed_missing(self, progress: Callable[[Progress], None] | None) -> None:
         if self._meaning is not None:

@@ -246,15 +246,11 @@ class CardTable:
         with self._reading() as db:
             return [(int(number), str(text)) for number, text in (db.execute(query, (embedder,)) if db else ())]
 
-    def lack(self, embedder: str) -> bool:
-        """Whether there is an entry this embedder has not seen."""
-        query = "SELECT 1 FROM cards LEFT JOIN vectors ON card = number AND embedder = ? WHERE card IS NULL AND NOT generated LIMIT 1"
-        return self._one(query, embedder) is not None
-
-    def forget_vectors(self, but: str) -> None:
-        """Drop the vectors of all other embedders."""
-        with self._writing() as db:
-            db.execute("DELETE FROM vectors WHERE embedder != ?", (but,))
+    def lacking(self, embedder: str) -> int:
+        """How many entries this embedder has not seen."""
+        query = "SELECT count(*) FROM cards LEFT JOIN vectors ON card = number AND embedder = ? WHERE card IS NULL AND NOT generated"
+        row = self._one(query, embedder)
+        return int(row[0]) if row else 0
 
     def put_vectors(self, embedder: str, numbers: Sequence[int], vectors: np.ndarray) -> None:
         """Store float32 vectors of shape (len(numbers), dimensions), in one transaction."""
@@ -299,6 +295,12 @@ class CardTable:
         """A stored fact, "" when there is none."""
         with self._reading() as db:
             return (_fact(db, name) or "") if db else ""
+
+    def facts(self, beginning: str) -> dict[str, str]:
+        """Stored facts whose names begin so."""
+        with self._reading() as db:
+            rows = db.execute("SELECT name, value FROM facts WHERE substr(name, 1, ?) = ?", (len(beginning), beginning)) if db else ()
+            return {str(name): str(value) for name, value in rows}
 
     def set_fact(self, name: str, value: str) -> None:
         with self._writing() as db:
@@ -375,6 +377,7 @@ def _migrate(db: sqlite3.Connection, version: int) -> None:
         _run(db, _VECTORS + _FACETS)
         db.execute("INSERT INTO vectors SELECT embedder, place, card, vector FROM vectors_before")
         db.execute("DROP TABLE vectors_before")
+        db.execute("DELETE FROM facts WHERE name = 'vectors'")
         for number, blob in db.execute("SELECT number, entry FROM cards").fetchall():
             _put_facets(db, number, msgspec.json.decode(blob, type=Entry).card)
     db.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")

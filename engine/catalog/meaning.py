@@ -18,34 +18,37 @@ EMBEDDED_AT_ONCE = 256
 
 
 class Meaning:
-    """One embedder's view of the catalog. `embedder` is called when vectors are first needed."""
+    """One embedder's view of the catalog. `embedder` is called when vectors are first needed; `spec` opens it again."""
 
-    def __init__(self, table: CardTable, embedder: Callable[[], Embedder]) -> None:
+    def __init__(self, table: CardTable, embedder: Callable[[], Embedder], spec: str = "") -> None:
         self._table = table
         self._open = embedder
+        self._spec = spec
         self._embedder: Embedder | None = None
         self._vectors: VectorIndex | None = None
         self._checked = ""
         """State of the catalog at which no entry lacked a vector."""
 
-    def lacking(self) -> bool:
-        """Whether entries have no vector yet."""
+    def lacking(self) -> int:
+        """How many entries have no vector yet."""
         revision = self._table.fact("revision")
         if revision == self._checked:
-            return False
-        if self._table.lack(self.embedder.name):
-            return True
-        self._checked = revision
-        return False
+            return 0
+        count = self._table.lacking(self.embedder.name)
+        if not count:
+            self._checked = revision
+        return count
 
-    def catch_up(self, progress: Callable[[Progress], None] | None) -> None:
-        """Embed what has no vector yet, in batches of like length that are stored one by one, so that a crash loses at most one.
+    def catch_up(self, progress: Callable[[Progress], None] | None, most: int | None = None) -> None:
+        """Embed what has no vector yet, or the first `most`, in batches of like length that are stored one by one, so that a crash
+        loses at most one, and write the index when none is left.
 
-        The caller holds the writer's lock. Texts that several entries share are read once. Other embedders' vectors go when all is done.
+        The caller holds the writer's lock. Texts that several entries share are read once.
         """
         embedder = self.embedder
         missing: dict[str, list[int]] = {}
-        for number, text in self._table.without_vector(embedder.name):
+        lacking = self._table.without_vector(embedder.name)
+        for number, text in lacking[:most]:
             missing.setdefault(text, []).append(number)
         pace = Pace("reading the meaning of cards", sum(map(len, missing.values())), progress, work=sum(map(len, missing)))
         left = iter(missing)
@@ -54,8 +57,8 @@ class Meaning:
             owners = [(number, row) for row, text in enumerate(texts) for number in missing[text]]
             self._table.put_vectors(embedder.name, [number for number, _ in owners], vectors[[row for _, row in owners]])
             pace.step(len(owners), sum(map(len, texts)))
-        self._table.forget_vectors(but=embedder.name)
-        self.index.save()
+        if most is None or len(lacking) <= most:
+            self.index.save(self._spec)
 
     def likeness(
         self,

@@ -18,7 +18,18 @@ LINKS = 24
 BUILD_WIDTH = 200
 SEARCH_WIDTH = 300
 """hnswlib's M, ef_construction and least ef: recall at 25 above 0.99 on tens of thousands of cards."""
-FACT = "vectors"
+FACT = "vectors of "
+"""Begins the names of facts that state an embedder's index file."""
+LATEST = "embedder"
+"""The embedder whose index was written last."""
+
+
+def written_before(table: CardTable, embedder: str) -> tuple[str, str] | None:
+    """Name and spec of another embedder whose index was written last, where its spec is known."""
+    name = table.fact(LATEST)
+    stated = table.fact(FACT + name) if name and name != embedder else ""
+    spec = str(json.loads(stated).get("spec", "")) if stated else ""
+    return (name, spec) if spec else None
 
 
 class VectorIndex:
@@ -57,13 +68,16 @@ class VectorIndex:
         self._exactly = None
         self._revision = revision
 
-    def save(self) -> None:
-        """Write the file beside the database; the caller holds the writer's lock. Readers never see half of one."""
+    def save(self, spec: str = "") -> None:
+        """Write the file beside the database; the caller holds the writer's lock. Readers never see half of one.
+
+        `spec` is remembered as what opens this embedder again.
+        """
         self.refresh()
         folder = self._table.path.parent
-        name = f"vectors-{self._place}.hnsw"
+        name = f"vectors-{hashlib.sha256(self._embedder.encode()).hexdigest()[:12]}-{self._place}.hnsw"
         stated = self._stated()
-        if stated.get("file") == name and stated.get("embedder") == self._embedder and (folder / name).exists():
+        if (stated.get("file"), stated.get("spec")) == (name, spec) and (folder / name).exists():
             return
         draft = folder / f"{name}.part"
         self._index.save_index(str(draft))
@@ -71,10 +85,12 @@ class VectorIndex:
             digest = hashlib.file_digest(file, "sha256").hexdigest()
             os.fsync(file.fileno())
         draft.replace(folder / name)
-        fact = {"file": name, "embedder": self._embedder, "dimensions": self._dimensions, "place": self._place, "sha256": digest}
-        self._table.set_fact(FACT, json.dumps(fact))
+        fact = {"file": name, "dimensions": self._dimensions, "place": self._place, "sha256": digest, "spec": spec}
+        self._table.set_fact(FACT + self._embedder, json.dumps(fact))
+        self._table.set_fact(LATEST, self._embedder)
+        kept = {json.loads(text)["file"] for text in self._table.facts(FACT).values()}
         for old in folder.glob("vectors-*.hnsw*"):
-            if old.name != name:
+            if old.name not in kept:
                 old.unlink(missing_ok=True)
 
     def nearest(self, queries: np.ndarray, k: int, among: Sequence[int] | None = None) -> list[list[tuple[int, float]]]:
@@ -109,7 +125,7 @@ class VectorIndex:
         return self._exactly
 
     def _stated(self) -> dict[str, Any]:
-        text = self._table.fact(FACT)
+        text = self._table.fact(FACT + self._embedder)
         stated: dict[str, Any] = json.loads(text) if text else {}
         return stated
 
@@ -117,7 +133,7 @@ class VectorIndex:
         """The index file if it is this embedder's and whole, else an empty index."""
         stated = self._stated()
         path = self._table.path.parent / Path(str(stated.get("file", ""))).name
-        if stated.get("embedder") == self._embedder and stated.get("dimensions") == self._dimensions and path.is_file():
+        if stated.get("dimensions") == self._dimensions and path.is_file():
             try:
                 with path.open("rb") as file:
                     whole = hashlib.file_digest(file, "sha256").hexdigest() == stated.get("sha256")

@@ -130,6 +130,17 @@ def search(
 
 
 @catalog.command()
+@click.option("--embedder", default="minilm", show_default=True, help="minilm, hashing, or a sentence-transformers folder.")
+@json_option
+def embed(embedder: str, as_json: bool) -> int:
+    """Read the meaning of cards that an embedder has not seen; runs by itself when the embedder changes. Safe to stop and to repeat."""
+    found = open_catalog(embedder)
+    found.read_all(progress=_progress())
+    put(found.info(), as_json, lambda: f"{found.info().embedded:,} cards embedded with {embedder}")
+    return ExitCode.DONE
+
+
+@catalog.command()
 @json_option
 def info(as_json: bool) -> int:
     """Say what the catalog holds."""
@@ -204,14 +215,14 @@ def remove(datasets: tuple[str, ...], as_json: bool) -> int:
     return ExitCode.DONE
 
 
-def open_catalog() -> Catalog:
+def open_catalog(embedder: str = "") -> Catalog:
     """The catalog of this home."""
-    from engine.catalog.catalog import Catalog
+    from engine.catalog_here import catalog_here
     from engine.locations import locate
     from engine.roles import Roles
 
     locations = locate().ensure()
-    return Catalog(locations.catalog, Roles({}, locations).embedder)
+    return catalog_here(locations, Roles({"embed": embedder} if embedder else {}, locations))
 
 
 def _named(hit: Hit) -> str:

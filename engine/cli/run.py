@@ -236,12 +236,11 @@ def _plan_text(file: Path) -> str:
 
 def _add_starter(locations: Locations) -> None:
     from engine.catalog import STARTER_PREFIX, starter_folders
-    from engine.catalog.catalog import Catalog
+    from engine.catalog_here import catalog_here
     from engine.roles import Roles
 
-    roles = Roles({}, locations)
     note("cataloguing the starter data")
-    catalog = Catalog(locations.catalog, roles.embedder)
+    catalog = catalog_here(locations, Roles({}, locations))
     folders = starter_folders()
     for number, folder in enumerate(folders, 1):
         catalog.add_folder(folder, prefix=STARTER_PREFIX, embed=number == len(folders))
