@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import math
+import multiprocessing
 import random
 import shutil
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import msgspec
@@ -19,7 +20,7 @@ from engine.catalog.facets import EVERYTHING, Facets
 from engine.catalog.index import CardTable, Entry
 from engine.catalog.search import words_of
 from engine.catalog.vectors import VectorIndex
-from engine.errors import BadInput
+from engine.errors import BadInput, StageFailed
 from engine.records import Value
 from models.embedding import Embedder
 
@@ -64,9 +65,12 @@ def bench_catalog(index: Path, embedder: Embedder, queries: Sequence[str], cards
         if not table.embedded_numbers(embedder.name):
             raise BadInput(f"{index} holds no cards embedded with {embedder.name}", "Make it with: datatune bench retrieval --index FOLDER")
         tell(f"{real:,} cards; growing to {cards:,}")
-        for done in _grown(table, embedder, cards):
-            tell(f"{done:,} cards")
-        VectorIndex(table, embedder.name, embedder.dimensions).save()
+        # In a process of its own: what growing takes would count as the catalog's memory.
+        growing = multiprocessing.get_context("spawn").Process(target=_grow, args=(folder, embedder.name, embedder.dimensions, cards))
+        growing.start()
+        growing.join()
+        if growing.exitcode:
+            raise StageFailed("The catalog could not be grown", "See what is printed above.")
         catalog = Catalog(folder, lambda: embedder)
         began = time.perf_counter()
         index_ = VectorIndex(table, embedder.name, embedder.dimensions)
@@ -101,12 +105,13 @@ def _searched(
     )
 
 
-def _grown(table: CardTable, embedder: Embedder, cards: int) -> Iterator[int]:
-    """Add perturbed copies until there are so many; yields how many there are."""
+def _grow(folder: Path, embedder: str, dimensions: int, cards: int) -> None:
+    """Add perturbed copies until there are so many, and write the index."""
+    table = CardTable(folder)
     draw, noise = random.Random(5), np.random.default_rng(5)
     held: dict[int, np.ndarray] = {}
-    for numbers, _, raw in table.vectors_after(embedder.name, 0):
-        held |= zip(numbers, np.frombuffer(raw, dtype="<f4").reshape(len(numbers), embedder.dimensions), strict=True)
+    for numbers, _, raw in table.vectors_after(embedder, 0):
+        held |= zip(numbers, np.frombuffer(raw, dtype="<f4").reshape(len(numbers), dimensions), strict=True)
     known = table.found(sorted(held))
     originals = [(entry, held[one.number]) for one in known.values() if (entry := table.get(one.dataset))]
     count = table.counts()["cards"]
@@ -115,12 +120,12 @@ def _grown(table: CardTable, embedder: Embedder, cards: int) -> Iterator[int]:
         entries = [_perturbed(entry, count + place, draw) for place, (entry, _) in enumerate(some)]
         table.put([(entry, words_of(entry)) for entry in entries])
         vectors = np.stack([vector for _, vector in some])
-        vectors = vectors + noise.normal(0.0, 0.3 / math.sqrt(embedder.dimensions), vectors.shape).astype(np.float32)
-        missing = [number for number, _ in table.without_vector(embedder.name)]
+        vectors = vectors + noise.normal(0.0, 0.3 / math.sqrt(dimensions), vectors.shape).astype(np.float32)
+        missing = [number for number, _ in table.without_vector(embedder)]
         vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
-        table.put_vectors(embedder.name, missing, vectors[: len(missing)])
+        table.put_vectors(embedder, missing, vectors[: len(missing)])
         count += len(some)
-        yield count
+    VectorIndex(table, embedder, dimensions).save()
 
 
 def _perturbed(entry: Entry, number: int, draw: random.Random) -> Entry:

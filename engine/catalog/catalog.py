@@ -254,7 +254,7 @@ class Catalog:
             near = {number for number, value in likeness.items() if value > 0}
             found = self._table.found(list(near | dict(words).keys()))
             ranked = scored(found, likeness, words, most, language, weights)
-            here = {one.number: _available(one.dataset, one.folder) for _, one in ranked[: 2 * max(0, k)]}
+            here = {one.number: _available(one.dataset, one.folder) for _, one in ranked[: k + 25 if k > 0 else 0]}
             shown = without_copies(ranked, max(0, k), here)
             copies = self._table.copies([one.copy for _, one in shown if one.copy and not one.folder], facets)
             texts = self._table.texts([one.number for _, one in shown])

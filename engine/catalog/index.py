@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import sqlite3
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
@@ -91,8 +92,9 @@ class CardTable:
 
     def __init__(self, folder: Path) -> None:
         self.path = folder / "catalog.db"
-        self._counted = ""
+        self._revision = ""
         self._frequencies: dict[str, int] = {}
+        self._passing: dict[Facets, list[int]] = {}
 
     def put(self, entries: Sequence[tuple[Entry, Words]]) -> list[str]:
         """Store entries in one transaction; "added", "updated" or "unchanged" for each. Only a changed text loses its vector."""
@@ -197,9 +199,7 @@ class CardTable:
 
     def frequencies(self, words: Sequence[str], most: int) -> dict[str, int]:
         """In how many entries each of these words stands, counted up to `most`; remembered until the catalog changes."""
-        revision = self.fact("revision")
-        if self._counted != revision:
-            self._counted, self._frequencies = revision, {}
+        self._forget_if_changed()
         unknown = [word for word in words if word not in self._frequencies]
         if unknown:
             query = "SELECT count(*) FROM (SELECT 1 FROM words WHERE words MATCH ? LIMIT ?)"
@@ -211,17 +211,22 @@ class CardTable:
     def match(self, query: str, limit: int, weights: Sequence[float], facets: Facets = EVERYTHING) -> list[tuple[int, float]]:
         """(number, BM25 score, higher is better) of the entries that match an FTS5 query and the facets, best first."""
         ranked = f"bm25(words, {', '.join(str(float(weight)) for weight in weights)})"
-        only, values = condition(facets)
-        narrowed = f"AND rowid IN (SELECT card FROM facets WHERE {only})" if facets else ""
+        # Without the plus, each entry that passes would be looked up in the text index by itself.
+        narrowed = "AND +rowid IN (SELECT value FROM json_each(?))" if facets else ""
+        values = [json.dumps(self.passing(facets))] if facets else []
         with self._reading() as db:
             query_ = f"SELECT rowid, {ranked} AS score FROM words WHERE words MATCH ? {narrowed} ORDER BY score LIMIT ?"
             return [(int(number), -float(score)) for number, score in (db.execute(query_, (query, *values, limit)) if db else ())]
 
     def passing(self, facets: Facets) -> list[int]:
-        """Numbers of the entries that the facets let through, in order."""
-        only, values = condition(facets)
-        with self._reading() as db:
-            return [int(row[0]) for row in (db.execute(f"SELECT card FROM facets WHERE {only} ORDER BY card", values) if db else ())]
+        """Numbers of the entries that the facets let through, in order; remembered until the catalog changes."""
+        self._forget_if_changed()
+        if facets not in self._passing:
+            only, values = condition(facets)
+            with self._reading() as db:
+                rows = db.execute(f"SELECT card FROM facets WHERE {only} ORDER BY card", values) if db else ()
+                self._passing = {facets: [int(row[0]) for row in rows]}
+        return self._passing[facets]
 
     def copies(self, keys: Sequence[str], facets: Facets = EVERYTHING) -> dict[str, list[str]]:
         """By copy key the ids of the entries that are copies of each other and pass the facets, most downloads first."""
@@ -313,6 +318,11 @@ class CardTable:
             for row in db.execute("SELECT dataset, digest FROM cards ORDER BY dataset") if db else ():
                 total.update(f"{row[0]}\0{row[1]}\n".encode())
         return total.hexdigest()
+
+    def _forget_if_changed(self) -> None:
+        revision = self.fact("revision")
+        if self._revision != revision:
+            self._revision, self._frequencies, self._passing = revision, {}, {}
 
     def _one(self, query: str, *values: object) -> tuple[Any, ...] | None:
         with self._reading() as db:

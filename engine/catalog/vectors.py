@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -121,7 +121,7 @@ class VectorIndex:
 
     def _matrix(self) -> _Matrix:
         if self._exactly is None:
-            self._exactly = _Matrix(self._index, sorted(self._numbers))
+            self._exactly = _Matrix(self._table.vectors_after(self._embedder, 0), self._numbers, self._dimensions)
         return self._exactly
 
     def _stated(self) -> dict[str, Any]:
@@ -171,12 +171,17 @@ class VectorIndex:
 class _Matrix:
     """All vectors side by side, for exact search."""
 
-    def __init__(self, index: Any, numbers: list[int]) -> None:
+    def __init__(self, stored: Iterable[tuple[list[int], int, bytes]], numbers: set[int], dimensions: int) -> None:
+        """From what the database holds: hnswlib hands out its vectors in several copies of them all."""
         import numpy as np
 
-        self._numbers = np.asarray(numbers, dtype=np.int64)
-        held = index.get_items(numbers) if numbers else np.empty((0, index.dim))
-        self._vectors = np.asarray(held, dtype=np.float32)
+        self._numbers = np.fromiter(sorted(numbers), dtype=np.int64, count=len(numbers))
+        self._vectors: np.ndarray = np.zeros((len(numbers), dimensions), dtype=np.float32)
+        for some, _, raw in stored:
+            vectors = np.frombuffer(raw, dtype="<f4").reshape(len(some), dimensions)
+            known = np.asarray([number in numbers for number in some], dtype=bool)
+            places = np.searchsorted(self._numbers, np.asarray(some, dtype=np.int64)[known])
+            self._vectors[places] = vectors[known]
 
     def likeness(self, query: np.ndarray, numbers: Sequence[int]) -> dict[int, float]:
         """Cosine of a query vector to these entries, all of which have a vector."""
