@@ -16,6 +16,9 @@ _TAG = re.compile(r"<!--.*?-->|</?[A-Za-z][^<>]{0,2000}>", re.DOTALL)
 _COMMENT = re.compile(r"<!--.*?(?:-->|\Z)", re.DOTALL)
 _HIDDEN_BLOCK = re.compile(r"<(script|style|svg)\b.{0,5000}?</\1\s*>", re.DOTALL | re.IGNORECASE)
 _FENCE = re.compile(r"^[ \t]*(```|~~~).*?(?:^[ \t]*\1[ \t]*$|\Z)", re.DOTALL | re.MULTILINE)
+_EMPHASIS = re.compile(r"\*\*|__|`|(?<!\w)[*_](?=\w)|(?<=\w)[*_](?!\w)")
+_BROKEN_LINK = re.compile(r"^\W*\]\(\S*")
+_MARKUP = re.compile(r"[\[\]<>*_`]|://|www\.")
 _PLACEHOLDER = re.compile(
     r"\[?\s*(?:more information needed|needs? more information|dataset name|optional|"
     r"provide (?:a|an|the)[^\]]*|if (?:relevant|available)[^\]]*)\s*\]",
@@ -49,18 +52,22 @@ _TRAILING = re.compile(
 
 def printable(text: str) -> str:
     """The text without control, direction and zero-width characters, and without halves of surrogate pairs."""
+    if text.isascii() and text.isprintable():
+        return text
     text = text.replace("\r\n", "\n").replace("\r", "\n").replace("\u2028", "\n").replace("\u2029", "\n")
     return _CONTROL.sub("", text).encode("utf-8", "replace").decode("utf-8")
 
 
 def clean_text(text: str) -> str:
     """One line of plain words: no markup, links reduced to their words, no addresses."""
-    text = _LINKED_IMAGE.sub(" ", " ".join(printable(text[:LINE_LIMIT]).split()))
+    text = " ".join(printable(text[:LINE_LIMIT]).split())
+    if not _MARKUP.search(text):
+        return text
+    text = _LINKED_IMAGE.sub(" ", text)
     text = _TAG.sub(" ", text)
     text = _LINK.sub(r"\1", _LINK.sub(r"\1", text))
     text = _PLACEHOLDER.sub(" ", _BARE_ADDRESS.sub(" ", text))
-    text = re.sub(r"\*\*|__|`|(?<!\w)[*_](?=\w)|(?<=\w)[*_](?!\w)", "", text)
-    return " ".join(re.sub(r"^\W*\]\(\S*", "", text).split())
+    return " ".join(_BROKEN_LINK.sub("", _EMPHASIS.sub("", text)).split())
 
 
 def without_code(text: str) -> str:
