@@ -167,12 +167,14 @@ class Catalog:
         known = self._table.revisions()
         refused: list[Refusal] = []
         outcomes: list[str] = []
+        counts: dict[str, int] = {}
         pace = Pace("reading cards from the Hub", wish.limit, progress)
 
         def changed() -> Iterator[Listed]:
             for one in listed(wish):
                 if one.revision and known.get(one.dataset) == one.revision:
                     outcomes.append("unchanged")
+                    counts[one.dataset] = one.downloads
                     pace.step(1)
                 else:
                     yield one
@@ -197,6 +199,9 @@ class Catalog:
                     store()
         finally:
             store()
+            if counts:
+                with self._writing():
+                    self._table.set_downloads(counts)
         if embed:
             self.prepare(progress)
         return _report(outcomes, refused, [])

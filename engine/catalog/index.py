@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -172,6 +172,13 @@ class CardTable:
         with self._reading() as db:
             rows = db.execute("SELECT dataset, json_extract(CAST(entry AS TEXT), '$.revision') FROM cards") if db else ()
             return {str(dataset): str(revision) for dataset, revision in rows if revision}
+
+    def set_downloads(self, counts: Mapping[str, int]) -> None:
+        """Take up download counts, by id; they rank what search finds."""
+        with self._writing() as db:
+            update = "UPDATE facets SET downloads = ? WHERE card = (SELECT number FROM cards WHERE dataset = ?) AND downloads != ?"
+            changed = db.executemany(update, [(count, dataset, count) for dataset, count in counts.items()]).rowcount
+            _count_revision(db, changed > 0)
 
     def by_folder(self, folder: str) -> str:
         """The id under which a folder was added, or ""."""

@@ -70,7 +70,12 @@ class _Answers(BaseHTTPRequestHandler):
             self.server.on_card()
             card = self.server.cards.get(dataset)
             known = name == f"{self.server.commits.get(dataset)}/README.md"
-            self._say(200, card.encode()) if known and card is not None else self._say(404, b"{}", {"X-Error-Code": "EntryNotFound"})
+            if not known or card is None:
+                self._say(404, b"{}", {"X-Error-Code": "EntryNotFound"})
+                return
+            first, last = (int(place) for place in self.headers["Range"].removeprefix("bytes=").split("-"))
+            part = card.encode()[first : last + 1]
+            self._say(206, part) if part else self._say(416, b"")
 
     def _list(self, query: dict[str, list[str]]) -> None:
         start = int(query.get("cursor", ["0"])[0])
@@ -137,6 +142,25 @@ def test_only_what_changed_is_read_again(hub: CardHub, catalog: Catalog) -> None
     assert counts(catalog.sync(Wish())) == (1, 1, 10, 0)
     assert sorted(hub.read()) == ["maker/new", "maker/set-3"]
     assert catalog.get("maker/set-3").card.title == "Other notes"
+
+
+def test_downloads_alone_are_taken_up_without_reading_a_card(hub: CardHub, catalog: Catalog) -> None:
+    catalog.sync(Wish())
+    hub.asked.clear()
+    hub.cards = dict(reversed(hub.cards.items()))  # the list gives more downloads to what stands first
+    assert counts(catalog.sync(Wish())) == (0, 0, 11, 0)
+    assert hub.read() == []
+    assert "997 downloads" in catalog.search("lakes in autumn", 1)[0].reasons
+
+
+def test_of_a_long_card_no_more_is_read_than_is_of_use_and_an_empty_one_is_no_failure(
+    hub: CardHub, catalog: Catalog, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(hub_cards, "MOST_BYTES", 20)
+    hub.cards |= {"maker/set-1": "# Long\n\n" + "words " * 100, "maker/set-2": ""}
+    assert counts(catalog.sync(Wish(limit=3))) == (3, 0, 0, 0)
+    assert len(catalog.get("maker/set-1").card.raw) == 20
+    assert catalog.get("maker/set-2").card.notes == ("the card is empty",)
 
 
 def test_the_wish_bounds_what_is_read(hub: CardHub, catalog: Catalog) -> None:
