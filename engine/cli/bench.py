@@ -1,4 +1,4 @@
-"""Commands that measure: bench execute, bench agree, bench rows, bench retrieval, bench catalog."""
+"""Commands that measure: bench execute, bench agree, bench rows, bench embed, bench retrieval, bench catalog."""
 
 from __future__ import annotations
 
@@ -191,6 +191,35 @@ def catalog_(folder: Path, queries: Path, cards: int, embedder: str, as_json: bo
                 f"the index opens in {found.open_seconds:.2f} s; the process holds {found.memory_bytes / 2**20:,.0f} MiB",
             ]
         )
+
+    put(found, as_json, shown)
+    return ExitCode.DONE
+
+
+@bench.command()
+@click.option("--texts", type=click.IntRange(16, 100_000), default=256, show_default=True, help="Texts for every arm.")
+@click.option("--model", "spec", default="minilm", show_default=True, help="minilm, or the folder of a sentence-transformers model.")
+@json_option
+def embed(texts: int, spec: str, as_json: bool) -> int:
+    """Texts a second that are embedded: with the defaults of sentence-transformers, and with each backend that is promising here.
+
+    The backend is measured anew and used from then on.
+    """
+    from engine.locations import locate
+    from engine.roles import translated
+    from models.embedding_bench import bench_embed
+    from models.registry import open_embedder
+    from models.sentence_transformer import SentenceTransformerEmbedder
+
+    with translated(f"embedder {spec}"):
+        embedder = open_embedder(spec, digests=locate().ensure().cache)
+        if not isinstance(embedder, SentenceTransformerEmbedder):
+            raise BadInput(f"{spec} has no weights", "bench embed measures sentence-transformers models; hashing is always fast")
+        found = bench_embed(embedder, texts, note)
+
+    def shown() -> str:
+        rows = [(arm.name, f"{arm.texts_per_second:,.1f}", f"{arm.times:.2f} ×", f"{arm.cosine:.4f}") for arm in found.arms]
+        return f"{table(('', 'TEXTS/S', 'FASTER', 'COSINE'), rows)}\n{found.texts:,} texts; chosen: {found.chosen}"
 
     put(found, as_json, shown)
     return ExitCode.DONE
