@@ -42,14 +42,18 @@ def scored(
     language: str | None,
     weights: Weights = LEARNT,
 ) -> list[tuple[float, Found]]:
-    """(score, entry), best first, of `found`; `likeness` has cosines and `worded` BM25 scores, best first."""
+    """(score, entry), best first, of `found`; `likeness` has cosines and `worded` BM25 scores, best first.
+
+    Where there is no meaning to go by, words count for both: else what is popular would win with hardly a word in common.
+    """
+    by_words = weights.words if likeness else weights.words + weights.meaning
     best = worded[0][1] if worded else 0.0
     words = {number: value / best for number, value in worded} if best > 0 else {}
 
     def score(one: Found) -> float:
         return (
             weights.meaning * max(0.0, likeness.get(one.number, 0.0))
-            + weights.words * words.get(one.number, 0.0)
+            + by_words * words.get(one.number, 0.0)
             + weights.popularity * popularity(one, most_downloads, weights)
             + _language(one, language, weights)
             + weights.generated * one.generated

@@ -48,6 +48,11 @@ def test_what_many_use_goes_before_what_nobody_uses_unless_that_is_far_nearer() 
     assert _order(new, used, most=1_000_000, likeness={1: 0.1, 2: 0.6}) == [2, 1]
 
 
+def test_without_meaning_words_outweigh_popularity() -> None:
+    used, apt = _found(1, downloads=1_000_000), _found(2)
+    assert _order(used, apt, likeness={}, words=[(2, 9.0), (1, 3.0)], most=1_000_000) == [2, 1]
+
+
 def test_downloads_count_by_their_logarithm_and_own_folders_are_not_drowned() -> None:
     assert popularity(_found(1, downloads=999), 999_999) == pytest.approx(0.5, abs=0.001)
     assert popularity(_found(1), 0) == 0.0
