@@ -29,8 +29,10 @@ from engine.records import Value
 from models.embedding import Embedder
 
 CARDS_AT_ONCE = 500
-READ_AT_ONCE = 500
+READ_AT_ONCE = 100
 """Cards a search may embed before it answers."""
+READ_BESIDE = 512
+"""Cards embedded beside before others may write."""
 SYNCED_AT_ONCE = 100
 """Cards from the Hub that are stored together: what a stop may lose."""
 LOCK_SECONDS = 10.0
@@ -231,7 +233,7 @@ class Catalog:
         """As `prepare`, a little at a time, so that others may write in between. Raises Busy when another process keeps writing."""
         while self._meaning is not None and self._meaning.lacking():
             with self._writing():
-                self._meaning.catch_up(progress, READ_AT_ONCE)
+                self._meaning.catch_up(progress, READ_BESIDE)
 
     # ── what comes out ────────────────────────────────────────────────────────────────────────────────────
 
@@ -326,6 +328,11 @@ class Catalog:
     def state_digest(self) -> str:
         """Changes exactly when what the catalog holds changes; part of the fingerprint of a search."""
         return self._table.digest()
+
+    @property
+    def reading(self) -> bool:
+        """Whether the last search did without the embedder asked for, since that is still reading the cards."""
+        return self._reading
 
     # ── within ────────────────────────────────────────────────────────────────────────────────────────────
 

@@ -24,9 +24,9 @@ class Weights(Value, frozen=True):
     popularity: float = 0.35
     own: float = 0.5
     """Popularity of folders the user added, at least."""
-    same_language: float = 0.03
-    other_language: float = -0.25
-    """For cards that state the language asked for, and that state only others."""
+    same_language: float = 1.05
+    other_language: float = 0.6
+    """Factors for cards that state the language asked for, and that state only others."""
     generated: float = -0.5
     """For cards that a machine made for one project; they have no meaning of their own either."""
 
@@ -51,13 +51,12 @@ def scored(
     words = {number: value / best for number, value in worded} if best > 0 else {}
 
     def score(one: Found) -> float:
-        return (
+        parts = (
             weights.meaning * max(0.0, likeness.get(one.number, 0.0))
             + by_words * words.get(one.number, 0.0)
             + weights.popularity * popularity(one, most_downloads, weights)
-            + _language(one, language, weights)
-            + weights.generated * one.generated
         )
+        return parts * _language(one, language, weights) + weights.generated * one.generated
 
     return sorted(((score(one), one) for one in found.values()), key=lambda pair: (-pair[0], pair[1].dataset))
 
@@ -86,5 +85,5 @@ def without_copies(ranked: Sequence[tuple[float, Found]], k: int, here: Mapping[
 
 def _language(one: Found, language: str | None, weights: Weights) -> float:
     if not language or not one.languages:
-        return 0.0
+        return 1.0
     return weights.same_language if states(one.languages, language) else weights.other_language

@@ -116,6 +116,8 @@ def search(
         return ExitCode.DONE
     assert text is not None
     hits = found.search(text, k, facets=facets)
+    if found.reading:
+        note("the cards are still being read by another process; what is not read yet is found by words: see datatune catalog info")
     rows = [
         (n, f"{hit.score:.3f}", "here" if hit.available else "fetch", _named(hit), "; ".join(hit.reasons)) for n, hit in enumerate(hits, 1)
     ]

@@ -30,6 +30,7 @@ class Named(HashingEmbedder):
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setattr("engine.catalog.catalog.READ_AT_ONCE", 5)
+    monkeypatch.setattr("engine.catalog.catalog.READ_BESIDE", 5)
     cards = [{"id": f"x/{number}", "card_markdown": f"# Set {number}\n\nAbout topic {number % 3}."} for number in range(12)]
     (tmp_path / "cards.jsonl").write_text("".join(json.dumps(card) + "\n" for card in cards), "utf-8")
     Catalog(tmp_path / "c", lambda: Named("old"), spec="old-spec").import_cards(tmp_path / "cards.jsonl")
@@ -54,11 +55,13 @@ def test_the_index_before_serves_until_the_new_one_is_whole(folder: Path) -> Non
     catalog.search("topic 1", 3)
     assert (opened, started, new.texts) == (["old-spec"], ["started"], [])
     assert old.texts == ["topic 2", "topic 1"]
+    assert catalog.reading
     seen: list[int] = []
     Catalog(folder, lambda: Named("new"), spec="new-spec").read_all(lambda progress: seen.append(progress.done))
     assert seen == [5, 5, 2]
     assert catalog.search("topic 2", 3)[0].likeness
     assert new.texts == ["topic 2"]
+    assert not catalog.reading
     assert catalog.info().embedder == "new"
     # Back again: nothing is read but the query.
     again = Named("old")
