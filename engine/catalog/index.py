@@ -300,7 +300,9 @@ class CardTable:
     def counts(self) -> dict[str, int]:
         """Number of cards, of those with rows on this machine, made by machines, and embedded."""
         row = self._one("SELECT count(*), coalesce(sum(folder != ''), 0), coalesce(sum(generated), 0) FROM cards") or (0, 0, 0)
-        vectors = self._one("SELECT count(DISTINCT card) FROM vectors") or (0,)
+        vectors = self._one(
+            "SELECT count(*) FROM vectors GROUP BY embedder ORDER BY embedder = ? DESC, 1 DESC LIMIT 1", self.fact("embedder")
+        ) or (0,)
         return {"cards": row[0], "local": row[1], "generated": row[2], "vectors": vectors[0]}
 
     def fact(self, name: str) -> str:
