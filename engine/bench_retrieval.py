@@ -97,21 +97,21 @@ def bench_retrieval(catalog: Catalog, wanted: Sequence[Wanted], model: LanguageM
         written = write_queries(model, asked, tell)
         written_seconds = time.perf_counter() - began
         full = [Query(query, (text,)) if text else query for query, text in zip(asked, written, strict=True)]
-        arm("ours, and a card written by the model", _ids(catalog.search_many(full, DEPTH)))
+        arm("ours, and the model's name for the task", _ids(catalog.search_many(full, DEPTH)))
         alone = [text or query for query, text in zip(asked, written, strict=True)]
-        arm("the written card alone", _ids(catalog.search_many(alone, DEPTH)))
+        arm("the model's name alone", _ids(catalog.search_many(alone, DEPTH)))
     return Found(catalog.info().cards, len(wanted), round(seconds, 1), round(written_seconds, 1), tuple(arms))
 
 
 def write_queries(model: LanguageModel, queries: Sequence[str], tell: Tell) -> list[str]:
-    """For each query a card that would fit, in order; "" where the model gave none."""
+    """For each query the model's name for the task, in order; "" where it gave none."""
     sampling = Sampling(max_tokens=prompt.MAX_TOKENS)
     requests = [Request(str(number), prompt.messages(query), prompt.schema(), sampling) for number, query in enumerate(queries)]
     written = [""] * len(queries)
     for done, completion in enumerate(model.complete_many(requests), 1):
         written[int(completion.key)] = prompt.read(completion.text) if completion.finish == "stop" else ""
         if done % 25 == 0:
-            tell(f"cards written: {done} of {len(queries)}")
+            tell(f"tasks named: {done} of {len(queries)}")
     return written
 
 

@@ -254,7 +254,7 @@ class Catalog:
         """One list of hits for each query, in order; the queries are embedded together. Entries that are copies are one hit."""
         asked = [query if isinstance(query, Query) else Query(query) for query in queries]
         depth = max(LEAST_DEPTH, 2 * k)
-        worded = [by_words(self._table, " ".join(query.texts), depth, facets) for query in asked]
+        worded = [by_words(self._table, query.text if query.text.strip() else " ".join(query.also), depth, facets) for query in asked]
         most = self._table.most_downloads()
         results = []
         for query, words, likeness in zip(asked, worded, self._likeness(asked, worded, depth, facets), strict=True):

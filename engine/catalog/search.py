@@ -56,7 +56,7 @@ class Query(Value, frozen=True):
 
     text: str
     also: tuple[str, ...] = ()
-    """The same in other words, such as a card that would fit, written by a model; each counts as much as `text`."""
+    """The same in other words, such as a model's; in meaning each counts as much as `text`, their words are not looked up."""
 
     @property
     def texts(self) -> tuple[str, ...]:

@@ -105,7 +105,7 @@ def rows(rows: int, as_json: bool) -> int:
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
     help="One {query, gold_cards, gold_alias_cards?} or {query, documents} a line.",
 )
-@click.option("--model", "spec", help="A language model that writes a card that would fit, as a further way of search.")
+@click.option("--model", "spec", help="A language model that names the task in its field's terms, as a further way of search.")
 @click.option("--embedder", default="minilm", show_default=True, help="minilm, hashing, or a sentence-transformers folder.")
 @click.option("--index", "folder", type=click.Path(file_okay=False, path_type=Path), help="Keep the index here, and use it if it is there.")
 @json_option
@@ -149,7 +149,7 @@ def retrieval(collection: Path, queries: Path, spec: str | None, embedder: str, 
                 table(("", *names), rows),
                 f"one search: p50 {timed.p50_ms:.0f} ms, p95 {timed.p95_ms:.0f} ms"
                 + (f"; indexing {found.index_seconds:.0f} s" if found.index_seconds else "")
-                + (f"; the model wrote for {found.write_seconds:.0f} s" if found.write_seconds else ""),
+                + (f"; the model took {found.write_seconds:.0f} s" if found.write_seconds else ""),
             ]
         )
 

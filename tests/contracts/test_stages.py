@@ -49,7 +49,7 @@ def _vote(prompt: str, text: str) -> str:
     return json.dumps({"best": before.rpartition("\n[")[2].partition("]")[0], "reason": "it fits"})
 
 
-LEAVE: dict[str, dict[str, Any]] = {"plan": {"allow_guessing": True}, "retrieve": {"write_card": True}}
+LEAVE: dict[str, dict[str, Any]] = {"plan": {"allow_guessing": True}, "retrieve": {"name_task": True}}
 """Options under which each stage asks every role it declares."""
 
 

@@ -129,22 +129,22 @@ def test_what_is_here_is_found_however_many_others_are_nearer(house: House) -> N
     assert len(house.story("not-here")) == 3
 
 
-def test_a_card_the_model_writes_is_searched_for_too(tmp_path: Path) -> None:
+def test_the_models_name_for_the_task_is_searched_for_too(tmp_path: Path) -> None:
     def answer(role: str, prompt: str, request: object) -> str:
         assert role == "expand" and WEATHER.description in prompt
-        return '{"task": "time series", "keywords": "turnover, dealerships", "row": "Turnover by quarter of automobile dealerships."}'
+        return '{"task": "time series", "data": "turnover by quarter of automobile dealerships"}'
 
     made = House(tmp_path, answer)
     made.add("notes", notes(12), NEAR)
     made.add("prices", [{"quarter": n, "turnover": 10 * n} for n in range(12)], FAR)
     assert ids(made.run("retrieve", given(made))) == ["local/notes"]
-    assert ids(made.run("retrieve", given(made), write_card=True)) == ["local/prices", "local/notes"]
-    assert "automobile dealerships" in made.story("card-written")[0].text
+    assert set(ids(made.run("retrieve", given(made), name_task=True))) == {"local/prices", "local/notes"}
+    assert "automobile dealerships" in made.story("task-named")[0].text
 
 
-@pytest.mark.parametrize("answer", ["no JSON", "{}", '{"task": " ", "keywords": 3, "row": null}'])
-def test_a_written_card_that_says_nothing_is_told_and_leaves_the_search_as_it_was(tmp_path: Path, answer: str) -> None:
+@pytest.mark.parametrize("answer", ["no JSON", "{}", '{"task": " ", "data": 3}'])
+def test_a_name_that_says_nothing_is_told_and_leaves_the_search_as_it_was(tmp_path: Path, answer: str) -> None:
     made = House(tmp_path, lambda role, prompt, request: answer)
     made.add("notes", notes(12), NEAR)
-    assert ids(made.run("retrieve", given(made), write_card=True)) == ["local/notes"]
-    assert made.story("card-written")[0].text.startswith("no card was written")
+    assert ids(made.run("retrieve", given(made), name_task=True)) == ["local/notes"]
+    assert made.story("task-named")[0].text.startswith("the model names no task")
