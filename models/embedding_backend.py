@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-import hashlib
-import os
-import tempfile
 import time
 from collections.abc import Callable, Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 import msgspec
@@ -32,6 +28,7 @@ NEAR = 0.88
 faster and 10 % slower, on 256 between 13 % faster and 5 % slower, on 252 real cards 50 % faster."""
 TEXTS_A_WORKER = 12
 FILE = "embedding_backends.json"
+"""Remembers choices."""
 
 Precision = Literal["float32", "bfloat16", "int8"]
 PRECISIONS: tuple[Precision, ...] = ("float32", "bfloat16", "int8")
@@ -175,34 +172,3 @@ SAYINGS = (
     "Legal contracts in which the clauses on termination, liability and payment were marked by three lawyers.",
     "Articles of an encyclopedia split into paragraphs, each followed by questions whose answers are spans of the text.",
 )
-
-
-def name_of(*parts: object) -> str:
-    """Under which name a choice is remembered: model, token limit, library versions, processor."""
-    return hashlib.sha256(msgspec.json.encode([str(part) for part in (VERSION, *parts)])).hexdigest()[:24]
-
-
-def remembered(folder: Path | None, name: str) -> Choice | None:
-    """The choice stored under `name`."""
-    return _all(folder).get(name) if folder else None
-
-
-def remember(folder: Path | None, name: str, choice: Choice) -> None:
-    """Store a choice; a folder that cannot be written is no error, it is measured again next time."""
-    if folder is None:
-        return
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        descriptor, part = tempfile.mkstemp(dir=folder, prefix=FILE, suffix=".part")
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(msgspec.json.format(msgspec.json.encode(_all(folder) | {name: choice})))
-        Path(part).replace(folder / FILE)
-    except OSError:
-        return
-
-
-def _all(folder: Path) -> dict[str, Choice]:
-    try:
-        return msgspec.json.decode((folder / FILE).read_bytes(), type=dict[str, Choice])
-    except (OSError, msgspec.DecodeError):
-        return {}

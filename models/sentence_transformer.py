@@ -13,7 +13,8 @@ from pathlib import Path
 from threading import Barrier
 from typing import TYPE_CHECKING, Any
 
-from models.embedding_backend import Backend, Choice, Precision, choose, name_of, remember, remembered
+from models.cache_file import CacheFile, key_of
+from models.embedding_backend import FILE, VERSION, Backend, Choice, Precision, choose
 from models.errors import RuntimeUnavailable, WeightsInvalid, WeightsMissing
 from models.llama_cpp.library import processor, usable_cores
 from models.weights import digest
@@ -46,7 +47,6 @@ class SentenceTransformerEmbedder:
         self.folder = folder
         self._model = load(folder, device)
         self._model.max_seq_length = min(self._model.max_seq_length or LONGEST, LONGEST)
-        self._cache = digests
         self._digest = digest(sorted(folder.glob("*.safetensors"))[0], digests)
         self.dimensions = int(self._model.get_embedding_dimension())
         self.name = f"sentence-transformers-{self._digest[:16]}-{self._model.max_seq_length}"
@@ -54,7 +54,8 @@ class SentenceTransformerEmbedder:
         self._models: dict[Precision, Any] = {"float32": self._model}
         self._pools: dict[int, ThreadPoolExecutor] = {}
         """By number of workers. They stay: made anew for each call, threads lose what working side by side gains."""
-        self.choice: Choice | None = remembered(digests, self._choice_name) if self._tokenizer else None
+        self._choices = CacheFile(digests, FILE, Choice)
+        self.choice: Choice | None = self._choices.get(self._choice_key) if self._tokenizer else None
         """What was measured; None before that, and where the library does it all."""
 
     def embed(self, texts: Sequence[str]) -> np.ndarray:
@@ -85,7 +86,7 @@ class SentenceTransformerEmbedder:
         if self._tokenizer is None:
             return None
         self.choice = choose(self.encode, usable_cores())
-        remember(self._cache, self._choice_name, self.choice)
+        self._choices.put(self._choice_key, self.choice)
         self._keep_only(self.choice.backend)
         return self.choice
 
@@ -155,9 +156,9 @@ class SentenceTransformerEmbedder:
             self._pools.pop(workers).shutdown()
 
     @property
-    def _choice_name(self) -> str:
+    def _choice_key(self) -> str:
         libraries = [version(name) for name in ("torch", "transformers", "sentence-transformers")]
-        return name_of(self._digest, self._model.max_seq_length, *libraries, processor(), usable_cores())
+        return key_of(VERSION, self._digest, self._model.max_seq_length, *libraries, processor(), usable_cores())
 
 
 def load(folder: Path, device: str | None = None) -> Any:

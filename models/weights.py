@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import importlib.util
-import json
-import os
-import tempfile
 from collections.abc import Iterable
 from pathlib import Path
 
 import msgspec
 
+from models.cache_file import CacheFile
 from models.errors import ModelError, WeightsInvalid, WeightsMissing
 from models.gguf_header import Counted, Header, Value, read_header
 
@@ -169,39 +167,15 @@ def digest(path: Path, cache: Path | None = None) -> str:
     try:
         stat = path.stat()
         key = f"{path.resolve()}|{stat.st_size}|{stat.st_mtime_ns}"
-        known = _known_digests(cache)
-        if key in known:
-            return known[key]
+        known = CacheFile(cache, "digests.json", str)
+        if value := known.get(key):
+            return value
         with path.open("rb") as file:
             value = hashlib.file_digest(file, "sha256").hexdigest()
     except OSError as error:
         raise WeightsMissing(f"Cannot read {path}: {error.strerror}", "Check that it is a file you may read.") from error
-    if cache is not None:
-        _remember(cache, key, value)
+    known.put(key, value, instead=f"{path.resolve()}|")
     return value
-
-
-def _known_digests(cache: Path | None) -> dict[str, str]:
-    if cache is None:
-        return {}
-    try:
-        return msgspec.json.decode((cache / "digests.json").read_bytes(), type=dict[str, str])
-    except (OSError, msgspec.DecodeError):
-        return {}
-
-
-def _remember(cache: Path, key: str, value: str) -> None:
-    """Best effort: a cache that cannot be written only costs time; two writers lose one entry, never the file."""
-    path = key.rsplit("|", 2)[0]
-    known = {k: v for k, v in _known_digests(cache).items() if k.rsplit("|", 2)[0] != path}
-    try:
-        cache.mkdir(parents=True, exist_ok=True)
-        descriptor, name = tempfile.mkstemp(dir=cache, prefix="digests", suffix=".part")
-        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-            json.dump({**known, key: value}, file, indent=1, sort_keys=True)
-        Path(name).replace(cache / "digests.json")
-    except OSError:
-        return
 
 
 def _cache_bytes(metadata: dict[str, Value], architecture: str) -> int:

@@ -3,12 +3,8 @@
 from __future__ import annotations
 
 import contextlib
-import hashlib
-import os
-import tempfile
 import time
 from collections.abc import Callable, Sequence
-from pathlib import Path
 from typing import Literal
 
 import msgspec
@@ -33,6 +29,7 @@ WIDTHS = (1, 2, 4, 8, 16, 32, 64, 128)
 WORTH = 1.03
 """More sequences must make rows so much faster to be worth their memory."""
 FILE = "calibrations.json"
+"""Remembers calibrations."""
 
 Open = Callable[[Layout], Sequences]
 Flash = Literal["on", "off"]
@@ -192,34 +189,3 @@ def _step(sequences: Sequences, width: int, tokens: Sequence[int], between: Call
     sequences.decode([Feed(sequence, [tokens[sequence % len(tokens)]], 1) for sequence in range(width)])
     sequences.wait()
     return max(time.perf_counter() - began, 1e-9)
-
-
-def name_of(*parts: object) -> str:
-    """Under which name a calibration is remembered: model, build, machine, and the settings that were given."""
-    return hashlib.sha256(msgspec.json.encode([str(part) for part in (VERSION, *parts)])).hexdigest()[:24]
-
-
-def remembered(folder: Path | None, name: str) -> Calibration | None:
-    """The calibration stored under `name`."""
-    return _all(folder).get(name) if folder else None
-
-
-def remember(folder: Path | None, name: str, calibration: Calibration) -> None:
-    """Store a calibration; a folder that cannot be written is no error, it is measured again next time."""
-    if folder is None:
-        return
-    known = _all(folder) | {name: calibration}
-    try:
-        descriptor, part = tempfile.mkstemp(dir=folder, prefix=FILE, suffix=".part")
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(msgspec.json.format(msgspec.json.encode(known)))
-        Path(part).replace(folder / FILE)
-    except OSError:
-        return
-
-
-def _all(folder: Path) -> dict[str, Calibration]:
-    try:
-        return msgspec.json.decode((folder / FILE).read_bytes(), type=dict[str, Calibration])
-    except (OSError, msgspec.DecodeError):
-        return {}

@@ -13,11 +13,12 @@ from pathlib import Path
 import msgspec
 
 from models import weights
+from models.cache_file import CacheFile, key_of
 from models.errors import ModelError, RequestInvalid, WeightsInvalid
 from models.language import Completion, Identity, Message, Request, Speed, unhindered
 from models.llama_cpp import library
 from models.llama_cpp.batch import Steps
-from models.llama_cpp.calibration import WIDTHS, Calibration, Flash, calibrate, name_of, remember, remembered
+from models.llama_cpp.calibration import FILE, VERSION, WIDTHS, Calibration, Flash, calibrate
 from models.llama_cpp.chat import Chat
 from models.llama_cpp.constrain import Constrainer
 from models.llama_cpp.context import Context
@@ -59,7 +60,7 @@ class LlamaCppModel:
         if self.context_length < 64:
             raise RequestInvalid(f"A context of {self.context_length} tokens holds no prompt", "Ask for 64 or more.")
         self.identity = Identity(path.name, weights.digest(path, cache), f"llama.cpp via llama-cpp-python {library.package_version()}")
-        self._cache = cache
+        self._calibrations = CacheFile(cache, FILE, Calibration)
         self._native = library.load()
         params = self._native.llama_model_default_params()
         if self.options.gpu_layers is not None:
@@ -82,7 +83,7 @@ class LlamaCppModel:
             self._original_length = self._read_original_length()
             """Tokens up to which positions are turned in one way, beyond in another, by the length of a sequence; 0 for no such place."""
             self._threads = self.options.threads or library.usable_cores()
-            self.calibration = remembered(cache, self._calibration_name)
+            self.calibration = self._calibrations.get(self._calibration_key)
             """What was measured on this machine, now or before."""
         except BaseException:
             self.close()
@@ -188,16 +189,16 @@ class LlamaCppModel:
         widest = msgspec.structs.replace(self._wanted(), count=most)
         free = [(kind, flash) for flash in flashes for kind in kinds]
         calibration = calibrate(self.start, self._vocabulary.tokens(FILLER), widest, free, self._cell, between)
-        remember(self._cache, self._calibration_name, calibration)
+        self._calibrations.put(self._calibration_key, calibration)
         self.calibration = calibration
         return calibration
 
     @property
-    def _calibration_name(self) -> str:
+    def _calibration_key(self) -> str:
         ask = self.options
         # Not the machine's name: containers on one machine have many.
         build = (self.identity.digest, self.identity.runtime, library.build(), library.processor(), self._threads)
-        return name_of(*build, ask.gpu_layers, ask.sequences, ask.layout, ask.flash, ask.cache, ask.batch)
+        return key_of(VERSION, *build, ask.gpu_layers, ask.sequences, ask.layout, ask.flash, ask.cache, ask.batch)
 
     def start(self, layout: Layout) -> Sequences:
         """Sequences of this model; the caller closes them."""

@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from models.embedding_backend import FILE, TEXTS_A_WORKER, Backend, Choice, Tried, calibration_texts, choose, name_of, remember, remembered
+from models.cache_file import CacheFile
+from models.embedding_backend import FILE, TEXTS_A_WORKER, Backend, Choice, Tried, calibration_texts, choose
 from models.errors import RuntimeUnavailable
 
 ONE, TWO = Backend(), Backend(workers=2)
@@ -93,27 +94,11 @@ def test_on_many_cores_a_worker_for_every_four_is_tried_as_well(monkeypatch: pyt
     assert found.backend == Backend(workers=4)
 
 
-def test_a_choice_is_remembered_under_its_name(tmp_path: Path) -> None:
-    folder = tmp_path / "cache"
-    first, second = Choice(ONE, (), 1.0), Choice(TWO, (Tried(TWO, 2.0, 1.0),), 2.0)
-    assert remembered(folder, "a") is None
-    remember(folder, "a", first)
-    remember(folder, "b", second)
-    assert (remembered(folder, "a"), remembered(folder, "b"), remembered(folder, "c")) == (first, second, None)
-    assert [path.name for path in folder.iterdir()] == [FILE]
-
-
-def test_a_spoilt_file_or_no_folder_only_costs_another_measurement(tmp_path: Path) -> None:
-    (tmp_path / FILE).write_text('{"a": {"backend": {"precision": "int4"}}}')
-    assert remembered(tmp_path, "a") is None and remembered(None, "a") is None
-    remember(None, "a", Choice(ONE, (), 1.0))
-    remember(tmp_path / FILE / "below a file", "a", Choice(ONE, (), 1.0))
-    remember(tmp_path, "a", Choice(ONE, (), 1.0))
-    assert remembered(tmp_path, "a")
-
-
-def test_names_differ_with_every_part() -> None:
-    assert len({name_of(), name_of("a"), name_of("a", 1), name_of("a1"), name_of(1, "a")}) == 5
+def test_a_choice_is_remembered_whole(tmp_path: Path) -> None:
+    file = CacheFile(tmp_path, FILE, Choice)
+    choice = Choice(TWO, (Tried(TWO, 2.0, 1.0),), 2.0)
+    file.put("a", choice)
+    assert file.get("a") == choice
 
 
 def test_texts_differ_and_are_the_same_every_time() -> None:

@@ -9,10 +9,11 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from models.cache_file import CacheFile
 from models.errors import ModelError, RuntimeUnavailable
 from models.language import unhindered
 from models.llama_cpp import calibration
-from models.llama_cpp.calibration import Calibration, calibrate, remember, remembered
+from models.llama_cpp.calibration import Calibration, calibrate
 from models.llama_cpp.sequences import CACHE_BYTES, Feed, Layout
 
 
@@ -130,12 +131,8 @@ def test_measuring_can_be_stopped_before_every_step(monkeypatch: pytest.MonkeyPa
     assert machine.open == 0
 
 
-def test_what_was_found_is_remembered_and_damage_is_as_if_nothing_was(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_what_was_found_is_remembered_whole(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     found = Machine(monkeypatch, step=0.05, token=0.001, neighbour=1e-5).choose()
-    remember(tmp_path, "a", found)
-    remember(tmp_path, "b", found)
-    assert remembered(tmp_path, "a") == remembered(tmp_path, "b") == found
-    assert remembered(tmp_path, "c") is None and remembered(None, "a") is None
-    (tmp_path / calibration.FILE).write_text('{"a": {"sequences": "many"}}')
-    assert remembered(tmp_path, "a") is None
-    remember(tmp_path / "nowhere", "a", found)
+    file = CacheFile(tmp_path, calibration.FILE, Calibration)
+    file.put("a", found)
+    assert file.get("a") == found
