@@ -71,31 +71,38 @@ def bench_catalog(index: Path, embedder: Embedder, queries: Sequence[str], cards
         growing.join()
         if growing.exitcode:
             raise StageFailed("The catalog could not be grown", "See what is printed above.")
-        catalog = Catalog(folder, lambda: embedder)
-        began = time.perf_counter()
-        index_ = VectorIndex(table, embedder.name, embedder.dimensions)
-        index_.refresh()
-        opened = time.perf_counter() - began
+        opened = _opening_time(table, embedder)
         tell(f"opened in {opened:.2f} s")
-        vectors = embedder.embed(list(queries))
-        passing = table.passing(NARROWED)
-        everything = _searched(catalog, index_, queries, vectors, EVERYTHING, None)
-        narrowed = _searched(catalog, index_, queries, vectors, NARROWED, passing)
+        catalog = Catalog(folder, lambda: embedder)
+        everything, narrowed = _timed(catalog, queries, EVERYTHING), _timed(catalog, queries, NARROWED)
+        # Before recall is counted, which needs an index and exact scores of its own.
         memory = psutil.Process().memory_info().rss
+        passing = table.passing(NARROWED)
+        vectors, index_ = embedder.embed(list(queries)), VectorIndex(table, embedder.name, embedder.dimensions)
+        index_.refresh()
+        all_, few = _searches(everything, index_, vectors, None), _searches(narrowed, index_, vectors, passing)
         count = table.counts()["cards"]
-    return Scale(count, real, len(queries), round(opened, 2), memory, everything, narrowed, len(passing))
+    return Scale(count, real, len(queries), round(opened, 2), memory, all_, few, len(passing))
 
 
-def _searched(
-    catalog: Catalog, index: VectorIndex, queries: Sequence[str], vectors: np.ndarray, facets: Facets, among: Sequence[int] | None
-) -> Searches:
+def _opening_time(table: CardTable, embedder: Embedder) -> float:
+    began = time.perf_counter()
+    VectorIndex(table, embedder.name, embedder.dimensions).refresh()
+    return time.perf_counter() - began
+
+
+def _timed(catalog: Catalog, queries: Sequence[str], facets: Facets) -> list[float]:
+    """Seconds of each search, sorted; the process is warm."""
     catalog.search(queries[0], NEIGHBOURS, facets=facets)
     times = []
     for query in queries:
         began = time.perf_counter()
         catalog.search(query, NEIGHBOURS, facets=facets)
         times.append(time.perf_counter() - began)
-    times.sort()
+    return sorted(times)
+
+
+def _searches(times: Sequence[float], index: VectorIndex, vectors: np.ndarray, among: Sequence[int] | None) -> Searches:
     found, exact = index.nearest(vectors, NEIGHBOURS, among), index.exact(vectors, NEIGHBOURS, among)
     shared = [len(dict(one).keys() & dict(other).keys()) / max(1, len(other)) for one, other in zip(found, exact, strict=True)]
     return Searches(

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 LINKS = 24
 BUILD_WIDTH = 200
-SEARCH_WIDTH = 300
+SEARCH_WIDTH = 400
 """hnswlib's M, ef_construction and least ef: recall at 25 above 0.99 on tens of thousands of cards."""
 FACT = "vectors of "
 """Begins the names of facts that state an embedder's index file."""
