@@ -41,7 +41,7 @@ class Options(Value):
         bool,
         Meta(
             description="Have the model name the task in its field's terms, and search for that as well as for your words. Measured with a "
-            "1.5B model: of five finds 0.77 instead of 0.72 right for one-line descriptions, no gain for long ones; one call."
+            "1.5B model: a point more right data sets among five for one-line descriptions, no gain for long ones; one call."
         ),
     ] = False
 
