@@ -234,6 +234,9 @@ class Catalog:
         while self._meaning is not None and self._meaning.lacking():
             with self._writing():
                 self._meaning.catch_up(progress, READ_BESIDE)
+        if self._meaning is not None:
+            with self._writing():
+                self._meaning.catch_up(progress)  # a kill between the last vectors and the index file leaves only that to do
 
     # ── what comes out ────────────────────────────────────────────────────────────────────────────────────
 
@@ -273,7 +276,8 @@ class Catalog:
                         score=round(score, 6),
                         title=one.title,
                         reasons=reasons.of(one, texts.get(one.number, ""), likeness.get(one.number)),
-                        available=here.get(one.number, False),
+                        # Where many copies fell together, what is shown reaches further down than was looked at.
+                        available=here[one.number] if one.number in here else _available(one.dataset, one.folder),
                         likeness=likeness.get(one.number),
                         aliases=() if one.folder else tuple(other for other in copies.get(one.copy, ()) if other != one.dataset),
                     )

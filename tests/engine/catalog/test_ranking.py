@@ -107,6 +107,15 @@ def test_copies_are_one_hit_that_names_the_others(tmp_path: Path) -> None:
     assert [(hit.id, hit.aliases) for hit in catalog.search("tales", 1)] == [("tales", ())]
 
 
+def test_rows_that_are_here_are_seen_below_however_many_copies(tmp_path: Path) -> None:
+    catalog = _catalog(tmp_path, {f"x/copy-{number}": COPY for number in range(60)})
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "data.csv").write_text("word,n\na,1\n")
+    catalog.add_folder(tmp_path / "mine")
+    hits = catalog.search("tales of the sea told by sailors, mine", 2)
+    assert {hit.id: hit.available for hit in hits}["local/mine"]
+
+
 def test_empty_templates_are_no_copies_of_each_other(tmp_path: Path) -> None:
     template = "# Dataset Card for [Dataset Name]\n\n## Dataset Description\n\n[More Information Needed]\n"
     catalog = _catalog(tmp_path, {"x/one": template, "x/two": template})
