@@ -20,7 +20,7 @@ from engine.catalog.layout import DataFolder
 from engine.catalog.meaning import Meaning
 from engine.catalog.pace import Pace, Progress
 from engine.catalog.published import Published, read_dump
-from engine.catalog.ranking import LEARNT, Weights, scored, without_copies
+from engine.catalog.ranking import LEARNT, Weighed, Weights, without_copies
 from engine.catalog.scan import data_folders, folder_name, scan_folder
 from engine.catalog.search import LEAST_DEPTH, Hit, Query, Reasons, by_words, words_of
 from engine.catalog.vectors import LATEST, written_before
@@ -256,14 +256,10 @@ class Catalog:
     ) -> list[list[Hit]]:
         """One list of hits for each query, in order; the queries are embedded together. Entries that are copies are one hit."""
         asked = [query if isinstance(query, Query) else Query(query) for query in queries]
-        depth = max(LEAST_DEPTH, 2 * k)
-        worded = [by_words(self._table, query.text if query.text.strip() else " ".join(query.also), depth, facets) for query in asked]
-        most = self._table.most_downloads()
         results = []
-        for query, words, likeness in zip(asked, worded, self._likeness(asked, worded, depth, facets), strict=True):
-            near = {number for number, value in likeness.items() if value > 0}
-            found = self._table.found(list(near | dict(words).keys()))
-            ranked = scored(found, likeness, words, most, language, weights)
+        for query, weighed in zip(asked, self.weighed(asked, max(LEAST_DEPTH, 2 * k), facets), strict=True):
+            likeness = weighed.likeness
+            ranked = weighed.ranked(language, weights)
             here = {one.number: _available(one.dataset, one.folder) for _, one in ranked[: k + 25 if k > 0 else 0]}
             shown = without_copies(ranked, max(0, k), here)
             copies = self._table.copies([one.copy for _, one in shown if one.copy and not one.folder], facets)
@@ -285,6 +281,14 @@ class Catalog:
                 ]
             )
         return results
+
+    def weighed(self, queries: Sequence[Query], depth: int, facets: Facets = EVERYTHING) -> Iterator[Weighed]:
+        """For each query what is weighed: `depth` entries by meaning and by words, with what speaks for them."""
+        worded = [by_words(self._table, query.text if query.text.strip() else " ".join(query.also), depth, facets) for query in queries]
+        most = self._table.most_downloads()
+        for words, likeness in zip(worded, self._likeness(queries, worded, depth, facets), strict=True):
+            near = {number for number, value in likeness.items() if value > 0}
+            yield Weighed(self._table.found(list(near | dict(words).keys())), likeness, tuple(words), most)
 
     def here(self) -> tuple[str, ...]:
         """Ids of the data sets whose rows are on this machine."""

@@ -34,31 +34,36 @@ class Weights(Value, frozen=True):
 LEARNT = Weights()
 
 
-def scored(
-    found: Mapping[int, Found],
-    likeness: Mapping[int, float],
-    worded: Sequence[tuple[int, float]],
-    most_downloads: int,
-    language: str | None,
-    weights: Weights = LEARNT,
-) -> list[tuple[float, Found]]:
-    """(score, entry), best first, of `found`; `likeness` has cosines and `worded` BM25 scores, best first.
+class Weighed(Value, frozen=True):
+    """What speaks for the entries that one query found."""
 
-    Where there is no meaning to go by, words count for both: else what is popular would win with hardly a word in common.
-    """
-    by_words = weights.words if likeness else weights.words + weights.meaning
-    best = worded[0][1] if worded else 0.0
-    words = {number: value / best for number, value in worded} if best > 0 else {}
+    found: Mapping[int, Found]
+    """By number."""
+    likeness: Mapping[int, float]
+    """Cosines, by number."""
+    worded: tuple[tuple[int, float], ...]
+    """(number, BM25 score), best first."""
+    most_downloads: int
+    """Of any entry in the catalog."""
 
-    def score(one: Found) -> float:
-        parts = (
-            weights.meaning * max(0.0, likeness.get(one.number, 0.0))
-            + by_words * words.get(one.number, 0.0)
-            + weights.popularity * popularity(one, most_downloads, weights)
-        )
-        return parts * _language(one, language, weights) + weights.generated * one.generated
+    def ranked(self, language: str | None, weights: Weights = LEARNT) -> list[tuple[float, Found]]:
+        """(score, entry), best first.
 
-    return sorted(((score(one), one) for one in found.values()), key=lambda pair: (-pair[0], pair[1].dataset))
+        Where there is no meaning to go by, words count for both: else what is popular would win with hardly a word in common.
+        """
+        by_words = weights.words if self.likeness else weights.words + weights.meaning
+        best = self.worded[0][1] if self.worded else 0.0
+        words = {number: value / best for number, value in self.worded} if best > 0 else {}
+
+        def score(one: Found) -> float:
+            parts = (
+                weights.meaning * max(0.0, self.likeness.get(one.number, 0.0))
+                + by_words * words.get(one.number, 0.0)
+                + weights.popularity * popularity(one, self.most_downloads, weights)
+            )
+            return parts * _language(one, language, weights) + weights.generated * one.generated
+
+        return sorted(((score(one), one) for one in self.found.values()), key=lambda pair: (-pair[0], pair[1].dataset))
 
 
 def popularity(one: Found, most_downloads: int, weights: Weights = LEARNT) -> float:

@@ -1,4 +1,5 @@
-"""Commands that measure: bench execute, bench agree, bench rows, bench embed, bench retrieval, bench catalog."""
+"""Commands that measure: bench execute, bench agree, bench lookup, bench rows, bench embed, bench retrieval, bench weights,
+bench catalog."""
 
 from __future__ import annotations
 
@@ -70,6 +71,40 @@ def agree(spec: str, rows: int, as_json: bool) -> int:
             f"{found.noise:.3f} (median {found.usual_noise:.3f}, {found.places} places), {found.unexplained} elsewhere"
         ),
     )
+    return ExitCode.DONE
+
+
+@bench.command()
+@click.option("--model", "spec", required=True, help="A GGUF file, by name or path; settings after #.")
+@click.option("--rows", type=click.IntRange(1, 100_000), default=16, show_default=True, help="Rows of each pass.")
+@json_option
+def lookup(spec: str, rows: int, as_json: bool) -> int:
+    """What it is worth to guess from the prompt what an answer says next: where answers copy their row, and where they do not."""
+    from models.llama_cpp.lookup_bench import bench_lookup
+
+    path, settings, cache = _file(spec)
+    found = bench_lookup(path, settings, rows, cache=cache, tell=note)
+
+    def shown() -> str:
+        head = ("UNDER WAY", "ANSWER", "ROWS/S", "GUESSING", "FASTER", "STEPS A ROW", "GUESSING", "SAME ANSWERS")
+        return table(
+            head,
+            [
+                (
+                    str(gain.under_way),
+                    gain.answer,
+                    f"{gain.plain:.3f}",
+                    f"{gain.guessing:.3f}",
+                    f"{gain.times:.2f} ×",
+                    f"{gain.plain_steps}",
+                    f"{gain.guessing_steps}",
+                    f"{gain.equal} of {gain.rows}",
+                )
+                for gain in found
+            ],
+        )
+
+    put(found, as_json, shown)
     return ExitCode.DONE
 
 
@@ -152,6 +187,69 @@ def retrieval(collection: Path, queries: Path, spec: str | None, embedder: str, 
                 + (f"; the model took {found.write_seconds:.0f} s" if found.write_seconds else ""),
             ]
         )
+
+    put(found, as_json, shown)
+    return ExitCode.DONE
+
+
+@bench.command()
+@click.option(
+    "--catalog",
+    "collections",
+    required=True,
+    multiple=True,
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="Cards, as for bench retrieval; may be given again, with a --queries and an --index for each.",
+)
+@click.option(
+    "--queries",
+    "files",
+    required=True,
+    multiple=True,
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="Queries on them.",
+)
+@click.option(
+    "--index",
+    "folders",
+    required=True,
+    multiple=True,
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    help="The index that `bench retrieval --index` made of them.",
+)
+@click.option("--embedder", default="minilm", show_default=True, help="The embedder the indexes were made with.")
+@json_option
+def weights(collections: tuple[Path, ...], files: tuple[Path, ...], folders: tuple[Path, ...], embedder: str, as_json: bool) -> int:
+    """What words and downloads should count for in a search, learnt from queries with known answers by five-fold cross-validation."""
+    import tempfile
+
+    from engine.bench_retrieval import cards_file, queries_in
+    from engine.bench_weights import FOLDS, bench_weights
+    from engine.catalog.catalog import Catalog
+    from engine.locations import locate
+    from engine.roles import Roles
+
+    if not len(collections) == len(files) == len(folders):
+        told = f"{len(collections)} --catalog, {len(files)} --queries and {len(folders)} --index were given"
+        raise BadInput(told, "Give one --queries and one --index for each --catalog, in the same order.")
+    roles = Roles({"embed": embedder}, locate().ensure())
+    sets = []
+    with tempfile.TemporaryDirectory() as scratch:
+        for collection, file, folder in zip(collections, files, folders, strict=True):
+            wanted = queries_in(file, cards_file(collection, Path(scratch) / "cards.jsonl"))
+            if len(wanted) < FOLDS:
+                raise BadInput(f"{file} holds {len(wanted)} queries with an answer", f"Cross-validation wants {FOLDS} or more.")
+            sets.append((Catalog(folder, roles.embedder), wanted))
+    found = bench_weights(sets, note)
+
+    def shown() -> str:
+        rows = [
+            *((f"left out {number}", f"{one.words:g}", f"{one.popularity:g}", *one.recall) for number, one in enumerate(found.folds, 1)),
+            ("all left out", "", "", *found.left_out),
+            ("chosen on all", f"{found.words:g}", f"{found.popularity:g}", *found.all),
+        ]
+        heads = ("", "WORDS", "DOWNLOADS", *(f"R@5 OF {count}" for count in found.queries))
+        return table(heads, [tuple(str(cell) for cell in row) for row in rows])
 
     put(found, as_json, shown)
     return ExitCode.DONE

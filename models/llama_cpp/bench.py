@@ -121,12 +121,18 @@ def bench_execute(
 
 def run_arm(model: LlamaCppModel, requests: Sequence[Request]) -> Arm:
     """All requests through a model that has seen their common beginning once."""
+    done, seconds = timed(model, requests)
+    return arm(len(done), seconds, sum(completion.completion_tokens for completion in done))
+
+
+def timed(model: LlamaCppModel, requests: Sequence[Request]) -> tuple[list[Completion], float]:
+    """The answers, in any order, and the seconds they took once the common beginning was read. ModelError when a row gets none."""
     _checked(model.complete_many([msgspec.structs.replace(requests[-1], key="warm")]))
     if steps := model.steps:
         steps.reset()
     began = time.perf_counter()
     done = _checked(model.complete_many(requests))
-    return arm(len(done), time.perf_counter() - began, sum(completion.completion_tokens for completion in done))
+    return done, time.perf_counter() - began
 
 
 def arm(rows: int, seconds: float, tokens: int) -> Arm:

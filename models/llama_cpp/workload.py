@@ -46,14 +46,19 @@ class Workload(msgspec.Struct, frozen=True):
     """On average."""
 
 
-def make_workload(tokens: Callable[[tuple[Message, ...]], Sequence[int]], rows: int, schema: dict[str, Any] | None = SCHEMA) -> Workload:
+def make_workload(
+    tokens: Callable[[tuple[Message, ...]], Sequence[int]],
+    rows: int,
+    schema: dict[str, Any] | None = SCHEMA,
+    instruction: str = INSTRUCTION,
+) -> Workload:
     """`rows` requests whose prompts share SHARED tokens and have ROW of their own, nearly; `tokens` reads a chat as the model does."""
     random_words = random.Random(7)
     sentence = [random_words.choice(WORDS) for _ in range(4 * SHARED)]
     notes = [" ".join(random_words.choice(WORDS) for _ in range(ROW)) for _ in range(rows)]
 
     def chat(count: int, note: str) -> tuple[Message, ...]:
-        return (Message("system", INSTRUCTION + " ".join(sentence[:count]) + "."), Message("user", note))
+        return (Message("system", instruction + " ".join(sentence[:count]) + "."), Message("user", note))
 
     def shared_of(count: int) -> int:
         one, other = tokens(chat(count, "a")), tokens(chat(count, "1"))

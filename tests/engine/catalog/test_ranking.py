@@ -12,7 +12,7 @@ import pytest
 from engine.catalog.catalog import Catalog
 from engine.catalog.facets import Facets
 from engine.catalog.index import Found
-from engine.catalog.ranking import LEARNT, Weights, popularity, scored, without_copies
+from engine.catalog.ranking import LEARNT, Weighed, Weights, popularity, without_copies
 from engine.catalog.search import Query
 from models.hashing import HashingEmbedder
 
@@ -34,7 +34,7 @@ def _order(
     *found: Found, likeness: dict[int, float] | None = None, words: list[tuple[int, float]] | None = None, most: int = 0
 ) -> list[int]:
     near = dict.fromkeys((one.number for one in found), 0.5) if likeness is None else likeness
-    return [one.number for _, one in scored({one.number: one for one in found}, near, words or [], most, "de")]
+    return [one.number for _, one in Weighed({one.number: one for one in found}, near, tuple(words or ()), most).ranked("de")]
 
 
 def test_nearer_cards_go_first_and_more_words_in_common_before_fewer() -> None:
