@@ -1,4 +1,4 @@
-"""The `datatune` command; also `python -m datatune_tui`."""
+"""The `datatune` command; also `python -m datatune_tui`. Without arguments, at a terminal, it opens the screens."""
 
 from __future__ import annotations
 
@@ -6,7 +6,11 @@ import sys
 
 
 def main() -> int:
-    """Hand the arguments to the command line and return its exit code."""
+    """Open the screens, or hand the arguments to the command line; the exit code."""
+    if len(sys.argv) == 1 and sys.stdin.isatty() and sys.stdout.isatty():
+        from datatune_tui.app import start
+
+        return start()
     from engine.cli import main as command_line
 
     return command_line(sys.argv[1:])

@@ -17,6 +17,7 @@ from engine.roles import translated
 from engine.session import BudgetSpent, Session
 from engine.stage import Counts, Outcome, Stage
 from engine.store import events, items
+from engine.store.reviews import Review, reviews_of
 from models.embedding import Embedder
 from models.language import Completion, LanguageModel, Request
 
@@ -80,6 +81,9 @@ class StepContext:
 
     def items(self, state: items.ItemState, limit: int = -1, step: str = "") -> Iterator[items.Item]:
         return items.items_in_order(self._session.connection, step or self.step, state, limit)
+
+    def reviews(self, step: str) -> dict[str, Review]:
+        return reviews_of(self._session.connection, step)
 
     def reasons(self) -> dict[str, int]:
         return items.reason_counts(self._session.connection, self.step)

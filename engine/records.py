@@ -124,7 +124,7 @@ class Source(Value):
     """Which piece of an exploded row: one index for each explode step."""
 
 
-OutputOrigin = Literal["copied", "derived", "written"]
+OutputOrigin = Literal["copied", "derived", "written", "edited"]
 
 
 class Example(Value):
@@ -133,7 +133,8 @@ class Example(Value):
     input: str
     output: str
     output_origin: OutputOrigin
-    """"copied" from the row as it stands, "derived" from it by deterministic steps, "written" by a model."""
+    """"copied" from the row as it stands, "derived" from it by deterministic steps, "written"
+    by a model, "edited" by a person who reviewed it."""
     source: Source
     plan: str
     """Digest of the plan that made it."""

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from engine.records import RowSource, Value
 from engine.store.items import Item, ItemState
+from engine.store.reviews import Review
 from models.embedding import Embedder
 from models.language import Completion, LanguageModel, Request
 
@@ -72,6 +73,10 @@ class Context(Protocol):
 
     def items(self, state: ItemState, limit: int = -1, step: str = "") -> Iterator[Item]:
         """Stored units of this step (or another), in the order they entered."""
+        ...
+
+    def reviews(self, step: str) -> dict[str, Review]:
+        """What people said of a step's examples, by key."""
         ...
 
     def reasons(self) -> dict[str, int]:

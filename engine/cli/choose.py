@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from engine.cli.output import clean
+from engine.plain_text import clean
 
 if TYPE_CHECKING:
     from engine.locations import Locations

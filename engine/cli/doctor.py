@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from engine.cli.output import clean, json_option, to_json
+from engine.cli.output import json_option, to_json
+from engine.plain_text import clean
 
 if TYPE_CHECKING:
     from engine.doctor import Finding

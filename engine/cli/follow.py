@@ -8,9 +8,10 @@ import sys
 import time
 from types import FrameType
 
-from engine.cli.output import clean, note
+from engine.cli.output import note
 from engine.cli.progress import Meter
 from engine.locations import Locations
+from engine.plain_text import clean
 from engine.store import events, runs
 from engine.store.database import Connection, open_reader, open_small_writer
 

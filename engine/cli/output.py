@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 import click
 
 from engine.errors import ExitCode
+from engine.plain_text import clean
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -62,11 +63,6 @@ def fail_as_json(given: Sequence[str], title: str, hint: str, code: int) -> int:
             document = {"run": None, "state": "refused", "examples": 0, "reason": title, "hint": hint}
         click.echo(to_json(document))
     return ExitCode(code)
-
-
-def clean(text: str) -> str:
-    """Text safe for a terminal: no control characters but newline and tab."""
-    return "".join(ch for ch in text if ch in "\n\t" or (ch.isprintable() or ch == " "))
 
 
 def table(head: Sequence[str], rows: Iterable[Sequence[Any]], widest: int = 60) -> str:

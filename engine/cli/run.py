@@ -9,8 +9,9 @@ import click
 
 from engine.cli.choose import other_settings
 from engine.cli.find import find_run
-from engine.cli.output import clean, complain, json_option, note, put, to_json
+from engine.cli.output import complain, json_option, note, put, to_json
 from engine.errors import BadInput, Busy, ExitCode, StoreUnusable
+from engine.plain_text import clean
 
 if TYPE_CHECKING:
     from engine.config import TaskFile

@@ -15,6 +15,7 @@ ORIGINS = {
     "copied": "taken from a row as it stands",
     "derived": "computed from a row by deterministic steps",
     "written": "written by a model",
+    "edited": "put right by a person",
 }
 PLAN_ORIGINS = {
     "structure": "found from the structure of the columns",
@@ -133,6 +134,7 @@ def _counts(part: Part, facts: PartFacts) -> str:
         f"{made.units:,} units were looked at: {made.examples:,} became examples, {made.rejected:,} were rejected, {made.failed:,} failed, "
         f"{made.skipped:,} were skipped, {made.surplus:,} were more than needed. {facts.taken:,} were taken for this export; "
         f"{facts.duplicates:,} of them repeat an earlier example and are left out."
+        + (f" {facts.rejected:,} were rejected by a person." if facts.rejected else "")
     )
 
 

@@ -40,15 +40,17 @@ class PartFacts(Value):
     """As files name it: never a path of this machine."""
     config: str
     taken: int
-    """Examples taken from the part, duplicates included."""
+    """Examples taken from the part, with those left out."""
     duplicates: int
     """Of these, left out because an earlier example has the same input and output."""
+    rejected: int
+    """Of these, left out because a person rejected them."""
     splits: tuple[SplitUse, ...]
 
     @property
     def examples(self) -> int:
         """Examples of this part in the export."""
-        return self.taken - self.duplicates
+        return self.taken - self.duplicates - self.rejected
 
 
 class Facts(Value):
@@ -79,21 +81,38 @@ class Facts(Value):
         return ("train", "validation") if self.validation else ("train",)
 
 
-def examples_of(parts: tuple[Part, ...], ctx: Context, duplicates: Counter[int] | None = None) -> Iterator[tuple[int, Example]]:
-    """(part's place, example) in order, the first of each (input, output) pair only; the others are counted by part.
+class LeftOut:
+    """What of each part is not in the export, by the part's place."""
+
+    def __init__(self) -> None:
+        self.duplicates: Counter[int] = Counter()
+        self.rejected: Counter[int] = Counter()
+
+
+def examples_of(parts: tuple[Part, ...], ctx: Context, left_out: LeftOut | None = None) -> Iterator[tuple[int, Example]]:
+    """(part's place, example) in order, as reviewed: without those a person rejected, with the outputs a person gave. Of examples with
+    the same input and output the first only. `left_out` counts the others.
 
     Raises StageFailed when a part holds fewer examples than were to be taken, or one that cannot be read.
     """
     seen: set[bytes] = set()
     for place, part in enumerate(parts):
         read = 0
+        reviews = ctx.reviews(part.step) if part.take > 0 else {}
         for item in ctx.items("accepted", part.take, part.step) if part.take > 0 else ():
             read += 1
             example = _example(item.result, part)
+            if review := reviews.get(item.key):
+                if review.verdict == "rejected":
+                    if left_out is not None:
+                        left_out.rejected[place] += 1
+                    continue
+                if review.output is not None:
+                    example = msgspec.structs.replace(example, output=review.output, output_origin="edited")
             pair = _digest(example.input, example.output)
             if pair in seen:
-                if duplicates is not None:
-                    duplicates[place] += 1
+                if left_out is not None:
+                    left_out.duplicates[place] += 1
                 continue
             seen.add(pair)
             yield place, example
@@ -110,7 +129,7 @@ def count(parts: tuple[Part, ...], ctx: Context, task: Task, share: float, seed:
     Memory grows by some hundred bytes an example (hashes of pairs and inputs, row numbers), never by their text.
     """
     total = sum(part.take for part in parts)
-    duplicates: Counter[int] = Counter()
+    left_out = LeftOut()
     uses: list[dict[tuple[str, str, str], _Use]] = [{} for _ in parts]
     origins: Counter[str] = Counter()
     outputs: Counter[str] = Counter()
@@ -118,7 +137,7 @@ def count(parts: tuple[Part, ...], ctx: Context, task: Task, share: float, seed:
     places: Counter[int] = Counter()
     examples = exploded = 0
     count_outputs = task.output.kind in ("label", "option_letter")
-    for place, example in examples_of(parts, ctx, duplicates):
+    for place, example in examples_of(parts, ctx, left_out):
         if examples % PROGRESS_EVERY == 0:
             ctx.progress(0, total, "examples")
         source = example.source
@@ -136,7 +155,7 @@ def count(parts: tuple[Part, ...], ctx: Context, task: Task, share: float, seed:
     return Facts(
         examples,
         sum(times for place, times in places.items() if place <= boundary),
-        tuple(_part_facts(part, duplicates[place], uses[place]) for place, part in enumerate(parts)),
+        tuple(_part_facts(part, left_out.duplicates[place], left_out.rejected[place], uses[place]) for place, part in enumerate(parts)),
         dict(sorted(origins.items())),
         dict(sorted(outputs.items(), key=lambda pair: (-pair[1], pair[0]))),
         sum(times > 1 for times in by_input.values()),
@@ -174,9 +193,9 @@ class _Use:
         self.rows: set[int] = set()
 
 
-def _part_facts(part: Part, duplicates: int, uses: dict[tuple[str, str, str], _Use]) -> PartFacts:
+def _part_facts(part: Part, duplicates: int, rejected: int, uses: dict[tuple[str, str, str], _Use]) -> PartFacts:
     splits = (SplitUse(*key, use.examples, len(use.rows)) for key, use in sorted(uses.items()))
-    return PartFacts(portable(part.choice.dataset), part.choice.config, part.take, duplicates, tuple(splits))
+    return PartFacts(portable(part.choice.dataset), part.choice.config, part.take, duplicates, rejected, tuple(splits))
 
 
 def _boundary(hashes: list[int], share: float) -> int:

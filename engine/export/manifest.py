@@ -52,6 +52,7 @@ def manifest(
             "by_output_origin": facts.origins,
             "by_output": facts.outputs,
             "duplicates_left_out": sum(part.duplicates for part in facts.parts),
+            "rejected_by_review": sum(part.rejected for part in facts.parts),
             "inputs_with_several_outputs": facts.contested_inputs,
             "examples_with_such_an_input": facts.contested_examples,
         },
@@ -86,6 +87,7 @@ def _part(part: Part, plan_file: str, facts: PartFacts) -> dict[str, Any]:
         },
         "taken": facts.taken,
         "duplicates_left_out": facts.duplicates,
+        "rejected_by_review": facts.rejected,
         "exported": facts.examples,
     }
 

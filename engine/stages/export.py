@@ -106,6 +106,8 @@ def run(given: Given, options: Options, ctx: Context) -> Exported:
     left_out = sum(part.duplicates for part in facts.parts)
     if left_out:
         ctx.event("duplicates", f"{left_out:,} examples repeat an earlier one and are left out", duplicates=left_out)
+    if rejected := sum(part.rejected for part in facts.parts):
+        ctx.event("reviewed", f"{rejected:,} examples were rejected in review and are left out", rejected=rejected)
     if facts.contested_inputs:
         text = f"{facts.contested_inputs:,} inputs occur with different outputs; all are kept"
         ctx.event("contested", text, inputs=facts.contested_inputs, examples=facts.contested_examples)

@@ -70,6 +70,12 @@ def _reader(path: Path, how: str) -> sqlite3.Connection:
     return connection
 
 
+def version_seen(connection: sqlite3.Connection) -> int:
+    """Another number whenever another connection has changed the database since; costs next to nothing to ask."""
+    (number,) = connection.execute("PRAGMA data_version").fetchone()
+    return int(number)
+
+
 def check(path: Path) -> str:
     """Whether the database can be opened, written and is whole: "" or what is wrong."""
     try:
@@ -156,7 +162,7 @@ def _needs_migration(connection: sqlite3.Connection) -> bool:
     return bool(applied < MIGRATION_COUNT)
 
 
-MIGRATION_COUNT = 2
+MIGRATION_COUNT = 3
 """Kept beside the list so that opening a current database does not import sqlite-utils; a test compares the two."""
 
 

@@ -25,6 +25,11 @@ def migrations() -> Migrations:
         for statement in _ITEMS_IN_ORDER_OF_ENTRY:
             db.execute(statement)
 
+    @datatune()  # type: ignore[untyped-decorator]
+    def reviews_of_examples(db: Database) -> None:
+        for statement in _REVIEWS:
+            db.execute(statement)
+
     return datatune
 
 
@@ -80,4 +85,10 @@ _ITEMS_IN_ORDER_OF_ENTRY = (
     "DROP TABLE in_flight",
     "CREATE TABLE in_flight (number INTEGER PRIMARY KEY, step TEXT NOT NULL, keys TEXT NOT NULL)",
     "CREATE INDEX in_flight_of_step ON in_flight (step)",
+)
+
+_REVIEWS = (
+    """CREATE TABLE reviews (
+        step TEXT NOT NULL, key TEXT NOT NULL, verdict TEXT NOT NULL DEFAULT '', note TEXT NOT NULL DEFAULT '', output TEXT,
+        at REAL NOT NULL, PRIMARY KEY (step, key)) WITHOUT ROWID""",
 )

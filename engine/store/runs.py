@@ -117,6 +117,44 @@ def finish_run(connection: sqlite3.Connection, run: str, state: RunState, reason
     )
 
 
+def change_settings(connection: sqlite3.Connection, run: str, settings: RunSettings) -> bool:
+    """Give a run that is not at work other settings, for its next start; False where it is at work."""
+    with transaction(connection):
+        if not _idle(connection, run):
+            return False
+        connection.execute("UPDATE runs SET settings = ? WHERE id = ?", (msgspec.json.encode(settings).decode(), run))
+    return True
+
+
+def delete_run(connection: sqlite3.Connection, run: str) -> bool:
+    """Delete a run that is not at work, and what its steps made where no other run has it; False where it is at work.
+
+    Answers of models stay: they are never asked for twice. So does what was exported.
+    """
+    with transaction(connection):
+        if not _idle(connection, run):
+            return False
+        own = [
+            row["step"]
+            for row in connection.execute(
+                "SELECT DISTINCT step FROM run_steps WHERE run = ? AND step NOT IN (SELECT step FROM run_steps WHERE run != ?)", (run, run)
+            )
+        ]
+        for table in ("run_steps", "events", "progress", "commands"):
+            connection.execute(f"DELETE FROM {table} WHERE run = ?", (run,))
+        connection.execute("DELETE FROM runs WHERE id = ?", (run,))
+        for step in own:
+            for table in ("items", "in_flight", "suspects", "step_calls", "reviews"):
+                connection.execute(f"DELETE FROM {table} WHERE step = ?", (step,))
+            connection.execute("DELETE FROM steps WHERE fingerprint = ?", (step,))
+    return True
+
+
+def _idle(connection: sqlite3.Connection, run: str) -> bool:
+    found = read_run(connection, run)
+    return found is not None and not (found.owner and found.owner.alive())
+
+
 def send_command(connection: sqlite3.Connection, run: str, kind: str) -> None:
     """Leave a command for the engine, such as "cancel"."""
     connection.execute("INSERT INTO commands (run, kind, created) VALUES (?, ?, ?)", (run, kind, time.time()))

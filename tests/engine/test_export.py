@@ -22,6 +22,7 @@ from engine.records import Example, Exported, Made, Output, Part, PlanChoice, So
 from engine.stage import Context
 from engine.stages.export import STAGE, Given, Options
 from engine.store.items import Item
+from engine.store.reviews import Review
 from models.language import Identity
 
 TASK = Task("cause-effect", "Say whether the second event is cause or effect.", output=Output("label", ("cause", "effect", "neither")))
@@ -33,6 +34,10 @@ class Stored:
     def __init__(self, **steps: Sequence[Example | str]) -> None:
         self.steps = steps
         self.events: list[str] = []
+        self.reviewed: dict[str, dict[str, Review]] = {}
+
+    def reviews(self, step: str) -> dict[str, Review]:
+        return self.reviewed.get(step, {})
 
     def items(self, state: str, limit: int = -1, step: str = "") -> Iterator[Item]:
         assert state == "accepted"
@@ -159,6 +164,25 @@ def test_a_repeated_pair_is_left_out_and_another_output_is_kept_and_both_are_cou
     assert [part["exported"] for part in manifest["parts"]] == [2, 2]
     assert (manifest["examples"]["inputs_with_several_outputs"], manifest["examples"]["examples_with_such_an_input"]) == (1, 2)
     assert ctx.events == ["duplicates", "contested"]
+
+
+def test_what_a_person_rejected_is_left_out_and_what_they_put_right_is_exported(tmp_path: Path) -> None:
+    ctx = Stored(a=[example(n) for n in range(4)])
+    ctx.reviewed["a"] = {
+        "0": Review("0", "rejected"),
+        "2": Review("2", "accepted", output="neither"),
+        "3": Review("3", note="odd"),
+    }
+    made = export(tmp_path / "out", ctx, (part_of("a", 4),))
+    kept = lines(tmp_path / "out" / "examples.jsonl")
+    assert [line["source"]["row"] for line in kept] == [1, 2, 3]
+    assert (made.examples, kept[1]["output"], kept[1]["output_origin"]) == (3, "neither", "edited")
+    manifest = json.loads((tmp_path / "out" / "manifest.json").read_bytes())
+    assert (manifest["examples"]["rejected_by_review"], manifest["parts"][0]["rejected_by_review"]) == (1, 1)
+    assert manifest["parts"][0]["exported"] == 3
+    assert ctx.events == ["reviewed"]
+    assert "1 were rejected by a person" in (tmp_path / "out" / "README.md").read_text(encoding="utf-8")
+    assert "put right by a person" in (tmp_path / "out" / "README.md").read_text(encoding="utf-8")
 
 
 def test_inputs_that_differ_in_case_and_blanks_never_straddle_the_splits(tmp_path: Path) -> None:

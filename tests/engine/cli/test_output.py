@@ -7,9 +7,10 @@ import json
 import pytest
 from rich.cells import cell_len
 
-from engine.cli.output import clean, complain, fail_as_json, put, table, to_json
+from engine.cli.output import complain, fail_as_json, put, table, to_json
 from engine.cli.progress import Meter, line, time_left
 from engine.errors import ExitCode
+from engine.plain_text import clean
 from engine.records import Candidate
 
 

@@ -1,0 +1,114 @@
+"""The app: places as modes, one look at the database a quarter of a second, and the way from one place to another."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import TypeVar
+
+from textual import on
+from textual.app import App
+from textual.binding import Binding
+
+from datatune_tui.modals.trouble import Trouble
+from datatune_tui.runs_read import Reader
+from datatune_tui.screens.data import DataScreen
+from datatune_tui.screens.home import HomeScreen
+from datatune_tui.screens.place import Place
+from datatune_tui.screens.run import RunScreen
+from datatune_tui.widgets.places import PLACES, Places
+from engine.errors import EngineError
+from engine.locations import Locations, locate
+from engine.store.database import Connection, open_writer
+
+T = TypeVar("T")
+
+LOOK_SECONDS = 0.25
+ANYWAY_SECONDS = 1.0
+"""While something runs its age and time left change, and its engine may be gone without a word."""
+
+
+class DataTune(App[None]):
+    """The terminal UI."""
+
+    TITLE = "DataTune"
+    CSS_PATH = "app.tcss"
+    MODES = {"home": HomeScreen, "run": RunScreen, "data": DataScreen}
+    BINDINGS = [
+        *(Binding(str(number), f"go('{mode}')", name, show=False, id=f"go.{mode}") for number, (mode, name) in enumerate(PLACES, 1)),
+        Binding("question_mark", "help", "Help", id="app.help", tooltip="Keys and what this place is for"),
+        Binding("q", "quit", "Quit", id="app.quit", tooltip="Close; runs go on"),
+    ]
+
+    def __init__(self, locations: Locations | None = None) -> None:
+        super().__init__()
+        self.reader = Reader(locations or locate())
+        self.run_id = ""
+        """The run that is open; "" for none."""
+        self._looked = 0.0
+
+    def on_mount(self) -> None:
+        """Bring the database up to date and begin to look at it."""
+        try:
+            if self.reader.locations.database.exists():
+                open_writer(self.reader.locations.database).close()
+            self.reader.locations.ensure()
+        except EngineError as error:
+            self.push_screen(Trouble(error.title, error.hint))
+            return
+        self.switch_mode("home")
+        self.set_interval(LOOK_SECONDS, self._look)
+
+    def on_unmount(self) -> None:
+        """Let go of the database; engines go on."""
+        self.reader.close()
+
+    def _look(self) -> None:
+        screen = self.screen
+        now = time.monotonic()
+        try:
+            due = self.reader.changed() or now - self._looked >= ANYWAY_SECONDS
+            if due and isinstance(screen, Place):
+                self._looked = now
+                screen.look()
+        except EngineError as error:
+            self.push_screen(Trouble(error.title, error.hint))
+
+    def write(self, change: Callable[[Connection], T]) -> T | None:
+        """What one small write gives; None where it went wrong, which is shown."""
+        try:
+            connection = self.reader.writer()
+            try:
+                return change(connection)
+            finally:
+                connection.close()
+        except EngineError as error:
+            self.push_screen(Trouble(error.title, error.hint))
+            return None
+
+    def open_run(self, run_id: str) -> None:
+        """Go to a run's place."""
+        self.run_id = run_id
+        self.switch_mode("run")
+
+    def action_go(self, mode: str) -> None:
+        """Go to a place."""
+        self.switch_mode(mode)
+
+    def action_help(self) -> None:
+        """Show or hide the keys and the place's own help."""
+        if self.screen.query("HelpPanel"):
+            self.action_hide_help_panel()
+        else:
+            self.action_show_help_panel()
+
+    @on(Places.Chosen)
+    def _chosen(self, event: Places.Chosen) -> None:
+        self.switch_mode(event.mode)
+
+
+def start() -> int:
+    """Open the app; its exit code."""
+    app = DataTune()
+    app.run()
+    return app.return_code or 0

@@ -1,0 +1,21 @@
+"""What each stage made, one panel a stage; the run's place shows the one that is chosen."""
+
+from __future__ import annotations
+
+from datatune_tui.panels.candidates import CandidatesPanel
+from datatune_tui.panels.columns import ColumnsPanel
+from datatune_tui.panels.examples import ExamplesPanel
+from datatune_tui.panels.panel import Panel
+from datatune_tui.panels.plan import PlanPanel
+from datatune_tui.panels.words import ExpandPanel, ExportPanel
+
+PANELS: dict[str, type[Panel]] = {
+    "expand": ExpandPanel,
+    "retrieve": CandidatesPanel,
+    "rerank": CandidatesPanel,
+    "schema": ColumnsPanel,
+    "plan": PlanPanel,
+    "execute": ExamplesPanel,
+    "export": ExportPanel,
+}
+"""By stage."""

@@ -1,0 +1,50 @@
+"""Execute: how many examples, how fast, and why units did not become any."""
+
+from __future__ import annotations
+
+from rich.text import Text
+from textual.app import ComposeResult
+from textual.widgets import Static
+
+from datatune_tui.panels.panel import Panel, record_of, standing
+from datatune_tui.runs_read import View
+from datatune_tui.widgets.keyed_table import KeyedTable
+from engine.plain_text import clean
+from engine.records import Made
+from engine.store.steps import Step
+
+
+class ExamplesPanel(Panel):
+    """Counts and reasons."""
+
+    def compose(self) -> ComposeResult:
+        yield Static("", id="words")
+        yield KeyedTable((("UNITS", 9), ("WHY THEY ARE NO EXAMPLES", None)), id="reasons")
+        yield Static(Text("3 shows all examples and failures, one by one.", style="dim"), id="hint")
+
+    def show(self, view: View, step: Step | None) -> None:
+        made = record_of(step, Made)
+        reasons = made.reasons if made else view.reasons
+        self.query_one("#words", Static).update(_counts(view, step, made))
+        table = self.query_one(KeyedTable)
+        table.display = bool(reasons)
+        table.show([(reason, (Text(f"{count:,}", justify="right", end=""), reason)) for reason, count in reasons.items()])
+        self.query_one("#hint", Static).display = step is not None
+
+
+def _counts(view: View, step: Step | None, made: Made | None) -> Text:
+    if step is None:
+        return Text(standing(view, step), style="dim")
+    text = Text()
+    if made:
+        text.append(f"{made.examples:,} examples", "bold green")
+        text.append(f" of {made.units:,} units: {made.rejected:,} rejected, {made.failed:,} failed, {made.skipped:,} skipped")
+        text.append(f", {made.surplus:,} more than were asked for" if made.surplus else "")
+    else:
+        counts = view.counts
+        text.append(f"{counts.get('accepted', 0):,} examples", "bold green")
+        text.append(f" so far; {counts.get('rejected', 0):,} rejected, {counts.get('failed', 0):,} failed, ")
+        text.append(f"{counts.get('skipped', 0):,} skipped")
+    if step.reason:
+        text.append(f"\n{clean(step.reason)}", "dim")
+    return text

@@ -1,0 +1,59 @@
+"""Stages whose result is a few lines: expand and export."""
+
+from __future__ import annotations
+
+from rich.text import Text
+from textual.app import ComposeResult
+from textual.widgets import Static
+
+from datatune_tui.panels.panel import Panel, record_of, standing
+from datatune_tui.runs_read import View
+from engine.plain_text import clean
+from engine.records import ExpandedTask
+from engine.store.steps import Step
+
+
+class ExpandPanel(Panel):
+    """The task in the user's words and in the model's."""
+
+    def compose(self) -> ComposeResult:
+        yield Static("", id="words")
+
+    def show(self, view: View, step: Step | None) -> None:
+        expanded = record_of(step, ExpandedTask)
+        text = Text("Your words\n", style="bold")
+        text.append(f"{clean(view.run.task.description)}\n\n", "not bold")
+        if expanded is None:
+            text.append(standing(view, step), "dim not bold")
+        elif expanded.origin == "user":
+            text.append("Not expanded. ", "bold")
+            text.append(clean(expanded.reason), "dim not bold")
+        else:
+            text.append("As the model puts it\n", "bold")
+            text.append(clean(expanded.description), "not bold")
+        for number, example in enumerate(view.run.task.examples[:5], 1):
+            text.append(f"\n\nYour example {number}\n", "bold")
+            text.append(f"{clean(example.input[:2000])}\n→ {clean(example.output[:500])}", "not bold")
+        self.query_one("#words", Static).update(text)
+
+
+class ExportPanel(Panel):
+    """Where the training set lies."""
+
+    def compose(self) -> ComposeResult:
+        yield Static("", id="words")
+
+    def show(self, view: View, step: Step | None) -> None:
+        exported = [event for event in view.events if event.kind == "exported"]
+        text = Text()
+        if not exported:
+            text.append("Nothing was exported yet. ", "dim")
+            text.append("x exports what there is.", "dim")
+        else:
+            text.append(f"{clean(exported[-1].text)}\n\n")
+            text.append(
+                "examples.jsonl and .parquet, chat messages, Alpaca and prompt/completion files, a data card and a manifest; "
+                "x writes them anew, reviews included.",
+                "dim",
+            )
+        self.query_one("#words", Static).update(text)

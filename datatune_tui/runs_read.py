@@ -1,0 +1,121 @@
+"""What the screens know: read from the database, which engines write; nothing is remembered here but the connection."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from typing import TypeVar
+
+from engine.errors import EngineError
+from engine.locations import Locations
+from engine.records import Value
+from engine.store.database import Connection, open_reader, open_small_writer, version_seen
+from engine.store.events import Event, Progress, events_after, read_progress
+from engine.store.items import ItemState, item_counts, reason_counts
+from engine.store.runs import Run, list_runs, read_run
+from engine.store.steps import Step, steps_of_run
+
+K = TypeVar("K")
+
+
+class Row(Value, frozen=True):
+    """One run in the list."""
+
+    run: Run
+    progress: Progress | None
+    """Of one that is at work."""
+
+
+class View(Value, frozen=True):
+    """One run in full."""
+
+    run: Run
+    steps: tuple[Step, ...]
+    progress: Progress | None
+    """Of one that is at work."""
+    counts: dict[ItemState, int]
+    """Units of the execute steps so far."""
+    reasons: dict[str, int]
+    """Why units did not become examples, most frequent first."""
+    events: tuple[Event, ...]
+    """The whole story."""
+
+
+class Reader:
+    """Reads the database of a home, once there is one."""
+
+    def __init__(self, locations: Locations) -> None:
+        self.locations = locations
+        self._connection: Connection | None = None
+        self._seen = -1
+
+    def changed(self) -> bool:
+        """Whether anybody wrote since this was last asked."""
+        connection = self.connection()
+        if connection is None:
+            return False
+        seen = version_seen(connection)
+        changed, self._seen = seen != self._seen, seen
+        return changed
+
+    def connection(self) -> Connection | None:
+        """A connection that reads; None while there is no database. Raises StoreUnusable."""
+        if self._connection is None and self.locations.database.exists():
+            self._connection = open_reader(self.locations.database)
+        return self._connection
+
+    def writer(self) -> Connection:
+        """A connection for one small write; the caller closes it. Raises StoreUnusable."""
+        return open_small_writer(self.locations.database)
+
+    def rows(self) -> list[Row]:
+        """All runs, newest first."""
+        connection = self.connection()
+        if connection is None:
+            return []
+        return [Row(run, read_progress(connection, run.id) if run.state == "running" else None) for run in list_runs(connection)]
+
+    def view(self, run_id: str) -> View | None:
+        """One run; None where there is none of this id."""
+        connection = self.connection()
+        run = read_run(connection, run_id) if connection else None
+        if connection is None or run is None:
+            return None
+        steps = tuple(steps_of_run(connection, run.id))
+        made = [step.fingerprint for step in steps if step.stage == "execute"]
+        return View(
+            run=run,
+            steps=steps,
+            progress=read_progress(connection, run.id) if run.state == "running" else None,
+            counts=_summed([item_counts(connection, step) for step in made]),
+            reasons=_summed([reason_counts(connection, step) for step in made]),
+            events=tuple(events_after(connection, run.id, 0)),
+        )
+
+    def close(self) -> None:
+        """Let go of the database."""
+        if self._connection is not None:
+            self._connection.close()
+            self._connection = None
+
+
+def trouble(error: EngineError) -> str:
+    """What an error says, with what to do."""
+    return f"{error.title}\n{error.hint}" if error.hint else error.title
+
+
+def ago(at: float, now: float | None = None) -> str:
+    """How long ago, in the largest unit that fits."""
+    passed = max(0.0, (time.time() if now is None else now) - at)
+    for size, unit in ((86400, "d"), (3600, "h"), (60, "min")):
+        if passed >= size:
+            return f"{int(passed // size)} {unit} ago"
+    return "now"
+
+
+def _summed(parts: Sequence[dict[K, int]]) -> dict[K, int]:
+    total: dict[K, int] = {}
+    for part in parts:
+        for key, count in part.items():
+            total[key] = total.get(key, 0) + count
+    return dict(sorted(total.items(), key=lambda pair: -pair[1]))

@@ -1,0 +1,58 @@
+"""What all places have in common: the line on top, the footer, and being told when something has changed."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable
+from typing import TYPE_CHECKING, Any, cast
+
+from textual.app import ComposeResult
+from textual.screen import Screen
+from textual.widgets import Footer
+
+from datatune_tui.engine_process import Refused
+from datatune_tui.modals.trouble import Trouble
+from datatune_tui.widgets.places import Places
+from engine.errors import EngineError
+
+if TYPE_CHECKING:
+    from datatune_tui.app import DataTune
+
+
+class Place(Screen[None]):
+    """A peer among peers; one mode of the app."""
+
+    MODE = ""
+    HELP = ""
+
+    def compose(self) -> ComposeResult:
+        yield Places(self.MODE)
+        yield from self.content()
+        yield Footer()
+
+    def content(self) -> ComposeResult:
+        """What stands between the line on top and the footer."""
+        raise NotImplementedError
+
+    def look(self) -> None:
+        """Show what there is now; called when the database has changed and when the place is entered."""
+        raise NotImplementedError
+
+    @property
+    def here(self) -> DataTune:
+        """The app."""
+        return cast("DataTune", self.app)
+
+    def on_screen_resume(self) -> None:
+        self.look()
+
+    def stop(self, error: EngineError | Refused) -> None:
+        """Show what stops the work."""
+        self.app.push_screen(Trouble(error.title, error.hint))
+
+    async def asked(self, command: Awaitable[Any]) -> Any:
+        """The answer of a command, or None after showing why there is none."""
+        try:
+            return await command
+        except Refused as error:
+            self.stop(error)
+            return None

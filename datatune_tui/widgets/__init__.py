@@ -1,0 +1,1 @@
+"""Parts that several screens use. What they are given to show is plain text, never markup."""
