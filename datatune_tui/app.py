@@ -64,11 +64,13 @@ class DataTune(App[None]):
         self.reader.close()
 
     def _look(self) -> None:
+        if not self.is_running:
+            return  # being closed: parts of the screen are gone already
         screen = self.screen
         now = time.monotonic()
         try:
             due = self.reader.changed() or now - self._looked >= ANYWAY_SECONDS
-            if due and isinstance(screen, Place):
+            if due and isinstance(screen, Place) and screen.ready:
                 self._looked = now
                 screen.look()
         except EngineError as error:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import json
+import subprocess
 import sys
+import tempfile
 from typing import Any
 
 from engine.plain_text import clean
 
-SECONDS = 600.0
-"""A command that takes longer is given up."""
+POLL_SECONDS = 0.05
 
 
 class Refused(Exception):
@@ -25,32 +26,27 @@ class Refused(Exception):
 async def command(*arguments: str) -> Any:
     """Run a command of the command line and return its JSON. Raises Refused with what it said.
 
-    Heavy imports and native code stay out of this process: what they write to file descriptors would land on the screen.
+    Heavy imports and native code stay out of this process: what they write to file descriptors would land on the screen. The command
+    goes on when the screen is closed meanwhile, so what it says goes to files, not to pipes that would break.
     """
-    process = await asyncio.create_subprocess_exec(
-        sys.executable,
-        "-I",
-        "-m",
-        "engine",
-        *arguments,
-        "--json",
-        stdin=asyncio.subprocess.DEVNULL,
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.PIPE,
-        start_new_session=True,
-    )
-    try:
-        out, said = await asyncio.wait_for(process.communicate(), SECONDS)
-    except TimeoutError:
-        process.kill()
-        raise Refused(f"datatune {arguments[0]} did not answer in {SECONDS:.0f} seconds", "See: datatune doctor") from None
-    value = _value(out)
-    if process.returncode or value is None:
-        lines = [clean(line).strip() for line in said.decode("utf-8", "replace").splitlines() if line.strip()]
-        told = value if isinstance(value, dict) else {}
-        title = (
-            told.get("error") or told.get("reason") or (lines[0] if lines else f"datatune {arguments[0]} ended with {process.returncode}")
+    with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as said:
+        process = subprocess.Popen(
+            [sys.executable, "-I", "-m", "engine", *arguments, "--json"],
+            stdin=subprocess.DEVNULL,
+            stdout=out,
+            stderr=said,
+            start_new_session=True,
         )
+        while process.poll() is None:
+            await asyncio.sleep(POLL_SECONDS)
+        out.seek(0)
+        said.seek(0)
+        value = _value(out.read())
+        lines = [clean(line).strip() for line in said.read().decode("utf-8", "replace").splitlines() if line.strip()]
+    if process.returncode or value is None:
+        told = value if isinstance(value, dict) else {}
+        ended = f"datatune {arguments[0]} ended with {process.returncode}"
+        title = told.get("error") or told.get("reason") or (lines[0] if lines else ended)
         raise Refused(str(title).removeprefix("datatune: "), str(told.get("hint") or (lines[1] if len(lines) > 1 else "")))
     return value
 

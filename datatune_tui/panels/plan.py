@@ -32,7 +32,7 @@ class PlanPanel(Panel):
 
     def compose(self) -> ComposeResult:
         yield Static("", id="verdict")
-        yield KeyedTable((("PLAN", 10), ("SCORE", 6), ("VERDICT", 11), ("WHAT IT DOES", None)), id="plans")
+        yield KeyedTable((("PLAN", 11), ("SCORE", 6), ("VERDICT", 11), ("WHAT IT DOES", None)), id="plans")
         yield TextArea("", id="plan-text", soft_wrap=False, show_line_numbers=True)
         yield Static("", id="plan-error", markup=False)
         yield Static("", id="samples")

@@ -61,9 +61,9 @@ An export leaves out what was rejected and has the outputs that were put right.
 
     def content(self) -> ComposeResult:
         with Horizontal(id="bar"):
-            yield Input(placeholder="search (/)", id="search")
-            yield Select(STATES, value="", allow_blank=False, id="state")
-            yield Select(ORDERS, value="entered", allow_blank=False, id="order")
+            yield Input(placeholder="search (/)", id="search", compact=True)
+            yield Select(STATES, value="", allow_blank=False, id="state", compact=True)
+            yield Select(ORDERS, value="entered", allow_blank=False, id="order", compact=True)
         yield Static("", id="told", markup=False)
         with Container(id="both"):
             yield LongList(COLUMNS, id="units")
@@ -97,7 +97,7 @@ An export leaves out what was rejected and has the outputs that were put right.
         self.refresh_bindings()
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        if action in ("review", "edit", "note", "like", "copy") and self.is_mounted:
+        if action in ("review", "edit", "note", "like", "copy") and self.ready:
             item = self._current()
             if action in ("like", "copy"):
                 return item is not None or None
@@ -148,7 +148,7 @@ An export leaves out what was rejected and has the outputs that were put right.
     @on(Input.Changed, "#search")
     @on(Select.Changed)
     def _asked_anew(self) -> None:
-        if self.is_mounted:
+        if self.ready:
             self.look()
 
     @on(Input.Submitted)

@@ -50,7 +50,7 @@ Every run of this home, newest first. A run goes on when you leave: closing Data
     ]
 
     def content(self) -> ComposeResult:
-        columns = (("RUN", 6), ("STATE", 13), ("TASK", 20), ("EXAMPLES", 8), ("LAST", 10), ("AT WORK ON", None))
+        columns = (("RUN", 6), ("STATE", 13), ("TASK", 18), ("EXAMPLES", 8), ("LAST", 10), ("NOW", None))
         yield KeyedTable(columns, id="runs")
         yield Static("", id="about", markup=False)
 
@@ -79,7 +79,7 @@ Every run of this home, newest first. A run goes on when you leave: closing Data
         return True
 
     def _current(self) -> Row | None:
-        return self._rows.get(self.query_one(KeyedTable).current) if self.is_mounted else None
+        return self._rows.get(self.query_one(KeyedTable).current) if self.ready else None
 
     @on(DataTable.RowHighlighted)
     def _moved(self) -> None:

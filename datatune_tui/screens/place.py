@@ -23,6 +23,8 @@ class Place(Screen[None]):
 
     MODE = ""
     HELP = ""
+    ready = False
+    """Whether all parts are mounted."""
 
     def compose(self) -> ComposeResult:
         yield Places(self.MODE)
@@ -42,8 +44,14 @@ class Place(Screen[None]):
         """The app."""
         return cast("DataTune", self.app)
 
-    def on_screen_resume(self) -> None:
+    def on_mount(self) -> None:
+        """All parts are there: from now on they can be told what to show. Runs after the `on_mount` of subclasses."""
+        self.ready = True
         self.look()
+
+    def on_screen_resume(self) -> None:
+        if self.ready:
+            self.look()
 
     def stop(self, error: EngineError | Refused) -> None:
         """Show what stops the work."""

@@ -80,7 +80,7 @@ What a change makes stale is said before it is done. Calls whose prompts stay th
         self.refresh_bindings()
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        run = self._view.run if self.is_mounted and self._view else None
+        run = self._view.run if self.ready and self._view else None
         if action == "cancel":
             return (run is not None and run.state == "running") or None
         if action == "resume":

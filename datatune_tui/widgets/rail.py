@@ -16,7 +16,7 @@ from engine.stages import STAGE_NAMES
 from engine.store.steps import Step
 
 PER_DATASET = ("schema", "plan", "execute")
-NAME_CHARACTERS = 24
+NAME_CHARACTERS = 18
 
 
 class Rail(OptionList):

@@ -1,0 +1,178 @@
+"""Run: every stage's panel, what a change would make stale, and what is said where there is nothing."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from textual.pilot import Pilot
+from textual.widgets import TextArea
+
+from datatune_tui.app import DataTune
+from datatune_tui.panels.panel import Panel
+from datatune_tui.screens.run import changed_settings
+from datatune_tui.widgets.rail import Rail
+from engine.store.runs import RunSettings, read_run
+from tests.datatune_tui.stored import TASK, Home, screen_text, until, with_app
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Home:
+    return Home(tmp_path)
+
+
+async def opened(pilot: Pilot[None], app: DataTune, stage: str) -> str:
+    """The screen with a stage of the first run chosen."""
+    if app.current_mode != "run":
+        await pilot.press("enter")
+    rail = await until(pilot, lambda: app.screen.query(Rail))
+    await until(pilot, lambda: rail.first().current)
+    while not rail.first().current.startswith(stage):
+        await pilot.press("up" if stage == "expand" else "down")
+        if rail.first().highlighted == 0 and stage != "expand":
+            continue
+    await pilot.pause()
+    return screen_text(app)
+
+
+@pytest.mark.parametrize(
+    ("stage", "says"),
+    [
+        ("expand", ["Your words", "one of three words", "We ate ice cream"]),
+        ("retrieve", ["71 cards were searched", "owner/notes", "0.812", "matches: weather, note"]),
+        ("rerank", ["3 votes, 2 of 2 controls found", "owner/other"]),
+        ("schema", ["config default, splits train", "kind holds the labels", "irrelevant"]),
+        ("plan", ["verified", "agrees with 41 of 60", "runner-up", 'do = "map"']),
+        ("execute", ["9 examples of 12 units: 2 rejected, 1 failed", "too short"]),
+        ("export", ["9 examples in /tmp/notes"]),
+    ],
+)
+def test_each_stage_shows_what_it_made(home: Home, stage: str, says: list[str]) -> None:
+    home.finished()
+
+    async def story(app: DataTune, pilot: Pilot[None]) -> str:
+        return await opened(pilot, app, stage)
+
+    shown = with_app(home, story, (120, 50))
+    for text in says:
+        assert text in shown
+
+
+def test_a_stage_the_run_has_not_reached_says_so(home: Home) -> None:
+    home.failed("no data set serves this task")
+
+    async def story(app: DataTune, pilot: Pilot[None]) -> str:
+        return await opened(pilot, app, "plan")
+
+    assert "The run did not come so far." in with_app(home, story)
+
+
+def test_a_broken_plan_is_refused_beside_the_text_and_a_good_one_asks_what_it_costs(home: Home) -> None:
+    run = home.finished()
+
+    async def story(app: DataTune, pilot: Pilot[None]) -> None:
+        await opened(pilot, app, "plan")
+        area = app.screen.query_one(TextArea)
+        good = area.text
+        area.focus()
+        area.text = good.replace('do = "map"', 'do = "mop"')
+        await until(pilot, lambda: "mop" in screen_text(app).split("plan")[-1] and "did you mean" in screen_text(app).lower())
+        await pilot.press("ctrl+s")
+        await pilot.pause()
+        assert read_run(home.connection, run).settings == RunSettings()  # type: ignore[union-attr]
+        area.text = good.replace("rain", "snow")
+        await pilot.pause()
+        await pilot.press("ctrl+s")
+        shown = await until(pilot, lambda: "are done anew" in screen_text(app) and screen_text(app))
+        assert "schema, plan, execute, export are done anew" in shown
+        assert "12 rows were executed; they run again with the new plan" in " ".join(shown.replace("│", " ").split())
+        await pilot.press("n")
+        await pilot.pause()
+        assert read_run(home.connection, run).settings == RunSettings()  # type: ignore[union-attr]
+
+    with_app(home, story, (120, 50))
+
+
+def test_a_runner_up_is_shown_when_the_cursor_is_on_it_unless_the_text_was_edited(home: Home) -> None:
+    home.finished()
+
+    async def story(app: DataTune, pilot: Pilot[None]) -> None:
+        await opened(pilot, app, "plan")
+        await pilot.press("tab", "down")
+        await until(pilot, lambda: "kinds-turned" in app.screen.query_one(TextArea).text)
+        assert "beaten" in screen_text(app) and "the model agrees less" in screen_text(app)
+        app.screen.query_one(TextArea).text = 'name = "mine"'
+        await pilot.press("up")
+        await pilot.pause()
+        assert app.screen.query_one(TextArea).text == 'name = "mine"'
+        await pilot.press("ctrl+r")
+        await until(pilot, lambda: '"kinds"' in app.screen.query_one(TextArea).text)
+
+    with_app(home, story, (120, 50))
+
+
+def test_nothing_is_changed_while_the_run_is_at_work(home: Home) -> None:
+    home.running()
+
+    async def story(app: DataTune, pilot: Pilot[None]) -> None:
+        await opened(pilot, app, "execute")
+        app.screen.post_message(Panel.Changed(("plan",), dataset="owner/notes", plan="x"))
+        await until(pilot, lambda: "cancel it first" in screen_text(app))
+
+    with_app(home, story)
+
+
+def test_leaving_a_data_set_out_takes_it_from_those_put_first() -> None:
+    settings = RunSettings(options={"retrieve": {"prefer": ["a", "b"], "depth": 5}, "execute": {"examples": 3}})
+    changed = changed_settings(settings, Panel.Changed(("retrieve",), exclude="a"))
+    assert changed.options == {"retrieve": {"prefer": ["b"], "exclude": ["a"], "depth": 5}, "execute": {"examples": 3}}
+    back = changed_settings(changed, Panel.Changed(("retrieve",), prefer="a"))
+    assert back.options["retrieve"] == {"prefer": ["b", "a"], "exclude": [], "depth": 5}
+
+
+def test_the_story_holds_everything_that_happened(home: Home) -> None:
+    home.finished()
+
+    async def story(app: DataTune, pilot: Pilot[None]) -> None:
+        await opened(pilot, app, "export")
+        await pilot.press("f")
+        await until(pilot, lambda: app.screen.query("#story"))
+        assert "9 examples in /tmp/notes" in app.screen.query_one("#story", TextArea).text
+        await pilot.press("escape")
+        await until(pilot, lambda: app.screen.query(Rail))
+
+    with_app(home, story)
+
+
+def test_without_an_open_run_the_place_says_where_to_go(home: Home) -> None:
+    async def story(app: DataTune, pilot: Pilot[None]) -> str:
+        await pilot.press("2")
+        await pilot.pause()
+        return screen_text(app)
+
+    assert "No run is open" in with_app(home, story, (80, 24))
+
+
+def test_a_step_that_runs_is_where_one_looks_first(home: Home) -> None:
+    home.running()
+
+    async def story(app: DataTune, pilot: Pilot[None]) -> None:
+        await pilot.press("enter")
+        rail = await until(pilot, lambda: app.screen.query(Rail))
+        await until(pilot, lambda: rail.first().current == "execute owner/notes")
+        assert "40 examples so far" in screen_text(app)
+        assert "40 of 100 examples" in screen_text(app).splitlines()[-2]
+
+    with_app(home, story)
+
+
+def test_a_task_in_another_script_and_a_megabyte_of_text_do_not_break_the_screen(home: Home) -> None:
+    import msgspec
+
+    home.finished(task=msgspec.structs.replace(TASK, name="날씨-메모", description="天気を一語で言う。" * 60_000))
+
+    async def story(app: DataTune, pilot: Pilot[None]) -> str:
+        return await opened(pilot, app, "expand")
+
+    shown = with_app(home, story, (80, 24))
+    assert "날씨-메모" in shown and shown.count("\n") == 23

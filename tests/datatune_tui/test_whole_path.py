@@ -1,0 +1,101 @@
+"""From a finished run over its plan, changed, to the examples made anew, reviewed and exported; with real engines."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from textual.pilot import Pilot
+from textual.widgets import TextArea
+
+from datatune_tui.app import DataTune
+from datatune_tui.widgets.long_list import LongList
+from datatune_tui.widgets.rail import Rail
+from engine.locations import Locations
+from engine.store.database import open_reader
+from engine.store.runs import list_runs, read_run
+from tests.datatune_tui.stored import Home, screen_text, until, with_app
+from tests.end_to_end.workbench import Workbench
+
+
+def test_a_plan_is_changed_its_rows_run_again_three_are_rejected_and_the_rest_is_exported(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bench = Workbench(tmp_path)
+    made = bench.run(bench.task, bench.mapping_plan)
+    assert made.code == 0, made.err
+    run = made.last["run"]
+    monkeypatch.setenv("DATATUNE_HOME", str(bench.home))
+
+    async def story(app: DataTune, pilot: Pilot[None]) -> None:
+        await pilot.press("enter")
+        await until(pilot, lambda: app.screen.query(Rail))
+        rail = app.screen.query_one(Rail)
+        await until(pilot, lambda: rail.current.startswith("execute"))
+        await pilot.press("up")
+        await until(pilot, lambda: rail.current.startswith("plan") and 'W = "snow"' in app.screen.query_one(TextArea).text)
+        area = app.screen.query_one(TextArea)
+        area.text = area.text.replace('W = "snow"', 'W = "rain"')
+        area.focus()
+        await pilot.pause()
+        await pilot.press("ctrl+s")
+        await until(pilot, lambda: "60 rows were executed" in " ".join(screen_text(app).replace("│", " ").split()))
+        await pilot.press("y")
+        connection = open_reader(bench.home / "datatune.db")
+        await until(pilot, lambda: "rain" in str(read_run(connection, run).settings.plan.split("W =")[1][:9]))  # type: ignore[union-attr]
+        await until(pilot, lambda: read_run(connection, run).state == "done" and read_run(connection, run).finished)  # type: ignore[union-attr]
+        await pilot.press("3")
+        await until(pilot, lambda: app.screen.query(LongList) and app.screen.query_one(LongList).count == 60)
+        await pilot.press("r", "r", "r")
+        await until(pilot, lambda: "3 rejected" in screen_text(app))
+        await pilot.press("2")
+        await until(pilot, lambda: app.screen.query(Rail))
+        await pilot.press("x")
+        await until(
+            pilot,
+            lambda: (bench.home / "exports" / f"weather-notes-{run}" / "manifest.json").exists() and "57 examples" in screen_text(app),
+        )
+
+    with_app_over(bench.home, story)
+    exported = bench.home / "exports" / f"weather-notes-{run}" / "examples.jsonl"
+    outputs = [json.loads(line)["output"] for line in exported.read_text(encoding="utf-8").splitlines()]
+    assert len(outputs) == 57 and set(outputs) == {"sun", "rain"}
+
+
+def test_again_makes_a_run_of_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    bench = Workbench(tmp_path)
+    made = bench.run(bench.task, bench.mapping_plan)
+    assert made.code == 0, made.err
+    monkeypatch.setenv("DATATUNE_HOME", str(bench.home))
+    connection = open_reader(bench.home / "datatune.db")
+
+    async def story(app: DataTune, pilot: Pilot[None]) -> None:
+        await pilot.press("u")
+        await until(pilot, lambda: [run.state for run in list_runs(connection)] == ["done", "done"])
+        await until(pilot, lambda: app.run_id and app.run_id != made.last["run"])
+
+    with_app_over(bench.home, story)
+
+
+def test_what_a_command_refuses_is_shown_with_its_cure(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    home = Home(tmp_path)
+    home.failed()
+    monkeypatch.setenv("DATATUNE_HOME", str(home.locations.home))
+
+    async def story(app: DataTune, pilot: Pilot[None]) -> None:
+        await pilot.press("enter")
+        await until(pilot, lambda: app.screen.query(Rail))
+        await pilot.press("x")
+        await until(pilot, lambda: "has no examples" in screen_text(app))
+        await pilot.press("escape")
+        await until(pilot, lambda: app.screen.query(Rail))
+
+    with_app(home, story)
+
+
+def with_app_over(home: Path, story: object) -> None:
+    class Over:
+        locations = Locations(home)
+
+    with_app(Over(), story, (120, 40))  # type: ignore[arg-type]
