@@ -120,6 +120,8 @@ What a change makes stale is said before it is done. Calls whose prompts stay th
         text = f"{', '.join(event.stages)} are done anew.\n{_cost(view, event)}"
         if not await self.app.push_screen_wait(Question(text, "Do it")):
             return
+        # The text that was edited may be gone from the screen in a moment, and must not swallow keys then.
+        self.query_one(Rail).focus()
         settings = changed_settings(view.run.settings, event)
         if self.here.write(lambda connection: change_settings(connection, view.run.id, settings)):
             await self.asked(command("resume", view.run.id, "--detach"))

@@ -38,7 +38,8 @@ class Rail(OptionList):
             self.clear_options()
             self.add_options([Option(text, id=key) for key, text in wanted])
             keys = [key for key, _ in wanted]
-            self.highlighted = keys.index(at) if at in keys else _busiest(view, keys)
+            alike = [place for place, key in enumerate(keys) if at and key.split(" ")[0] == at.split(" ")[0]]
+            self.highlighted = keys.index(at) if at in keys else alike[0] if alike else _busiest(view, keys)
         self._shown = wanted
 
     @property
