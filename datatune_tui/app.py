@@ -2,23 +2,30 @@
 
 from __future__ import annotations
 
+import sys
 import time
+import traceback
 from collections.abc import Callable
 from typing import TypeVar
 
+from rich.text import Text
 from textual import on
 from textual.app import App
 from textual.binding import Binding
 
+from datatune_tui.catalog_process import CatalogProcess
 from datatune_tui.modals.trouble import Trouble
 from datatune_tui.runs_read import Reader
+from datatune_tui.screens.catalog import CatalogScreen
 from datatune_tui.screens.data import DataScreen
 from datatune_tui.screens.home import HomeScreen
+from datatune_tui.screens.models import ModelsScreen
 from datatune_tui.screens.place import Place
 from datatune_tui.screens.run import RunScreen
 from datatune_tui.widgets.places import PLACES, Places
 from engine.errors import EngineError
 from engine.locations import Locations, locate
+from engine.plain_text import clean
 from engine.store.database import Connection, open_writer
 
 T = TypeVar("T")
@@ -33,7 +40,7 @@ class DataTune(App[None]):
 
     TITLE = "DataTune"
     CSS_PATH = "app.tcss"
-    MODES = {"home": HomeScreen, "run": RunScreen, "data": DataScreen}
+    MODES = {"home": HomeScreen, "run": RunScreen, "data": DataScreen, "catalog": CatalogScreen, "models": ModelsScreen}
     BINDINGS = [
         *(Binding(str(number), f"go('{mode}')", name, show=False, id=f"go.{mode}") for number, (mode, name) in enumerate(PLACES, 1)),
         Binding("question_mark", "help", "Help", id="app.help", tooltip="Keys and what this place is for"),
@@ -45,6 +52,7 @@ class DataTune(App[None]):
         self.reader = Reader(locations or locate())
         self.run_id = ""
         """The run that is open; "" for none."""
+        self.catalog = CatalogProcess()
         self._looked = 0.0
 
     def on_mount(self) -> None:
@@ -59,9 +67,10 @@ class DataTune(App[None]):
         self.switch_mode("home")
         self.set_interval(LOOK_SECONDS, self._look)
 
-    def on_unmount(self) -> None:
+    async def on_unmount(self) -> None:
         """Let go of the database; engines go on."""
         self.reader.close()
+        await self.catalog.close()
 
     def _look(self) -> None:
         if not self.is_running:
@@ -103,6 +112,18 @@ class DataTune(App[None]):
             self.action_hide_help_panel()
         else:
             self.action_show_help_panel()
+
+    def _fatal_error(self) -> None:
+        """What nobody foresaw: the traceback goes to a file, one line to the terminal. Called by Textual while the error is at hand."""
+        file = self.reader.locations.logs / "last-error.txt"
+        try:
+            file.write_text(traceback.format_exc(), encoding="utf-8")
+            hint = f"details: {file}; runs go on, and `datatune` opens the screens again"
+        except OSError:
+            hint = "its details could not be written either"
+        error = sys.exc_info()[1]
+        self._exit_renderables.append(Text(clean(f"datatune: unexpected {type(error).__name__}: {error}\n  {hint}")))
+        self._close_messages_no_wait()
 
     @on(Places.Chosen)
     def _chosen(self, event: Places.Chosen) -> None:

@@ -43,8 +43,9 @@ async def command(*arguments: str) -> Any:
         said.seek(0)
         value = _value(out.read())
         lines = [clean(line).strip() for line in said.read().decode("utf-8", "replace").splitlines() if line.strip()]
-    if process.returncode or value is None:
-        told = value if isinstance(value, dict) else {}
+    told = value if isinstance(value, dict) else {}
+    # Some commands find something wrong and say what, in JSON of their own: that is an answer too.
+    if value is None or "error" in told or told.get("state") == "refused" or (process.returncode and not told):
         ended = f"datatune {arguments[0]} ended with {process.returncode}"
         title = told.get("error") or told.get("reason") or (lines[0] if lines else ended)
         raise Refused(str(title).removeprefix("datatune: "), str(told.get("hint") or (lines[1] if len(lines) > 1 else "")))

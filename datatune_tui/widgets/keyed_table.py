@@ -29,8 +29,8 @@ class KeyedTable(DataTable[Text]):
         for title, width in self._columns_wanted:
             self.add_column(Text(title), width=width, key=title)
 
-    def show(self, rows: Sequence[tuple[str, Sequence[Cell]]]) -> None:
-        """Show these rows, in this order; only what changed is drawn anew."""
+    def show(self, rows: Sequence[tuple[str, Sequence[Cell]]], keep: bool = True) -> None:
+        """Show these rows, in this order; only what changed is drawn anew. `keep` leaves the cursor on the row it is on."""
         wanted = {key: tuple(_text(cell) for cell in cells) for key, cells in rows}
         if list(wanted) == list(self._shown):
             for key, cells in wanted.items():
@@ -44,8 +44,14 @@ class KeyedTable(DataTable[Text]):
                 self.add_row(*cells, key=key)
             keys = list(wanted)
             if keys:
-                self.move_cursor(row=keys.index(at) if at in keys else min(place, len(keys) - 1))
+                same = keys.index(at) if at in keys else min(place, len(keys) - 1)
+                self.move_cursor(row=same if keep else 0)
         self._shown = wanted
+
+    @property
+    def keys_shown(self) -> tuple[str, ...]:
+        """Keys of all rows, in their order."""
+        return tuple(self._shown)
 
     @property
     def current(self) -> str:

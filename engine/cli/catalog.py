@@ -1,4 +1,4 @@
-"""Commands about data sets: catalog add, import, sync, search, info, show, fetch, remove."""
+"""Commands about data sets: catalog add, import, sync, search, serve, info, show, quote, fetch, remove."""
 
 from __future__ import annotations
 
@@ -184,11 +184,42 @@ def show(dataset: str, as_json: bool) -> int:
 
 
 @catalog.command()
+@click.option("--embedder", default="", help="minilm, hashing, or a sentence-transformers folder.")
+def serve(embedder: str) -> int:
+    """Answer searches for a program: {"id", "search", "k", "language", "licence", "here"} or {"id", "show"} a line, JSON both ways."""
+    from engine.catalog_serve import serve as answer
+    from engine.locations import locate
+    from engine.rows_here import RowsHere
+
+    found = open_catalog(embedder)
+
+    def put_line(value: dict[str, Any]) -> None:
+        click.echo(to_json(value))
+        sys.stdout.flush()
+
+    answer(sys.stdin, found, RowsHere(found, locate().cache), put_line)
+    return ExitCode.DONE
+
+
+@catalog.command()
+@click.argument("dataset", metavar="ID")
+@json_option
+def quote(dataset: str, as_json: bool) -> int:
+    """Say how much `fetch` would download. Uses the network."""
+    from engine.catalog import hub
+
+    found = hub.quote(dataset)
+    value = {"dataset": dataset, "revision": found.revision, "files": len(found.files), "bytes": found.bytes, "left_out": found.left_out}
+    put(value, as_json, lambda: f"{dataset}: {len(found.files)} files, {found.bytes / 1e6:,.1f} MB, {found.left_out} files left out")
+    return ExitCode.DONE
+
+
+@catalog.command()
 @click.argument("dataset", metavar="ID")
 @click.option("--yes", is_flag=True, help="Download without asking.")
 @json_option
 def fetch(dataset: str, yes: bool, as_json: bool) -> int:
-    """Download a data set's files from the Hub, after showing their size. This and `sync` are the only commands that use the network."""
+    """Download a data set's files from the Hub, after showing their size. This, `quote` and `sync` use the network, no others."""
     from engine.catalog import hub
 
     quoted = hub.quote(dataset)

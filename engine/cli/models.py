@@ -13,7 +13,7 @@ from engine.cli.output import json_option, note, put, table
 from engine.errors import BadInput, ExitCode
 
 if TYPE_CHECKING:
-    from models.weights import FoundWeights
+    from models.weights import FoundWeights, Weights
 
 
 @click.group()
@@ -32,7 +32,7 @@ def list_(as_json: bool) -> int:
             rows.append((_spec(one), "-", "-", "-", "-", f"unusable: {one.problem}"))
         else:
             w = one.weights
-            need = w.needs_bytes(min(w.context_length, 4096))
+            need = _needed(w)
             rows.append(
                 (
                     _spec(one),
@@ -44,7 +44,10 @@ def list_(as_json: bool) -> int:
                 )
             )
     put(
-        found,
+        [
+            {"path": one.path, "weights": one.weights, "problem": one.problem, "needs_bytes": one.weights and _needed(one.weights)}
+            for one in found
+        ],
         as_json,
         lambda: (
             table(("SPEC", "SIZE", "QUANTISATION", "CONTEXT", "MEMORY AT 4K", "NAME"), rows, widest=70)
@@ -162,6 +165,11 @@ def bench(spec: str, again: bool, as_json: bool) -> int:
 
     put({"spec": spec, "calibration": found}, as_json, shown)
     return ExitCode.DONE
+
+
+def _needed(weights: Weights) -> int:
+    """Memory at a context of 4,096 tokens, in bytes."""
+    return weights.needs_bytes(min(weights.context_length, 4096))
 
 
 def _spec(found: FoundWeights) -> str:

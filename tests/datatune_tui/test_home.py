@@ -120,3 +120,20 @@ def test_names_and_reasons_that_look_like_markup_or_escapes_are_shown_as_they_st
     shown = with_app(home, story, (140, 24))
     assert "[@click=app.quit]gone[/] [31mred[0m txet [bold" in shown
     assert "\x1b" not in shown and "\u202e" not in shown
+
+
+def test_what_nobody_foresaw_goes_to_a_file_and_one_line_to_the_terminal(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    home.finished()
+
+    async def story(app: DataTune, pilot: Pilot[None]) -> DataTune:
+        def broken() -> None:
+            raise ZeroDivisionError("seven by none")
+
+        app.call_later(broken)
+        await until(pilot, lambda: not app.is_running or app._exit_renderables)
+        return app
+
+    with pytest.raises(ZeroDivisionError):
+        with_app(home, story)
+    told = (home.locations.logs / "last-error.txt").read_text(encoding="utf-8")
+    assert "seven by none" in told and "Traceback" in told

@@ -32,9 +32,10 @@ STORIES: dict[str, Sequence[str]] = {
     "data-rejected": ("enter", "3", "end", "up", "up"),
     "run-none": ("2",),
     "data-none": ("3",),
+    "catalog": ("4",),
 }
 """Keys from the start, by name."""
-MODES = {"enter": "run", "2": "run", "3": "data"}
+MODES = {"enter": "run", "2": "run", "3": "data", "4": "catalog"}
 """Where a key leads."""
 
 

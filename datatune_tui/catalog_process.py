@@ -1,0 +1,80 @@
+"""A process that answers questions about the catalog while the screens are open: it holds the embedder, which takes seconds to load."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import sys
+from typing import Any
+
+from datatune_tui.engine_process import Refused
+
+LONGEST_LINE = 16 << 20
+
+
+class CatalogProcess:
+    """Asked one question at a time; one that waits while another of its kind comes gets no answer."""
+
+    def __init__(self, embedder: str = "") -> None:
+        self._arguments = ["--embedder", embedder] if embedder else []
+        self._process: asyncio.subprocess.Process | None = None
+        self._lock = asyncio.Lock()
+        self._number = 0
+        self._latest: dict[str, int] = {}
+        """Number of the last question, by kind."""
+
+    async def ask(self, kind: str, **question: Any) -> dict[str, Any] | None:
+        """The answer, or None where another question of this kind came while this one waited. Raises Refused."""
+        self._number += 1
+        number = self._latest[kind] = self._number
+        async with self._lock:
+            # Whoever typed on does not want the answer to what they had typed before.
+            if number != self._latest[kind]:
+                return None
+            process = await self._started()
+            assert process.stdin and process.stdout
+            try:
+                process.stdin.write(json.dumps({"id": number, **question}).encode() + b"\n")
+                await process.stdin.drain()
+                while line := await process.stdout.readline():
+                    answer = json.loads(line)
+                    if answer.get("id") in (number, -1):
+                        break
+                else:
+                    raise Refused("the process that searches the catalog has ended", "see: datatune doctor")
+            except (OSError, ValueError) as error:
+                await self.close()
+                raise Refused(f"the process that searches the catalog does not answer: {error}", "see: datatune doctor") from error
+            except BaseException:
+                await self.close()  # half an answer may be on its way
+                raise
+        if "error" in answer:
+            raise Refused(answer["error"], answer.get("hint", ""))
+        found: dict[str, Any] = answer
+        return found
+
+    async def close(self) -> None:
+        """End the process."""
+        process, self._process = self._process, None
+        if process and process.returncode is None:
+            with contextlib.suppress(ProcessLookupError):
+                process.kill()
+            await process.wait()
+
+    async def _started(self) -> asyncio.subprocess.Process:
+        if self._process is None or self._process.returncode is not None:
+            self._process = await asyncio.create_subprocess_exec(
+                sys.executable,
+                "-I",
+                "-m",
+                "engine",
+                "catalog",
+                "serve",
+                *self._arguments,
+                stdin=asyncio.subprocess.PIPE,
+                stdout=asyncio.subprocess.PIPE,
+                stderr=asyncio.subprocess.DEVNULL,
+                limit=LONGEST_LINE,
+            )
+        return self._process
