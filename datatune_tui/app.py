@@ -22,6 +22,7 @@ from datatune_tui.screens.home import HomeScreen
 from datatune_tui.screens.models import ModelsScreen
 from datatune_tui.screens.place import Place
 from datatune_tui.screens.run import RunScreen
+from datatune_tui.screens.task import TaskScreen
 from datatune_tui.widgets.places import PLACES, Places
 from engine.errors import EngineError
 from engine.locations import Locations, locate
@@ -40,7 +41,7 @@ class DataTune(App[None]):
 
     TITLE = "DataTune"
     CSS_PATH = "app.tcss"
-    MODES = {"home": HomeScreen, "run": RunScreen, "data": DataScreen, "catalog": CatalogScreen, "models": ModelsScreen}
+    MODES = {"home": HomeScreen, "run": RunScreen, "data": DataScreen, "catalog": CatalogScreen, "task": TaskScreen, "models": ModelsScreen}
     BINDINGS = [
         *(Binding(str(number), f"go('{mode}')", name, show=False, id=f"go.{mode}") for number, (mode, name) in enumerate(PLACES, 1)),
         Binding("question_mark", "help", "Help", id="app.help", tooltip="Keys and what this place is for"),

@@ -37,11 +37,12 @@ class HomeScreen(Place):
 Every run of this home, newest first. A run goes on when you leave: closing DataTune stops none of them.
 
 - **enter** opens the run; **r** goes on with one that stopped; **c** asks one to stop after the unit it is at
-- **d** starts the demo; **u** starts a run with the same task and settings anew
+- **n** describes a new task; **d** starts the demo; **u** starts a run with the same task and settings anew
 - **delete** forgets a run and what only it made, after a question; answers of models and exports stay
 """
     BINDINGS = [
         Binding("enter", "open", "Open", id="home.open"),
+        Binding("n", "new", "New", id="home.new", tooltip="Describe a task"),
         Binding("d", "demo", "Demo", id="home.demo", tooltip="Try everything on the data and the model that came with DataTune"),
         Binding("r", "resume", "Resume", id="home.resume", tooltip="Go on where the run stopped"),
         Binding("c", "cancel", "Cancel", id="home.cancel", tooltip="Stop after the unit it is at; what it made stays"),
@@ -95,6 +96,10 @@ Every run of this home, newest first. A run goes on when you leave: closing Data
     def _tell(self) -> None:
         row = self._current()
         self.query_one("#about", Static).update(Text(_about(row) if row else WELCOME))
+
+    def action_new(self) -> None:
+        """Go and describe a task."""
+        self.app.switch_mode("task")
 
     @work
     async def action_demo(self) -> None:

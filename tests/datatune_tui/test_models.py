@@ -22,7 +22,7 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Home:
 
 
 async def opened(app: DataTune, pilot: Pilot[None]) -> KeyedTable:
-    await pilot.press("5")
+    await pilot.press("6")
     await until(pilot, lambda: app.screen.query("#models") and app.screen.query_one(KeyedTable).row_count)
     return app.screen.query_one(KeyedTable)
 

@@ -33,9 +33,10 @@ STORIES: dict[str, Sequence[str]] = {
     "run-none": ("2",),
     "data-none": ("3",),
     "catalog": ("4",),
+    "task": ("5",),
 }
 """Keys from the start, by name."""
-MODES = {"enter": "run", "2": "run", "3": "data", "4": "catalog"}
+MODES = {"enter": "run", "2": "run", "3": "data", "4": "catalog", "5": "task"}
 """Where a key leads."""
 
 
