@@ -53,6 +53,8 @@ class DataTune(App[None]):
         self.reader = Reader(locations or locate())
         self.run_id = ""
         """The run that is open; "" for none."""
+        self.units_wanted: tuple[str, str] | None = None
+        """State and search that the place of the data takes up when it is next entered."""
         self.catalog = CatalogProcess()
         self._looked = 0.0
 

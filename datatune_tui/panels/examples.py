@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from rich.text import Text
 from textual.app import ComposeResult
-from textual.widgets import Static
+from textual.widgets import DataTable, Static
 
 from datatune_tui.panels.panel import Panel, record_of, standing
 from datatune_tui.runs_read import View
@@ -20,7 +20,7 @@ class ExamplesPanel(Panel):
     def compose(self) -> ComposeResult:
         yield Static("", id="words")
         yield KeyedTable((("UNITS", 9), ("WHY THEY ARE NO EXAMPLES", None)), id="reasons")
-        yield Static(Text("3 shows all examples and failures, one by one.", style="dim"), id="hint")
+        yield Static(Text("3 shows all examples and failures, one by one; enter on a reason those alone.", style="dim"), id="hint")
 
     def show(self, view: View, step: Step | None) -> None:
         made = record_of(step, Made)
@@ -30,6 +30,11 @@ class ExamplesPanel(Panel):
         table.display = bool(reasons)
         table.show([(reason, (Text(f"{count:,}", justify="right", end=""), reason)) for reason, count in reasons.items()])
         self.query_one("#hint", Static).display = step is not None
+
+    def on_data_table_row_selected(self, event: DataTable.RowSelected) -> None:
+        """Go to the units of this reason."""
+        state, _, reason = self.query_one(KeyedTable).current.partition(": ")
+        self.post_message(self.Wanted(state, reason))
 
 
 def _counts(view: View, step: Step | None, made: Made | None) -> Text:

@@ -30,6 +30,14 @@ class Panel(VerticalScroll, can_focus=False):
             self.exclude = exclude
             self.prefer = prefer
 
+    class Wanted(Message):
+        """The person wants to see the units that have this state and this reason."""
+
+        def __init__(self, state: str, reason: str) -> None:
+            super().__init__()
+            self.state = state
+            self.reason = reason
+
     def __init__(self) -> None:
         super().__init__(classes="panel")
 

@@ -12,6 +12,7 @@ from textual.binding import Binding
 from textual.containers import Container, Horizontal, VerticalScroll
 from textual.widgets import Input, Select, Static
 
+from datatune_tui.engine_process import Refused
 from datatune_tui.modals.line_input import LineInput
 from datatune_tui.screens.place import Place
 from datatune_tui.widgets.long_list import Column, LongList
@@ -42,6 +43,7 @@ All units of the open run: what became examples, and what did not, with the reas
 
 - **/** goes to the search; enter or **escape** comes back. What is looked for may stand in input, output or reason
 - **a** accepts, **r** rejects an example, **u** takes that back; **e** puts its output right, **n** notes something
+- **o** shows the row an example was made of, as it stands in the data set
 - **l** lists all that are like the one the cursor is on: the same output, or the same reason
 
 An export leaves out what was rejected and has the outputs that were put right.
@@ -54,6 +56,7 @@ An export leaves out what was rejected and has the outputs that were put right.
         Binding("e", "edit", "Edit", id="data.edit", tooltip="Put the example's output right"),
         Binding("n", "note", "Note", id="data.note", tooltip="Write down something about it"),
         Binding("l", "like", "Like this", id="data.like", tooltip="All with the same output, or the same reason"),
+        Binding("o", "source", "Source row", id="data.source", tooltip="The row it was made of, as it stands in the data set"),
         Binding("y", "copy", "Copy", id="data.copy", tooltip="Copy the example as JSON"),
         Binding("escape", "back", "Back", show=False),
     ]
@@ -78,6 +81,9 @@ An export leaves out what was rejected and has the outputs that were put right.
 
     def look(self) -> None:
         """Show the open run's units as they are now."""
+        if wanted := self.here.units_wanted:
+            self.here.units_wanted = None
+            self.query_one("#state", Select).value, self.query_one("#search", Input).value = wanted
         view = self.here.reader.view(self.here.run_id) if self.here.run_id else None
         steps = [step.fingerprint for step in view.steps if step.stage == "execute"] if view else []
         total = sum(view.counts.values()) if view else 0
@@ -97,7 +103,7 @@ An export leaves out what was rejected and has the outputs that were put right.
         self.refresh_bindings()
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        if action in ("review", "edit", "note", "like", "copy") and self.ready:
+        if action in ("review", "edit", "note", "source", "like", "copy") and self.ready:
             item = self._current()
             if action in ("like", "copy"):
                 return item is not None or None
@@ -204,6 +210,29 @@ An export leaves out what was rejected and has the outputs that were put right.
         else:
             search.value = f"reason={item.reason}"
         self.query_one("#state", Select).value = item.state
+
+    @work
+    async def action_source(self) -> None:
+        """Show the row the example was made of."""
+        item, at = self._current(), self.query_one(LongList).cursor
+        if item is None or item.state != "accepted":
+            return
+        source = msgspec.json.decode(item.result, type=Example).source
+        view = self.here.reader.view(self.here.run_id)
+        # A run over a folder that is in no catalog knows where that folder is.
+        dataset = (view.run.settings.dataset if view else "") or source.dataset
+        try:
+            answer = await self.here.catalog.ask("row", show=dataset, config=source.config, split=source.split, row=source.row)
+        except Refused as error:
+            self.stop(error)
+            return
+        if answer and self.query_one(LongList).cursor == at:
+            text = _detail(item, self._review(self._units[at]))
+            text.append(f"\n\nRow {source.row}\n", "bold")
+            for name, value in answer["row"].items():
+                text.append(f"{clean(name)}: ", "cyan")
+                text.append(f"{clean(value)}\n")
+            self.query_one("#detail-text", Static).update(text)
 
     def action_copy(self) -> None:
         """Copy the unit as JSON."""

@@ -107,6 +107,12 @@ What a change makes stale is said before it is done. Calls whose prompts stay th
         self.query_one(ContentSwitcher).current = f"panel-{stage}"
         self.query_one(f"#panel-{stage}", Panel).show(view, step)
 
+    @on(Panel.Wanted)
+    def _wanted(self, event: Panel.Wanted) -> None:
+        """Show the units of one reason."""
+        self.here.units_wanted = (event.state, f"reason={event.reason}")
+        self.app.switch_mode("data")
+
     @on(Panel.Changed)
     @work
     async def _change(self, event: Panel.Changed) -> None:

@@ -153,6 +153,7 @@ def bench(spec: str, again: bool, as_json: bool) -> int:
             (
                 "one for all" if variant.unified else "one each",
                 variant.flash,
+                variant.cache,
                 str(width.sequences),
                 f"{variant.read:,.0f}",
                 f"{width.tokens:,.0f}",
@@ -161,7 +162,9 @@ def bench(spec: str, again: bool, as_json: bool) -> int:
             for variant in found.variants
             for width in variant.widths
         ]
-        return f"{table(('CACHE', 'FLASH ATTENTION', 'SEQUENCES', 'READ TOKENS/S', 'WRITE TOKENS/S', 'ROWS/S'), rows)}\nchosen: {found}"
+        return (
+            f"{table(('CACHE', 'FLASH ATTENTION', 'IN', 'SEQUENCES', 'READ TOKENS/S', 'WRITE TOKENS/S', 'ROWS/S'), rows)}\nchosen: {found}"
+        )
 
     put({"spec": spec, "calibration": found}, as_json, shown)
     return ExitCode.DONE

@@ -90,6 +90,7 @@ class Batch:
             for feed in feeds
             if feed.scored and isinstance(job := jobs[feed.sequence], Writing) and job.constraint
         }
+        known = sum(len(job.goal) for job in jobs.values())
         # While the model decodes, not after: on two cores with a small model masks would take a tenth of the time.
         masks = self._masking.submit(self._constrainer().masks, [*constraints.values()]) if constraints else None
         failure: DecodeFailed | None = None
@@ -105,6 +106,7 @@ class Batch:
         else:
             self._hand_over(feeds, scores, bits)
         ended = time.perf_counter()
+        self._schedule.time(len(jobs), ended - started, sum(len(job.goal) for job in jobs.values()) - known)
         tokens = sum(len(feed.tokens) for feed in feeds)
         self.steps.count(tokens, len(feeds), decoded - started, masked - decoded, ended - masked)
         for feed in feeds:

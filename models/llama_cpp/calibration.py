@@ -13,17 +13,19 @@ from models.errors import ModelError
 from models.language import unhindered
 from models.llama_cpp.sequences import SHORTEST, Feed, Layout, Sequences, fitting
 
-VERSION = 2
+VERSION = 3
 """Raised when what is measured or how it is chosen changes, so that older calibrations are not taken."""
 SHARED = 320
 """Tokens of the beginning that all sequences have in common while measuring: about as many as a plan and its task take, since
 what a token looks back at is a third of its cost with a small model."""
 ROW = 48
 """Tokens of a row, and of its answer, in the workload the choice is made for."""
+HELD = ROW + ROW // 2
+"""Tokens of its own that a sequence holds while it writes, on average: where there is one cache for all, every token looks at them."""
 STEPS = 5
 FALLS = 2
 """So many widths in a row below the best end the search: one may be noise."""
-FIRST_WIDTHS = (8, 32)
+FIRST_WIDTHS = {False: (8, 64), True: (8, 32)}
 """At which layouts are compared: caches of their own pay late, one for all soon."""
 WIDTHS = (1, 2, 4, 8, 16, 32, 64, 128)
 WORTH = 1.03
@@ -33,6 +35,7 @@ FILE = "calibrations.json"
 
 Open = Callable[[Layout], Sequences]
 Flash = Literal["on", "off"]
+Cache = Literal["f16", "bf16", "q8_0"]
 
 
 class Width(msgspec.Struct, frozen=True):
@@ -50,6 +53,7 @@ class Variant(msgspec.Struct, frozen=True):
 
     unified: bool
     flash: Flash
+    cache: Cache
     read: float
     """Tokens a second of a row's prompt."""
     widths: tuple[Width, ...]
@@ -61,6 +65,7 @@ class Calibration(msgspec.Struct, frozen=True):
     sequences: int
     unified: bool
     flash: Flash
+    cache: Cache
     read: float
     """Tokens a second of a prompt, with the chosen layout."""
     write: float
@@ -71,8 +76,9 @@ class Calibration(msgspec.Struct, frozen=True):
 
     def __str__(self) -> str:
         kind = "one cache for all" if self.unified else "a cache each"
+        numbers = "" if self.cache == "f16" else f", cache in {self.cache}"
         rates = f"reads {self.read:,.0f} and writes {self.write:,.0f} tokens a second"
-        return f"{self.sequences} sequences, {kind}, flash attention {self.flash}; {rates}"
+        return f"{self.sequences} sequences, {kind}, flash attention {self.flash}{numbers}; {rates}"
 
 
 def calibrate(
@@ -82,9 +88,10 @@ def calibrate(
     free: Sequence[tuple[bool, Flash]],
     cell: int = 1,
     between: Callable[[], None] = unhindered,
+    caches: Sequence[Cache] = (),
 ) -> Calibration:
-    """Try each of `free` (unified, flash attention) with a few and with many sequences, the best one with more and more until that
-    stops to pay.
+    """Try each of `free` (unified, flash attention) with a few and with many sequences, the best kind with other types of `caches` too,
+    and the best of all with more and more sequences until that stops to pay.
 
     `start` makes the sequences of a layout, whose cache takes `cell` bytes a token; `tokens` are any text's. `layout` has the most
     sequences to try; no more are tried than fit the memory a cache may take. Takes about as long as reading 4,000 tokens; what
@@ -94,16 +101,28 @@ def calibrate(
     most = fitting(layout.count, SHORTEST, cell)
     tried: list[tuple[Layout, Variant]] = []
     trouble = ""
-    for unified, flash in free:
-        candidate = msgspec.structs.replace(layout, unified=unified, flash=flash)
-        first = sorted({min(width, most) for width in FIRST_WIDTHS})
+
+    def attempt(candidate: Layout) -> None:
+        nonlocal trouble
+        first = sorted({min(width, most) for width in FIRST_WIDTHS[candidate.unified]})
         try:
             tried.append((candidate, _try_as_wide_as_can_be(start, tokens, candidate, first, between)))
         except ModelError as error:
             trouble = error.title
+
+    def best_of_all() -> tuple[Layout, Variant]:
+        return max(tried, key=lambda pair: max(width.rows for width in pair[1].widths))
+
+    for unified, flash in free:
+        attempt(msgspec.structs.replace(layout, unified=unified, flash=flash))
     if not tried:
         raise ModelError(f"No layout works: {trouble}", "Run `datatune doctor`.")
-    best, final = max(tried, key=lambda pair: max(width.rows for width in pair[1].widths))
+    kind = best_of_all()[0].unified
+    for cache in caches:
+        for unified, flash in free:
+            if unified == kind:
+                attempt(msgspec.structs.replace(layout, unified=unified, flash=flash, cache=cache))
+    best, final = best_of_all()
     # Nothing wider, or nothing at all any more, for want of memory: then what was measured before is as good.
     with contextlib.suppress(ModelError):
         final = _try_as_wide_as_can_be(start, tokens, best, [width for width in WIDTHS if width <= most], between)
@@ -113,6 +132,7 @@ def calibrate(
         sequences=chosen.sequences,
         unified=best.unified,
         flash=final.flash,
+        cache=final.cache,
         read=round(final.read, 1),
         write=round(chosen.tokens, 1),
         variants=(*(variant for _, variant in tried), final),
@@ -151,23 +171,23 @@ def _try(start: Open, tokens: Sequence[int], layout: Layout, widths: Sequence[in
             measured.append(Width(width, round(width / seconds, 1), round(1 / row, 3)))
             if len(measured) > FALLS and max(width.rows for width in measured[-FALLS:]) < max(width.rows for width in measured):
                 break
-        return Variant(layout.unified, "off" if layout.flash == "off" else "on", round(read, 1), tuple(measured))
+        return Variant(layout.unified, "off" if layout.flash == "off" else "on", layout.cache, round(read, 1), tuple(measured))
     finally:
         sequences.close()
 
 
 def _fill(sequences: Sequences, sequence: int, tokens: Sequence[int], between: Callable[[], None]) -> float:
-    """Give a sequence the shared beginning and a row of its own; tokens a second of the row's reading, 0 when it was copied."""
-    row = [tokens[(sequence * 7 + i) % len(tokens)] for i in range(ROW)]
+    """Give a sequence the shared beginning and HELD tokens of its own; tokens a second of their reading, 0 when they were copied."""
+    row = [tokens[(sequence * 7 + i) % len(tokens)] for i in range(HELD)]
     if sequence == 0:
         _read(sequences, 0, [tokens[i % len(tokens)] for i in range(SHARED)], between)
     elif not sequences.layout.unified and sequence > 1 and sequences.rewinds:
         # Rows cost the same whatever they say, and copying one takes no time.
-        sequences.share(0, sequence, SHARED + ROW)
+        sequences.share(0, sequence, SHARED + HELD)
         return 0.0
     elif sequences.rewinds:
         sequences.share(0, sequence, SHARED)
-    return ROW / max(_read(sequences, sequence, row, between), 1e-9)
+    return HELD / max(_read(sequences, sequence, row, between), 1e-9)
 
 
 def _read(sequences: Sequences, sequence: int, tokens: Sequence[int], between: Callable[[], None]) -> float:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import collections
 import functools
+import hashlib
 import importlib.metadata
 import os
 import platform
@@ -84,14 +85,27 @@ def package_version() -> str:
 
 
 def processor() -> str:
-    """The CPU's model as the system names it, else its architecture."""
+    """The CPU's model as the system names it with a digest of what it can do: clouds call very different ones by one name."""
+    model, flags = _cpu()
+    features = hashlib.sha256(" ".join(sorted(flags)).encode()).hexdigest()[:8]
+    return f"{model or platform.processor() or platform.machine()} {features}"
+
+
+def computes_bf16() -> bool:
+    """Whether the CPU multiplies bfloat16 numbers itself."""
+    return not _cpu()[1].isdisjoint(("avx512_bf16", "amx_bf16", "bf16", "svebf16"))
+
+
+def _cpu() -> tuple[str, frozenset[str]]:
+    """Model name and feature flags, as far as the system tells."""
+    found: dict[str, str] = {}
     try:
         for line in Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace").splitlines():
-            if line.startswith("model name"):
-                return line.partition(":")[2].strip()
+            name, _, value = line.partition(":")
+            found.setdefault(name.strip().lower(), value.strip())
     except OSError:
         pass
-    return platform.processor() or platform.machine()
+    return found.get("model name", ""), frozenset(found.get("flags", found.get("features", "")).split())
 
 
 def usable_cores() -> int:

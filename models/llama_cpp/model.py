@@ -18,7 +18,7 @@ from models.errors import ModelError, RequestInvalid, WeightsInvalid
 from models.language import Completion, Identity, Message, Request, Speed, unhindered
 from models.llama_cpp import library
 from models.llama_cpp.batch import Steps
-from models.llama_cpp.calibration import FILE, VERSION, WIDTHS, Calibration, Flash, calibrate
+from models.llama_cpp.calibration import FILE, VERSION, WIDTHS, Cache, Calibration, Flash, calibrate
 from models.llama_cpp.chat import Chat
 from models.llama_cpp.constrain import Constrainer
 from models.llama_cpp.context import Context
@@ -186,9 +186,11 @@ class LlamaCppModel:
         kinds = auto if ask.layout == "auto" else [self._wanted().unified]
         flashes: list[Flash] = ["on", "off"] if ask.flash == "auto" else [ask.flash]
         most = ask.sequences or (MOST_ON_GPU if self._native.llama_supports_gpu_offload() else MOST_ON_CPU)
-        widest = msgspec.structs.replace(self._wanted(), count=most)
+        numbers: Cache = "f16" if ask.cache == "auto" else ask.cache
+        widest = msgspec.structs.replace(self._wanted(), count=most, cache=numbers)
+        caches: list[Cache] = ["bf16"] if ask.cache == "auto" and library.computes_bf16() else []
         free = [(kind, flash) for flash in flashes for kind in kinds]
-        calibration = calibrate(self.start, self._vocabulary.tokens(FILLER), widest, free, self._cell, between)
+        calibration = calibrate(self.start, self._vocabulary.tokens(FILLER), widest, free, self._cell, between, caches)
         self._calibrations.put(self._calibration_key, calibration)
         self.calibration = calibration
         return calibration
@@ -220,7 +222,7 @@ class LlamaCppModel:
             length=0,
             unified=(ask.layout == "unified" if ask.layout != "auto" or not known else known.unified) and not self._original_length,
             flash=flash,
-            cache=ask.cache,
+            cache=self._cache_type,
             batch=ask.batch or BATCH,
         )
         return layout.of(ask.sequences or (known.sequences if known else USUAL), self.context_length)
@@ -228,7 +230,13 @@ class LlamaCppModel:
     @property
     def _cell(self) -> int:
         """Bytes the cache takes for one token."""
-        return cell_bytes(self.weights.cache_bytes_per_token, self.options.cache)
+        return cell_bytes(self.weights.cache_bytes_per_token, self._cache_type)
+
+    @property
+    def _cache_type(self) -> Cache:
+        if self.options.cache != "auto":
+            return self.options.cache
+        return self.calibration.cache if self.calibration else "f16"
 
     @property
     def _divided(self) -> bool:

@@ -26,13 +26,21 @@ class Schedule:
         self.record = Record() if lookup and sequences.rewinds else None
         self._sequences = sequences
         self._readings = 0
+        self._writing = False
+        """Whether the last step had nothing to read but what was just written."""
+
+    def time(self, under_way: int, seconds: float, written: int) -> None:
+        """Note how long the last step took, and how many tokens it wrote."""
+        if self.record and self._writing and under_way <= FEW_WRITING:
+            self.record.time(under_way, bool(self.guesses), seconds, written)
 
     def feeds(self, jobs: Mapping[int, Job]) -> list[Feed]:
         """What to decode for these jobs, by sequence; sorted by sequence."""
         self.guesses.clear()
         lacking = {sequence: len(job.goal) - len(self._sequences.held(sequence)) for sequence, job in jobs.items()}
-        if self.record and len(lacking) <= FEW_WRITING and self.record.promising():
+        if self.record and len(lacking) <= FEW_WRITING and self.record.promising(len(lacking)):
             self._guess(jobs, lacking)
+        self._writing = max(lacking.values(), default=0) < FEW and all(isinstance(job, Writing) for job in jobs.values())
         feeds = self._as_one(jobs, lacking) if self._sequences.layout.unified else self._apart(jobs, lacking)
         # With caches of their own, llama.cpp computes at once only sequences whose numbers follow each other.
         return sorted(feeds, key=lambda feed: feed.sequence)

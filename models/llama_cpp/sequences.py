@@ -17,7 +17,7 @@ from models.llama_cpp.options import LEAST_BATCH
 Tokens: TypeAlias = NDArray[np.int32]
 
 FLASH = {"auto": -1, "off": 0, "on": 1}
-CACHE_TYPES = {"f16": 1, "q8_0": 8}
+CACHE_TYPES = {"f16": 1, "q8_0": 8, "bf16": 30}
 """ggml's numbers of the types a cache may have."""
 
 LEAST_OUTPUTS = 128
@@ -39,7 +39,7 @@ class Layout(msgspec.Struct, frozen=True):
     sequence's cells. Otherwise each sequence has cells of its own and a shared prefix is copied into them."""
     flash: Literal["auto", "on", "off"] = "auto"
     """Flash attention."""
-    cache: Literal["f16", "q8_0"] = "f16"
+    cache: Literal["f16", "bf16", "q8_0"] = "f16"
     """Type of what is kept of each token; q8_0 takes half the room and needs flash attention."""
     batch: int = 512
     """Tokens decoded at once at most."""
@@ -218,7 +218,7 @@ class _Batch:
 
 def cell_bytes(per_token: int, cache: str) -> int:
     """Bytes the cache takes for one token, where 16-bit numbers take `per_token`."""
-    return max(1, per_token if cache == "f16" else per_token * 17 // 32)
+    return max(1, per_token * 17 // 32 if cache == "q8_0" else per_token)
 
 
 def fitting(count: int, length: int, cell: int) -> int:

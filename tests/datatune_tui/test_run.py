@@ -11,6 +11,7 @@ from textual.widgets import TextArea
 from datatune_tui.app import DataTune
 from datatune_tui.panels.panel import Panel
 from datatune_tui.screens.run import changed_settings
+from datatune_tui.widgets.long_list import LongList
 from datatune_tui.widgets.rail import Rail
 from engine.store.runs import RunSettings, read_run
 from tests.datatune_tui.stored import TASK, Home, screen_text, until, with_app
@@ -142,6 +143,19 @@ def test_the_story_holds_everything_that_happened(home: Home) -> None:
         await until(pilot, lambda: app.screen.query(Rail))
 
     with_app(home, story)
+
+
+def test_enter_on_a_reason_shows_its_units_alone(home: Home) -> None:
+    home.finished()
+
+    async def story(app: DataTune, pilot: Pilot[None]) -> None:
+        await opened(pilot, app, "execute")
+        await pilot.press("tab", "enter")
+        units = await until(pilot, lambda: app.screen.query(LongList))
+        await until(pilot, lambda: units.first().count == 2)
+        assert "rejected: too short" in screen_text(app)
+
+    with_app(home, story, (120, 40))
 
 
 def test_without_an_open_run_the_place_says_where_to_go(home: Home) -> None:

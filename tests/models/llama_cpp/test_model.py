@@ -223,7 +223,7 @@ def test_the_speed_is_the_calibrated_one_unless_the_user_chose_otherwise() -> No
     def speed(options: Options) -> Speed | None:
         model = LlamaCppModel.__new__(LlamaCppModel)
         model.options, model.context_length, model._original_length, model._windowed = options, 512, 0, False
-        model.calibration = Calibration(8, False, "off", 90.0, 40.0, (), 1.0)
+        model.calibration = Calibration(8, False, "off", "f16", 90.0, 40.0, (), 1.0)
         return model.speed
 
     assert speed(Options()) == speed(Options(sequences=8)) == Speed(90.0, 40.0)
