@@ -19,6 +19,7 @@ from engine.catalog.ranking import Weights
 from engine.catalog.search import Hit, Query
 from engine.catalog.text_file import open_text
 from engine.errors import BadInput
+from engine.prompts import likelihood
 from engine.prompts import retrieve as prompt
 from engine.records import Value
 from models.language import LanguageModel, Request, Sampling
@@ -27,6 +28,8 @@ DEPTH = 100
 """Hits that rankings are fused over."""
 RANK_OFFSET = 60.0
 RESAMPLES = 1000
+RERANKED = 10
+"""Hits that a model looks at."""
 
 Tell = Callable[[str], None]
 
@@ -51,6 +54,7 @@ class Arm(Value):
     """One way of search."""
 
     name: str
+    queries: int
     scores: dict[str, Score]
     """P@5, R@5, R@10, MAP@5 and MRR@5."""
     p50_ms: float = 0.0
@@ -67,16 +71,20 @@ class Found(Value):
     """Reading the cards, embedding them and writing the index; 0 for one that was there."""
     write_seconds: float
     """The model's time for all queries; 0 without a model."""
+    rerank_seconds: float
+    """The model's time for reranking; 0 where nothing was reranked."""
     arms: tuple[Arm, ...]
 
 
-def bench_retrieval(catalog: Catalog, wanted: Sequence[Wanted], model: LanguageModel | None, seconds: float, tell: Tell) -> Found:
-    """Search for every query in every way."""
+def bench_retrieval(
+    catalog: Catalog, wanted: Sequence[Wanted], model: LanguageModel | None, seconds: float, tell: Tell, rerank: int = 0
+) -> Found:
+    """Search for every query in every way; with a model, let it rerank what is found for `rerank` of them, drawn by seed."""
     asked = [one.query for one in wanted]
     arms = []
 
-    def arm(name: str, ranked: Sequence[Sequence[Sequence[str]]], times: Sequence[float] = ()) -> None:
-        arms.append(_arm(name, wanted, ranked, times))
+    def arm(name: str, ranked: Sequence[Sequence[Sequence[str]]], times: Sequence[float] = (), some: Sequence[Wanted] = wanted) -> None:
+        arms.append(_arm(name, some, ranked, times))
         tell(f"{name}: R@5 {arms[-1].scores['R@5'].mean:.1f}")
 
     words = catalog.search_many(asked, DEPTH, weights=Weights(meaning=0.0, words=1.0, popularity=0.0))
@@ -91,8 +99,17 @@ def bench_retrieval(catalog: Catalog, wanted: Sequence[Wanted], model: LanguageM
         ours.append(catalog.search(query, 25))
         times.append(time.perf_counter() - began)
     arm("ours", _ids(ours), times)
-    written_seconds = 0.0
-    if model is not None:
+    written_seconds = rerank_seconds = 0.0
+    if model is not None and rerank:
+        drawn = sorted(random.Random(1).sample(range(len(wanted)), min(rerank, len(wanted))))
+        some, first = [wanted[place] for place in drawn], [ours[place] for place in drawn]
+        began = time.perf_counter()
+        reranked = reranked_hits(model, catalog, [one.query for one in some], [hits[:RERANKED] for hits in first], tell)
+        rerank_seconds = time.perf_counter() - began
+        arm(f"ours, {len(some)} queries", _ids(first), some=some)
+        arm(f"ours, the first {RERANKED} by the task's likelihood", _ids(reranked), some=some)
+        arm("both, by rank", [_fused(one, other) for one, other in zip(first, reranked, strict=True)], some=some)
+    if model is not None and not rerank:
         began = time.perf_counter()
         written = write_queries(model, asked, tell)
         written_seconds = time.perf_counter() - began
@@ -100,7 +117,7 @@ def bench_retrieval(catalog: Catalog, wanted: Sequence[Wanted], model: LanguageM
         arm("ours, and the model's name for the task", _ids(catalog.search_many(full, DEPTH)))
         alone = [text or query for query, text in zip(asked, written, strict=True)]
         arm("the model's name alone", _ids(catalog.search_many(alone, DEPTH)))
-    return Found(catalog.info().cards, len(wanted), round(seconds, 1), round(written_seconds, 1), tuple(arms))
+    return Found(catalog.info().cards, len(wanted), round(seconds, 1), round(written_seconds, 1), round(rerank_seconds, 1), tuple(arms))
 
 
 def write_queries(model: LanguageModel, queries: Sequence[str], tell: Tell) -> list[str]:
@@ -113,6 +130,33 @@ def write_queries(model: LanguageModel, queries: Sequence[str], tell: Tell) -> l
         if done % 25 == 0:
             tell(f"tasks named: {done} of {len(queries)}")
     return written
+
+
+def reranked_hits(
+    model: LanguageModel, catalog: Catalog, queries: Sequence[str], found: Sequence[Sequence[Hit]], tell: Tell
+) -> list[list[Hit]]:
+    """The hits of each query, those first whose cards make the query likeliest to the model."""
+
+    def card(hit: Hit) -> str:
+        known = catalog.get(hit.id).card
+        return f"{known.title}. {', '.join(known.tags[:12])}. {known.summary}"
+
+    requests = [
+        likelihood.request(f"{place} {rank}", card(hit), query)
+        for place, (query, hits) in enumerate(zip(queries, found, strict=True))
+        for rank, hit in enumerate(hits)
+    ]
+    model.prepare(len(requests))
+    weighed: dict[tuple[int, int], float] = {}
+    for done, completion in enumerate(model.complete_many(requests), 1):
+        place, rank = map(int, completion.key.split())
+        weighed[place, rank] = json.loads(completion.text)[0] if completion.finish == "stop" else -math.inf
+        if done % 250 == 0:
+            tell(f"cards weighed: {done} of {len(requests)}")
+    return [
+        [hit for _, _, hit in sorted(((-weighed[place, rank], rank, hit) for rank, hit in enumerate(hits)), key=lambda one: one[:2])]
+        for place, hits in enumerate(found)
+    ]
 
 
 def cards_file(collection: Path, target: Path) -> dict[str, str]:
@@ -195,7 +239,7 @@ def _arm(name: str, wanted: Sequence[Wanted], ranked: Sequence[Sequence[Sequence
     def at(share: float) -> float:
         return round(1000 * ordered[min(len(ordered) - 1, math.ceil(share * len(ordered)) - 1)], 1) if ordered else 0.0
 
-    return Arm(name, scores, at(0.5), at(0.95))
+    return Arm(name, len(wanted), scores, at(0.5), at(0.95))
 
 
 def measures(gold: Sequence[Sequence[str]], found: Sequence[Sequence[str]]) -> dict[str, float]:

@@ -141,10 +141,13 @@ def rows(rows: int, as_json: bool) -> int:
     help="One {query, gold_cards, gold_alias_cards?} or {query, documents} a line.",
 )
 @click.option("--model", "spec", help="A language model that names the task in its field's terms, as a further way of search.")
+@click.option(
+    "--rerank", default=0, type=click.IntRange(0), help="Instead let the model rerank what is found for so many of the queries; slow."
+)
 @click.option("--embedder", default="minilm", show_default=True, help="minilm, hashing, or a sentence-transformers folder.")
 @click.option("--index", "folder", type=click.Path(file_okay=False, path_type=Path), help="Keep the index here, and use it if it is there.")
 @json_option
-def retrieval(collection: Path, queries: Path, spec: str | None, embedder: str, folder: Path | None, as_json: bool) -> int:
+def retrieval(collection: Path, queries: Path, spec: str | None, rerank: int, embedder: str, folder: Path | None, as_json: bool) -> int:
     """How well search finds the right data sets for real queries: words, meaning, both, ours, ours with a model's help."""
     import tempfile
     import time
@@ -154,6 +157,8 @@ def retrieval(collection: Path, queries: Path, spec: str | None, embedder: str, 
     from engine.locations import locate
     from engine.roles import Roles
 
+    if rerank and not spec:
+        raise BadInput("--rerank needs --model", "say which model reranks")
     roles = Roles({"embed": embedder, **({"expand": spec} if spec else {})}, locate().ensure())
     try:
         with tempfile.TemporaryDirectory() as scratch:
@@ -168,7 +173,7 @@ def retrieval(collection: Path, queries: Path, spec: str | None, embedder: str, 
                 catalog.import_cards(cards)
             seconds = time.perf_counter() - began if fresh else 0.0
             model = roles.model("expand") if spec else None
-            found = bench_retrieval(catalog, wanted, model, seconds, note)
+            found = bench_retrieval(catalog, wanted, model, seconds, note, rerank)
     finally:
         roles.close()
 
@@ -184,7 +189,8 @@ def retrieval(collection: Path, queries: Path, spec: str | None, embedder: str, 
                 table(("", *names), rows),
                 f"one search: p50 {timed.p50_ms:.0f} ms, p95 {timed.p95_ms:.0f} ms"
                 + (f"; indexing {found.index_seconds:.0f} s" if found.index_seconds else "")
-                + (f"; the model took {found.write_seconds:.0f} s" if found.write_seconds else ""),
+                + (f"; the model took {found.write_seconds:.0f} s" if found.write_seconds else "")
+                + (f"; reranking took {found.rerank_seconds:.0f} s" if found.rerank_seconds else ""),
             ]
         )
 

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from engine.bench_retrieval import bench_retrieval, cards_file, measures, queries_in
+from engine.bench_retrieval import Wanted, bench_retrieval, cards_file, measures, queries_in, reranked_hits
 from engine.catalog.catalog import Catalog
 from engine.errors import BadInput
 from models.hashing import HashingEmbedder
+from models.language import Completion, Request
 
 
 def test_measures_are_those_of_the_books() -> None:
@@ -68,3 +70,37 @@ def test_files_of_something_else_are_refused_with_the_line(tmp_path: Path, name:
     file = _lines(tmp_path / "file.jsonl", record)
     with pytest.raises(BadInput, match=says):
         cards_file(file, tmp_path / "out.jsonl") if name == "c" else queries_in(file, {})
+
+
+class Weighing:
+    """A model to which a task is the likelier, the more of its words a card has."""
+
+    def prepare(self, calls: int) -> str:
+        return ""
+
+    def complete_many(self, requests: Iterable[Request]) -> Iterator[Completion]:
+        for request in reversed(list(requests)):
+            if request.key == "0 0":
+                yield Completion(request.key, "", "error", error="no answer")
+                continue
+            words = set(request.choices[0].lower().split())
+            card = set(request.messages[1].content.lower().split())
+            yield Completion(request.key, json.dumps([float(len(words & card))]), "stop")
+
+
+def test_a_model_reranks_the_first_hits_and_what_it_does_not_answer_goes_last(tmp_path: Path) -> None:
+    cards = _lines(
+        tmp_path / "cards.jsonl",
+        {"id": "a/most-downloaded", "card_markdown": "# News\n\nNews and translations of all kinds.", "downloads": 9_000_000},
+        {"id": "a/apt", "card_markdown": "# Translations of news into Greek\n\nMade by hand.", "downloads": 1},
+        {"id": "a/other", "card_markdown": "# Rivers\n\nTranslations of names of rivers.", "downloads": 5},
+    )
+    catalog = Catalog(tmp_path / "catalog", HashingEmbedder)
+    catalog.import_cards(cards)
+    query = "translations of news into greek"
+    first = catalog.search(query, 10)
+    (reranked,) = reranked_hits(Weighing(), catalog, [query], [first], lambda line: None)  # type: ignore[arg-type]
+    assert {hit.id for hit in reranked} == {hit.id for hit in first}
+    assert reranked[-1].id == first[0].id
+    found = bench_retrieval(catalog, [Wanted(query=query, gold=(("a/apt",),))] * 3, Weighing(), 0.0, lambda line: None, rerank=2)  # type: ignore[arg-type]
+    assert [arm.queries for arm in found.arms[-3:]] == [2, 2, 2] and found.rerank_seconds >= 0
