@@ -9,7 +9,7 @@ from typing import TypeVar
 from engine.errors import EngineError
 from engine.locations import Locations
 from engine.records import Value
-from engine.store.database import Connection, open_reader, open_small_writer, version_seen
+from engine.store.database import Connection, needs_migration, open_reader, open_small_writer, translated, version_seen
 from engine.store.events import Event, Progress, events_after, read_progress
 from engine.store.items import ItemState, item_counts, reason_counts
 from engine.store.runs import Run, list_runs, read_run
@@ -54,14 +54,21 @@ class Reader:
         connection = self.connection()
         if connection is None:
             return False
-        seen = version_seen(connection)
+        with translated(self.locations.database):
+            seen = version_seen(connection)
         changed, self._seen = seen != self._seen, seen
         return changed
 
     def connection(self) -> Connection | None:
-        """A connection that reads; None while there is no database. Raises StoreUnusable."""
-        if self._connection is None and self.locations.database.exists():
-            self._connection = open_reader(self.locations.database)
+        """A connection that reads; None while there is no database with all its tables. Raises StoreUnusable."""
+        path = self.locations.database
+        if self._connection is None and path.exists():
+            with translated(path):
+                connection = open_reader(path)
+                if needs_migration(connection):
+                    connection.close()
+                else:
+                    self._connection = connection
         return self._connection
 
     def writer(self) -> Connection:
@@ -73,24 +80,28 @@ class Reader:
         connection = self.connection()
         if connection is None:
             return []
-        return [Row(run, read_progress(connection, run.id) if run.state == "running" else None) for run in list_runs(connection)]
+        with translated(self.locations.database):
+            return [Row(run, read_progress(connection, run.id) if run.state == "running" else None) for run in list_runs(connection)]
 
     def view(self, run_id: str) -> View | None:
         """One run; None where there is none of this id."""
         connection = self.connection()
-        run = read_run(connection, run_id) if connection else None
-        if connection is None or run is None:
+        if connection is None:
             return None
-        steps = tuple(steps_of_run(connection, run.id))
-        made = [step.fingerprint for step in steps if step.stage == "execute"]
-        return View(
-            run=run,
-            steps=steps,
-            progress=read_progress(connection, run.id) if run.state == "running" else None,
-            counts=_summed([item_counts(connection, step) for step in made]),
-            reasons=_summed([reason_counts(connection, step) for step in made]),
-            events=tuple(events_after(connection, run.id, 0)),
-        )
+        with translated(self.locations.database):
+            run = read_run(connection, run_id)
+            if run is None:
+                return None
+            steps = tuple(steps_of_run(connection, run.id))
+            made = [step.fingerprint for step in steps if step.stage == "execute"]
+            return View(
+                run=run,
+                steps=steps,
+                progress=read_progress(connection, run.id) if run.state == "running" else None,
+                counts=_summed([item_counts(connection, step) for step in made]),
+                reasons=_summed([reason_counts(connection, step) for step in made]),
+                events=tuple(events_after(connection, run.id, 0)),
+            )
 
     def close(self) -> None:
         """Let go of the database."""

@@ -32,7 +32,7 @@ DISK_TROUBLE = (*FULL, errno.EROFS)
 def open_writer(path: Path) -> sqlite3.Connection:
     """Open for reading and writing, creating and migrating under a file lock. Raises StoreUnusable."""
     connection = open_small_writer(path)
-    if _needs_migration(connection):
+    if needs_migration(connection):
         _migrate(path, connection)
     return connection
 
@@ -154,7 +154,8 @@ def unusable(path: Path, error: Exception) -> StoreUnusable:
     return StoreUnusable(f"{path}: {text}", "run: datatune doctor")
 
 
-def _needs_migration(connection: sqlite3.Connection) -> bool:
+def needs_migration(connection: sqlite3.Connection) -> bool:
+    """Whether tables are missing: the file is older than this program, or being made at this moment."""
     known = {row[0] for row in connection.execute("SELECT name FROM sqlite_master WHERE name = '_sqlite_migrations'")}
     if not known:
         return True

@@ -8,9 +8,11 @@ import pytest
 from textual.pilot import Pilot
 
 from datatune_tui.app import DataTune
-from engine.store.lease import Owner
-from engine.store.runs import list_runs, read_run, take_command
-from tests.datatune_tui.stored import Home, screen_text, until, with_app
+from engine.locations import Locations
+from engine.store.database import open_small_writer, open_writer
+from engine.store.lease import Owner, this_process
+from engine.store.runs import RunSettings, create_run, list_runs, read_run, take_command
+from tests.datatune_tui.stored import TASK, Home, screen_text, until, with_app
 
 DEAD = Owner(2**22 - 3, 1.0)
 
@@ -120,6 +122,40 @@ def test_names_and_reasons_that_look_like_markup_or_escapes_are_shown_as_they_st
     shown = with_app(home, story, (140, 24))
     assert "[@click=app.quit]gone[/] [31mred[0m txet [bold" in shown
     assert "\x1b" not in shown and "\u202e" not in shown
+
+
+def test_a_database_that_is_just_being_made_is_no_trouble(tmp_path: Path) -> None:
+    class Fresh:
+        locations = Locations(tmp_path / "fresh").ensure()
+
+    async def story(app: DataTune, pilot: Pilot[None]) -> None:
+        path = Fresh.locations.database
+        half = open_small_writer(path)
+        half.execute("CREATE TABLE something (x)")
+        await pilot.pause(0.6)
+        assert "Press d to see it work" in screen_text(app)
+        half.close()
+        connection = open_writer(path)
+        create_run(connection, TASK, RunSettings())
+        await until(pilot, lambda: "weather-notes" in screen_text(app))
+
+    with_app(Fresh(), story)  # type: ignore[arg-type]
+
+
+def test_a_damaged_database_is_told_with_its_cure(home: Home) -> None:
+    home.finished()
+
+    async def story(app: DataTune, pilot: Pilot[None]) -> None:
+        home.connection.execute("DROP TABLE progress")
+        home.connection.execute("UPDATE runs SET state = 'running', owner_pid = ?, owner_started = ?", tuple(this_process_fields()))
+        await until(pilot, lambda: "no such table" in screen_text(app) and "doctor" in screen_text(app))
+
+    with_app(home, story)
+
+
+def this_process_fields() -> tuple[int, float]:
+    me = this_process()
+    return me.pid, me.started
 
 
 def test_what_nobody_foresaw_goes_to_a_file_and_one_line_to_the_terminal(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
