@@ -68,7 +68,10 @@ What a change makes stale is said before it is done. Calls whose prompts stay th
 
     def look(self) -> None:
         """Show the open run as it is now."""
+        before = self._view.run.id if self._view else ""
         view = self._view = self.here.reader.view(self.here.run_id) if self.here.run_id else None
+        if view and view.run.id != before:
+            self.query_one(Rail).follows = True
         self.query_one("#head", Static).update(_head(view.run) if view else Text(NONE_OPEN, style="dim"))
         self.query_one(Rail).display = view is not None
         self.query_one("#now", Static).update(_now(view) if view else "")
@@ -200,7 +203,8 @@ def _head(run: Run) -> Text:
 
 def _now(view: View) -> str:
     now = view.progress
-    if now:
+    # What is stored last may be of a step that has ended.
+    if now and any((step.stage, step.candidate, step.state) == (now.stage, now.candidate, "running") for step in view.steps):
         return line(f"{now.stage} {now.candidate}".strip(), now.done, now.total, now.rate, now.unit, True)
     told = [event for event in view.events if event.text]
     return clean(told[-1].text).split("\n")[0] if told else ""

@@ -25,6 +25,8 @@ class Rail(OptionList):
     def __init__(self) -> None:
         super().__init__(id="rail", markup=False)
         self._shown: list[tuple[str, Text]] = []
+        self.follows = True
+        """Whether the choice goes with the step at work; until somebody chooses."""
 
     def show(self, view: View) -> None:
         """Show the steps of a run and the stages it has not reached; the choice stays where it is."""
@@ -41,6 +43,15 @@ class Rail(OptionList):
             alike = [place for place, key in enumerate(keys) if at and key.split(" ")[0] == at.split(" ")[0]]
             self.highlighted = keys.index(at) if at in keys else alike[0] if alike else _busiest(view, keys)
         self._shown = wanted
+        running = next((place for place, step in enumerate(view.steps) if step.state == "running"), None)
+        if self.follows and running is not None and self.highlighted != running:
+            self.highlighted = running
+
+    def on_key(self) -> None:
+        self.follows = False
+
+    def on_click(self) -> None:
+        self.follows = False
 
     @property
     def current(self) -> str:

@@ -13,6 +13,8 @@ from datatune_tui.panels.panel import Panel
 from datatune_tui.screens.run import changed_settings
 from datatune_tui.widgets.long_list import LongList
 from datatune_tui.widgets.rail import Rail
+from engine.store import runs, steps
+from engine.store.lease import this_process
 from engine.store.runs import RunSettings, read_run
 from tests.datatune_tui.stored import TASK, Home, screen_text, until, with_app
 
@@ -176,6 +178,27 @@ def test_a_step_that_runs_is_where_one_looks_first(home: Home) -> None:
         await until(pilot, lambda: rail.first().current == "execute owner/notes")
         assert "40 examples so far" in screen_text(app)
         assert "40 of 100 examples" in screen_text(app).splitlines()[-2]
+
+    with_app(home, story)
+
+
+def test_the_choice_goes_with_the_work_until_somebody_chooses(home: Home) -> None:
+    run = home.new_run()
+    runs.claim_run(home.connection, run, this_process())
+    home.step(run, "expand", None, state="running")
+
+    async def story(app: DataTune, pilot: Pilot[None]) -> None:
+        await pilot.press("enter")
+        rail = (await until(pilot, lambda: app.screen.query(Rail))).first()
+        await until(pilot, lambda: rail.current == "expand")
+        steps.finish_step(home.connection, f"{run} expand", "done", "", "", 1.0)
+        home.step(run, "retrieve", None, state="running")
+        await until(pilot, lambda: rail.current == "retrieve")
+        await pilot.press("up")
+        steps.finish_step(home.connection, f"{run} retrieve", "done", "", "", 1.0)
+        home.step(run, "rerank", None, state="running")
+        await until(pilot, lambda: "▶ rerank" in screen_text(app))
+        assert rail.current == "expand"
 
     with_app(home, story)
 
