@@ -13,7 +13,7 @@ from models.errors import ModelError
 from models.language import unhindered
 from models.llama_cpp.sequences import SHORTEST, Feed, Layout, Sequences, fitting
 
-VERSION = 3
+VERSION = 4
 """Raised when what is measured or how it is chosen changes, so that older calibrations are not taken."""
 SHARED = 320
 """Tokens of the beginning that all sequences have in common while measuring: about as many as a plan and its task take, since
@@ -30,6 +30,8 @@ FIRST_WIDTHS = {False: (8, 64), True: (8, 32)}
 WIDTHS = (1, 2, 4, 8, 16, 32, 64, 128)
 WORTH = 1.03
 """More sequences must make rows so much faster to be worth their memory."""
+WORTH_ROUNDING = 1.1
+"""Another type of cache must make rows so much faster: bfloat16 rounds eight times as coarsely as float16, and near ties fall otherwise."""
 FILE = "calibrations.json"
 """Remembers calibrations."""
 
@@ -110,19 +112,19 @@ def calibrate(
         except ModelError as error:
             trouble = error.title
 
-    def best_of_all() -> tuple[Layout, Variant]:
-        return max(tried, key=lambda pair: max(width.rows for width in pair[1].widths))
+    def worth(one: tuple[Layout, Variant]) -> float:
+        return max(width.rows for width in one[1].widths) / (1.0 if one[0].cache == layout.cache else WORTH_ROUNDING)
 
     for unified, flash in free:
         attempt(msgspec.structs.replace(layout, unified=unified, flash=flash))
     if not tried:
         raise ModelError(f"No layout works: {trouble}", "Run `datatune doctor`.")
-    kind = best_of_all()[0].unified
+    kind = max(tried, key=worth)[0].unified
     for cache in caches:
         for unified, flash in free:
             if unified == kind:
                 attempt(msgspec.structs.replace(layout, unified=unified, flash=flash, cache=cache))
-    best, final = best_of_all()
+    best, final = max(tried, key=worth)
     # Nothing wider, or nothing at all any more, for want of memory: then what was measured before is as good.
     with contextlib.suppress(ModelError):
         final = _try_as_wide_as_can_be(start, tokens, best, [width for width in WIDTHS if width <= most], between)
