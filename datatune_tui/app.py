@@ -57,6 +57,8 @@ class DataTune(App[None]):
         """State and search that the place of the data takes up when it is next entered."""
         self.catalog = CatalogProcess()
         self._looked = 0.0
+        self._told = ""
+        """The trouble with the database that was shown last."""
 
     def on_mount(self) -> None:
         """Bring the database up to date and begin to look at it."""
@@ -85,8 +87,12 @@ class DataTune(App[None]):
             if due and isinstance(screen, Place) and screen.ready:
                 self._looked = now
                 screen.look()
+                self._told = ""
         except EngineError as error:
-            self.push_screen(Trouble(error.title, error.hint))
+            # Said once, not at every look.
+            if error.title != self._told:
+                self._told = error.title
+                self.push_screen(Trouble(error.title, error.hint))
 
     def write(self, change: Callable[[Connection], T]) -> T | None:
         """What one small write gives; None where it went wrong, which is shown."""

@@ -6,7 +6,6 @@ import time
 from collections.abc import Sequence
 from typing import TypeVar
 
-from engine.errors import EngineError
 from engine.locations import Locations
 from engine.records import Value
 from engine.store.database import Connection, needs_migration, open_reader, open_small_writer, translated, version_seen
@@ -108,11 +107,6 @@ class Reader:
         if self._connection is not None:
             self._connection.close()
             self._connection = None
-
-
-def trouble(error: EngineError) -> str:
-    """What an error says, with what to do."""
-    return f"{error.title}\n{error.hint}" if error.hint else error.title
 
 
 def ago(at: float, now: float | None = None) -> str:

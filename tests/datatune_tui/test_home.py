@@ -149,6 +149,11 @@ def test_a_damaged_database_is_told_with_its_cure(home: Home) -> None:
         home.connection.execute("DROP TABLE progress")
         home.connection.execute("UPDATE runs SET state = 'running', owner_pid = ?, owner_started = ?", tuple(this_process_fields()))
         await until(pilot, lambda: "no such table" in screen_text(app) and "doctor" in screen_text(app))
+        await pilot.press("escape")
+        app._looked = 0.0
+        app._look()
+        await pilot.pause()
+        assert not app.screen.query("#trouble"), "it is said once"
 
     with_app(home, story)
 
