@@ -84,15 +84,26 @@ class DataTune(App[None]):
         now = time.monotonic()
         try:
             due = self.reader.changed() or now - self._looked >= ANYWAY_SECONDS
-            if due and isinstance(screen, Place) and screen.ready:
-                self._looked = now
-                screen.look()
-                self._told = ""
         except EngineError as error:
-            # Said once, not at every look.
-            if error.title != self._told:
-                self._told = error.title
-                self.push_screen(Trouble(error.title, error.hint))
+            self._tell(error)
+            return
+        if due and isinstance(screen, Place) and screen.ready:
+            self._looked = now
+            self.look_at(screen)
+
+    def look_at(self, place: Place) -> None:
+        """Let a place show what there is now; what is wrong with the database is shown."""
+        try:
+            place.look()
+            self._told = ""
+        except EngineError as error:
+            self._tell(error)
+
+    def _tell(self, error: EngineError) -> None:
+        """Show it, once, not at every look."""
+        if error.title != self._told:
+            self._told = error.title
+            self.push_screen(Trouble(error.title, error.hint))
 
     def write(self, change: Callable[[Connection], T]) -> T | None:
         """What one small write gives; None where it went wrong, which is shown."""

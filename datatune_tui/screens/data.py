@@ -155,7 +155,7 @@ An export leaves out what was rejected and has the outputs that were put right.
     @on(Select.Changed)
     def _asked_anew(self) -> None:
         if self.ready:
-            self.look()
+            self.here.look_at(self)
 
     @on(Input.Submitted)
     def action_back(self) -> None:

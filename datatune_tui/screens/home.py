@@ -114,7 +114,7 @@ Every run of this home, newest first. A run goes on when you leave: closing Data
         """Go on with a run that stopped."""
         if row := self._current():
             await self.asked(command("resume", row.run.id, "--detach"))
-            self.look()
+            self.here.look_at(self)
 
     def action_cancel(self) -> None:
         """Ask the run to stop."""
@@ -144,7 +144,7 @@ Every run of this home, newest first. A run goes on when you leave: closing Data
             run = row.run.id
             if self.here.write(lambda connection: delete_run(connection, run)) is False:
                 self.notify(f"run {run} is at work; cancel it first", severity="warning", markup=False)
-            self.look()
+            self.here.look_at(self)
 
 
 def _cells(row: Row) -> tuple[Cell, ...]:

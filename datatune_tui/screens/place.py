@@ -47,11 +47,11 @@ class Place(Screen[None]):
     def on_mount(self) -> None:
         """All parts are there: from now on they can be told what to show. Runs after the `on_mount` of subclasses."""
         self.ready = True
-        self.look()
+        self.here.look_at(self)
 
     def on_screen_resume(self) -> None:
         if self.ready:
-            self.look()
+            self.here.look_at(self)
 
     def stop(self, error: EngineError | Refused) -> None:
         """Show what stops the work."""

@@ -134,14 +134,14 @@ What a change makes stale is said before it is done. Calls whose prompts stay th
         settings = changed_settings(view.run.settings, event)
         if self.here.write(lambda connection: change_settings(connection, view.run.id, settings)):
             await self.asked(command("resume", view.run.id, "--detach"))
-            self.look()
+            self.here.look_at(self)
 
     @work
     async def action_resume(self) -> None:
         """Go on with a run that stopped."""
         if self._view:
             await self.asked(command("resume", self._view.run.id, "--detach"))
-            self.look()
+            self.here.look_at(self)
 
     def action_cancel(self) -> None:
         """Ask the run to stop."""

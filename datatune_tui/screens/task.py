@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from pathlib import Path
 
 from textual import on, work
@@ -129,32 +130,24 @@ Say what goes in and what comes out, in two or three sentences. Three examples o
             wrong.set_class(name == field, "-shown")
         return not field
 
-    def _show_examples(self) -> None:
-        self.query_one("#examples", KeyedTable).show([(str(place), (one.output, one.input)) for place, one in enumerate(self._examples)])
+    def _show_examples(self, examples: tuple[TaskExample, ...]) -> None:
+        self._examples = examples
+        self.query_one("#examples", KeyedTable).show([(str(place), (one.output, one.input)) for place, one in enumerate(examples)])
         self._touched = True
         self._check()
 
     @work
     async def action_add(self) -> None:
         """Add one example or several."""
-        text = await self.app.push_screen_wait(LineInput("Examples: input → output, an empty line between", ""))
-        if text and text.strip():
-            try:
-                self._examples += pasted(text)
-            except BadInput as error:
-                self.stop(error)
-            self._show_examples()
+        if found := await self._asked_for("Examples: input → output, an empty line between", "", pasted):
+            self._show_examples((*self._examples, *found))
 
     @work
     async def action_load(self) -> None:
         """Add examples from a file."""
-        path = await self.app.push_screen_wait(LineInput("File with input and output: JSONL, CSV or TSV", ""))
-        if path and path.strip():
-            try:
-                self._examples += examples_in(Path(path.strip()).expanduser())
-            except BadInput as error:
-                self.stop(error)
-            self._show_examples()
+        read = await self._asked_for("File with input and output: JSONL, CSV or TSV", "", lambda path: examples_in(Path(path).expanduser()))
+        if read:
+            self._show_examples((*self._examples, *read))
 
     @on(KeyedTable.RowSelected)
     @work
@@ -162,21 +155,26 @@ Say what goes in and what comes out, in two or three sentences. Three examples o
         """Change the example under the cursor."""
         place = int(self.query_one("#examples", KeyedTable).current)
         one = self._examples[place]
-        text = await self.app.push_screen_wait(LineInput("The example: input → output", f"{one.input} → {one.output}"))
-        if text and text.strip():
-            try:
-                self._examples = (*self._examples[:place], *pasted(text), *self._examples[place + 1 :])
-            except BadInput as error:
-                self.stop(error)
-            self._show_examples()
+        if found := await self._asked_for("The example: input → output", f"{one.input} → {one.output}", pasted):
+            self._show_examples((*self._examples[:place], *found, *self._examples[place + 1 :]))
+
+    async def _asked_for(self, title: str, before: str, read: Callable[[str], tuple[TaskExample, ...]]) -> tuple[TaskExample, ...]:
+        """The examples in what the person writes; none where they leave it, or where it is wrong, which is shown."""
+        text = await self.app.push_screen_wait(LineInput(title, before))
+        if not text or not text.strip():
+            return ()
+        try:
+            return read(text.strip())
+        except BadInput as error:
+            self.stop(error)
+            return ()
 
     def key_delete(self) -> None:
         """Take out the example under the cursor."""
         table = self.query_one("#examples", KeyedTable)
         if table.has_focus and table.current:
             place = int(table.current)
-            self._examples = (*self._examples[:place], *self._examples[place + 1 :])
-            self._show_examples()
+            self._show_examples((*self._examples[:place], *self._examples[place + 1 :]))
 
     @work
     async def action_open(self) -> None:
@@ -192,12 +190,12 @@ Say what goes in and what comes out, in two or three sentences. Three examples o
         except BadInput as error:
             self.stop(error)
             return
-        self._file, self._examples, self._rest = path, form.examples, dict(form.rest)
+        self._file, self._rest = path, dict(form.rest)
         for name in ("name", "language", "labels", "test"):
             self.query_one(f"#{name}", Input).value = getattr(form, name)
         self.query_one("#description", TextArea).text = form.description
         self.query_one("#kind", Select).value = form.kind
-        self._show_examples()
+        self._show_examples(form.examples)
 
     def action_save(self) -> None:
         """Write the task file."""
