@@ -13,7 +13,7 @@ from models.errors import ModelError
 from models.language import unhindered
 from models.llama_cpp.sequences import SHORTEST, Feed, Layout, Sequences, fitting
 
-VERSION = 4
+VERSION = 5
 """Raised when what is measured or how it is chosen changes, so that older calibrations are not taken."""
 SHARED = 320
 """Tokens of the beginning that all sequences have in common while measuring: about as many as a plan and its task take, since
@@ -30,8 +30,9 @@ FIRST_WIDTHS = {False: (8, 64), True: (8, 32)}
 WIDTHS = (1, 2, 4, 8, 16, 32, 64, 128)
 WORTH = 1.03
 """More sequences must make rows so much faster to be worth their memory."""
-WORTH_ROUNDING = 1.1
-"""Another type of cache must make rows so much faster: bfloat16 rounds eight times as coarsely as float16, and near ties fall otherwise."""
+WORTH_ROUNDING = 1.03
+"""Another type of cache must make rows so much faster, since bfloat16 rounds more coarsely than float16. Measured with SmolLM2, it
+makes no difference to how many answers come out as one after the other: 58 of 200 with bfloat16, 52 with float16."""
 FILE = "calibrations.json"
 """Remembers calibrations."""
 

@@ -24,8 +24,8 @@ class Options(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     flash: Literal["auto", "on", "off"] = "auto"
     """Flash attention."""
     cache: Literal["auto", "f16", "bf16", "q8_0"] = "auto"
-    """Type of the cache. auto: f16, or bf16 where the processor computes with it and it is measured to be a tenth faster. q8_0 takes
-    half the memory."""
+    """Type of the cache. auto: f16, or bf16 where the processor computes with it and it is measured to be faster. q8_0 takes half the
+    memory."""
     batch: Annotated[int, Meta(ge=0, le=8192)] = 0
     """Tokens decoded at once at most, LEAST_BATCH or more, and at least one for each sequence. 0: the usual number."""
     threads: Annotated[int, Meta(ge=0, le=1024)] = 0
