@@ -45,8 +45,8 @@ class SentenceTransformerEmbedder:
         """Load the model in `folder`. `device` as torch names it, None for the best there is; `digests` remembers SHA-256 sums and
         which backend was fastest."""
         self.folder = folder
-        self._model = load(folder, device)
-        self._model.max_seq_length = min(self._model.max_seq_length or LONGEST, LONGEST)
+        self._device = device
+        self._model = self._loaded()
         self._digest = digest(sorted(folder.glob("*.safetensors"))[0], digests)
         self.dimensions = int(self._model.get_embedding_dimension())
         self.name = f"sentence-transformers-{self._digest[:16]}-{self._model.max_seq_length}"
@@ -139,21 +139,36 @@ class SentenceTransformerEmbedder:
         """The model in a precision, made on first use."""
         if precision not in self._models:
             try:
-                if precision == "bfloat16":
-                    self._models[precision] = copy.deepcopy(self._model).bfloat16()
+                if precision == "float32":
+                    self._models[precision] = self._loaded()
+                elif precision == "bfloat16" and self.choice and self.choice.backend.precision == "bfloat16":
+                    # Decided: nobody needs the other numbers any more.
+                    self._model = self._in("float32").bfloat16()
+                    self._models = {precision: self._model}
+                elif precision == "bfloat16":
+                    self._models[precision] = copy.deepcopy(self._in("float32")).bfloat16()
                 else:
                     # New layers around the same weights, of which those of the linear layers are then replaced.
-                    shared = {id(weight): weight for weight in self._model.parameters()}
-                    self._models[precision] = _with_int8(copy.deepcopy(self._model, shared))
+                    whole = self._in("float32")
+                    shared = {id(weight): weight for weight in whole.parameters()}
+                    self._models[precision] = _with_int8(copy.deepcopy(whole, shared))
             except (AttributeError, RuntimeError) as error:
                 # What another build or a later version of torch lacks.
                 raise _unavailable(precision, error) from error
         return self._models[precision]
 
     def _keep_only(self, backend: Backend) -> None:
-        self._models = {name: model for name, model in self._models.items() if name in ("float32", backend.precision)}
+        # int8 shares most weights with float32, bfloat16 none.
+        kept = (backend.precision,) if backend.precision == "bfloat16" else ("float32", backend.precision)
+        self._models = {name: model for name, model in self._models.items() if name in kept}
+        self._model = self._models.get(backend.precision, self._model)
         for workers in [workers for workers in self._pools if workers != backend.workers]:
             self._pools.pop(workers).shutdown()
+
+    def _loaded(self) -> Any:
+        model = load(self.folder, self._device)
+        model.max_seq_length = min(model.max_seq_length or LONGEST, LONGEST)
+        return model
 
     @property
     def _choice_key(self) -> str:

@@ -71,6 +71,17 @@ def test_other_precisions_come_near_and_leave_float32_as_it_is(precision: Precis
     assert (embedder.embed(TEXTS[:4]) == before).all()
 
 
+def test_once_bfloat16_is_chosen_no_other_numbers_are_held_and_float32_can_still_be_had() -> None:
+    embedder = opened()
+    before = embedder.embed(TEXTS[:4])
+    embedder.choice = Choice(Backend("bfloat16"), (), 0.0)
+    chosen = embedder.embed(TEXTS[:4])
+    assert 0.999 < (before * chosen).sum(axis=1).mean() < 1 - 1e-6
+    assert list(embedder._models) == ["bfloat16"]
+    assert (embedder.encode(Backend(), TEXTS[:4]) == before).all()
+    assert (embedder.embed(TEXTS[:4]) == chosen).all()
+
+
 def test_float32_gives_what_the_library_gives(embedder: SentenceTransformerEmbedder) -> None:
     library = embedder._model.encode(TEXTS, normalize_embeddings=True, show_progress_bar=False)
     assert ((embedder.embed(TEXTS) * library).sum(axis=1) > 1 - 1e-5).all()
