@@ -185,7 +185,8 @@ def show(dataset: str, as_json: bool) -> int:
 
 @catalog.command()
 @click.option("--embedder", default="", help="minilm, hashing, or a sentence-transformers folder.")
-def serve(embedder: str) -> int:
+@json_option
+def serve(embedder: str, as_json: bool) -> int:
     """Answer searches for a program: {"id", "search", "k", "language", "licence", "here"} or {"id", "show"} a line, JSON both ways."""
     from engine.catalog_serve import serve as answer
     from engine.locations import locate
