@@ -34,6 +34,8 @@ T = TypeVar("T")
 LOOK_SECONDS = 0.25
 ANYWAY_SECONDS = 1.0
 """While something runs its age and time left change, and its engine may be gone without a word."""
+QUIET_SECONDS = 15.0
+"""The same where nothing runs: how long ago something was changes slowly."""
 
 
 class DataTune(App[None]):
@@ -82,8 +84,9 @@ class DataTune(App[None]):
             return  # being closed: parts of the screen are gone already
         screen = self.screen
         now = time.monotonic()
+        anyway = ANYWAY_SECONDS if isinstance(screen, Place) and screen.ready and screen.live else QUIET_SECONDS
         try:
-            due = self.reader.changed() or now - self._looked >= ANYWAY_SECONDS
+            due = self.reader.changed() or now - self._looked >= anyway
         except EngineError as error:
             self._tell(error)
             return

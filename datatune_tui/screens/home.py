@@ -69,6 +69,10 @@ Every run of this home, newest first. A run goes on when you leave: closing Data
         self._tell()
         self.refresh_bindings()
 
+    @property
+    def live(self) -> bool:
+        return any(row.run.state == "running" for row in self._rows.values())
+
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         row = self._current()
         if action in ("open", "duplicate"):

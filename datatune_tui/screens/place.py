@@ -40,6 +40,11 @@ class Place(Screen[None]):
         raise NotImplementedError
 
     @property
+    def live(self) -> bool:
+        """Whether what is shown changes though nobody writes it."""
+        return False
+
+    @property
     def here(self) -> DataTune:
         """The app."""
         return cast("DataTune", self.app)

@@ -82,6 +82,10 @@ What a change makes stale is said before it is done. Calls whose prompts stay th
             self.query_one(ContentSwitcher).current = "panel-none"
         self.refresh_bindings()
 
+    @property
+    def live(self) -> bool:
+        return self._view is not None and self._view.run.state == "running"
+
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         run = self._view.run if self.ready and self._view else None
         if action == "cancel":
