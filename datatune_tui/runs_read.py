@@ -10,9 +10,9 @@ from engine.locations import Locations
 from engine.records import Value
 from engine.store.database import Connection, needs_migration, open_reader, open_small_writer, translated, version_seen
 from engine.store.events import Event, Progress, events_after, read_progress
-from engine.store.items import ItemState, item_counts, reason_counts
 from engine.store.runs import Run, list_runs, read_run
 from engine.store.steps import Step, steps_of_run
+from engine.store.tallies import ItemState, TrendPoint, item_counts, reason_counts, trend
 
 K = TypeVar("K")
 
@@ -38,6 +38,8 @@ class View(Value, frozen=True):
     """Why units did not become examples, most frequent first."""
     events: tuple[Event, ...]
     """The whole story."""
+    trends: dict[str, tuple[TrendPoint, ...]]
+    """How the units of an execute step ended over its time at work, by the step's fingerprint."""
 
 
 class Reader:
@@ -47,6 +49,8 @@ class Reader:
         self.locations = locations
         self._connection: Connection | None = None
         self._seen = -1
+        self._told: tuple[str, tuple[Event, ...]] = ("", ())
+        """Run and its story as far as it was read."""
 
     def changed(self) -> bool:
         """Whether anybody wrote since this was last asked."""
@@ -99,8 +103,15 @@ class Reader:
                 progress=read_progress(connection, run.id) if run.state == "running" else None,
                 counts=_summed([item_counts(connection, step) for step in made]),
                 reasons=_summed([reason_counts(connection, step) for step in made]),
-                events=tuple(events_after(connection, run.id, 0)),
+                events=self._story(connection, run.id),
+                trends={step: tuple(trend(connection, step)) for step in made},
             )
+
+    def _story(self, connection: Connection, run: str) -> tuple[Event, ...]:
+        """Only what came since it was last read is read."""
+        told = self._told[1] if self._told[0] == run else ()
+        self._told = (run, (*told, *events_after(connection, run, told[-1].id if told else 0)))
+        return self._told[1]
 
     def close(self) -> None:
         """Let go of the database."""

@@ -16,8 +16,9 @@ from engine.records import RowSource
 from engine.roles import translated
 from engine.session import BudgetSpent, Session
 from engine.stage import Counts, Outcome, Stage
-from engine.store import events, items
+from engine.store import events, items, tallies
 from engine.store.reviews import Review, reviews_of
+from engine.store.tallies import ItemState
 from models.embedding import Embedder
 from models.language import Completion, LanguageModel, Request
 
@@ -27,6 +28,9 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 PROGRESS_SECONDS = 0.5
+TREND_SECONDS = 2.0
+TREND_SHARE = 0.01
+"""A point of the trend every two seconds, later every hundredth of the time worked: a few hundred points however long a step takes."""
 MANY_CALLS = 64
 """So many keep all sequences of a batch at work most of the time."""
 KNOWN_AT_ONCE = 512
@@ -47,6 +51,7 @@ class StepContext:
         self._begun = time.monotonic()
         self._done_before: int | None = None
         self._last_progress = 0.0
+        self._next_trend = 0.0
 
     @property
     def catalog(self) -> Catalog:
@@ -79,14 +84,14 @@ class StepContext:
             events.set_progress(connection, self._session.run, self.step, self._stage.name, self._candidate, done, total, rate, unit)
         self._session.check()
 
-    def items(self, state: items.ItemState, limit: int = -1, step: str = "") -> Iterator[items.Item]:
+    def items(self, state: ItemState, limit: int = -1, step: str = "") -> Iterator[items.Item]:
         return items.items_in_order(self._session.connection, step or self.step, state, limit)
 
     def reviews(self, step: str) -> dict[str, Review]:
         return reviews_of(self._session.connection, step)
 
     def reasons(self) -> dict[str, int]:
-        return items.reason_counts(self._session.connection, self.step)
+        return tallies.reason_counts(self._session.connection, self.step)
 
     def expect_calls(self, role: str, calls: int, prompt_tokens: int, completion_tokens: int, shared: int = 0) -> None:
         model = self.model(role)
@@ -200,10 +205,15 @@ class StepContext:
         unit: str = "units",
         native: bool = False,
     ) -> Counts:
-        loop = Loop(self._session.connection, self.step, native)
+        connection = self._session.connection
+        loop = Loop(connection, self.step, native)
+        worked, begun = tallies.worked_before(connection, self.step), time.monotonic()
 
         def tell() -> None:
             self.progress(loop.accepted if unit == "examples" else loop.finished, total, unit)
+            if (now := worked + time.monotonic() - begun) >= self._next_trend and not connection.in_transaction:
+                tallies.add_trend_point(connection, self.step, now)
+                self._next_trend = now + max(TREND_SECONDS, TREND_SHARE * now)
 
         tell()
         try:
@@ -214,6 +224,7 @@ class StepContext:
             self._session.spent = self._session.budget_ended = True
         finally:
             loop.commit()
+            self._next_trend = 0.0
         tell()
         return loop.counts()
 

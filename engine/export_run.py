@@ -12,7 +12,7 @@ from engine.pipeline import export
 from engine.records import Exported, Made, Part, PlanChoice
 from engine.roles import Roles
 from engine.session import Session
-from engine.store import items, steps
+from engine.store import steps, tallies
 from engine.store.database import Connection
 from engine.store.lease import this_process
 from engine.store.runs import Run
@@ -50,7 +50,7 @@ def parts_of(connection: Connection, run: Run) -> list[Part]:
 def _made(connection: Connection, step: steps.Step, choice: PlanChoice) -> Made:
     if step.record:
         return msgspec.json.decode(step.record, type=Made)
-    counts = items.item_counts(connection, step.fingerprint)
+    counts = tallies.item_counts(connection, step.fingerprint)
     return Made(
         dataset=choice.dataset,
         config=choice.config,
@@ -60,5 +60,5 @@ def _made(connection: Connection, step: steps.Step, choice: PlanChoice) -> Made:
         rejected=counts.get("rejected", 0),
         failed=counts.get("failed", 0),
         skipped=counts.get("skipped", 0),
-        reasons=items.reason_counts(connection, step.fingerprint),
+        reasons=tallies.reason_counts(connection, step.fingerprint),
     )

@@ -9,7 +9,7 @@ from typing import Generic, TypeVar
 
 from engine.errors import StageFailed
 from engine.stage import Counts, Outcome
-from engine.store import items
+from engine.store import items, tallies
 from engine.store.database import Connection
 
 T = TypeVar("T")
@@ -121,7 +121,7 @@ class Loop:
 
     def counts(self) -> Counts:
         """How all units of the step ended."""
-        return Counts(**items.item_counts(self._connection, self._step))
+        return Counts(**tallies.item_counts(self._connection, self._step))
 
 
 class _Queue(Generic[T]):

@@ -12,8 +12,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from engine.records import RowSource, Value
-from engine.store.items import Item, ItemState
+from engine.store.items import Item
 from engine.store.reviews import Review
+from engine.store.tallies import ItemState
 from models.embedding import Embedder
 from models.language import Completion, LanguageModel, Request
 

@@ -21,8 +21,9 @@ from engine.plain_text import clean, one_line
 from engine.records import Example
 from engine.store.browse import Order, find_units, read_units
 from engine.store.browse import Place as Unit
-from engine.store.items import Item, ItemState
+from engine.store.items import Item
 from engine.store.reviews import Review, put_reviews, reviews_of
+from engine.store.tallies import ItemState
 
 COLUMNS = (Column("", 2), Column("OUTPUT OR REASON", 28), Column("INPUT", 0))
 SHOWN = 20_000

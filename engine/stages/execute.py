@@ -23,7 +23,7 @@ from engine.plan.units import Accepted, ModelCall, Unit
 from engine.plan.units import Outcome as Ending
 from engine.records import ExpandedTask, Made, PlanChoice, RowSource, Task, Value
 from engine.stage import Context, Counts, Outcome, Stage
-from engine.store.items import ItemState
+from engine.store.tallies import ItemState
 from models.language import Completion, Request, Sampling
 
 

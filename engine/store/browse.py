@@ -8,7 +8,8 @@ from typing import Literal
 
 import msgspec
 
-from engine.store.items import Item, ItemState
+from engine.store.items import Item
+from engine.store.tallies import ItemState
 
 Order = Literal["entered", "longest", "output", "reason"]
 

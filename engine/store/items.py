@@ -5,17 +5,15 @@ from __future__ import annotations
 import sqlite3
 import time
 from collections.abc import Iterable, Iterator
-from typing import Literal
 
 import msgspec
 
 from engine.records import Value
 from engine.store.database import transaction
+from engine.store.tallies import ItemState, add_to_tallies, count_anew
 from models.language import Completion
 
 PAGE = 1000
-
-ItemState = Literal["accepted", "rejected", "failed", "skipped"]
 
 
 class Item(Value):
@@ -39,10 +37,15 @@ def store_items(connection: sqlite3.Connection, step: str, items: Iterable[Item]
     """Add finished units; one already there in the same place is left as it is. They are no longer in flight."""
     items = list(items)
     with transaction(connection):
+        before = connection.total_changes
         connection.executemany(
             "INSERT OR IGNORE INTO items (step, key, seq, state, reason, result) VALUES (?, ?, ?, ?, ?, ?)",
             [(step, item.key, item.seq, item.state, item.reason, item.result) for item in items],
         )
+        if connection.total_changes - before == len(items):
+            add_to_tallies(connection, step, [(item.state, item.reason) for item in items])
+        else:
+            count_anew(connection, step)
         done = {item.key for item in items}
         for number, keys in connection.execute("SELECT number, keys FROM in_flight WHERE step = ?", (step,)).fetchall():
             marked = msgspec.json.decode(keys, type=list[str])
@@ -71,20 +74,6 @@ def items_in_order(connection: sqlite3.Connection, step: str, state: ItemState, 
             return
         last = (page[-1]["seq"], page[-1]["key"])
         limit -= len(page) if limit > 0 else 0
-
-
-def item_counts(connection: sqlite3.Connection, step: str) -> dict[ItemState, int]:
-    """How many units ended in each state."""
-    return dict(connection.execute("SELECT state, count(*) FROM items WHERE step = ? GROUP BY state", (step,)).fetchall())
-
-
-def reason_counts(connection: sqlite3.Connection, step: str) -> dict[str, int]:
-    """Why units did not become examples, most frequent first."""
-    rows = connection.execute(
-        "SELECT state || ': ' || reason, count(*) AS n FROM items WHERE step = ? AND state != 'accepted' GROUP BY 1 ORDER BY n DESC, 1",
-        (step,),
-    )
-    return dict(rows.fetchall())
 
 
 # ── crashes ───────────────────────────────────────────────────────────────────────────────────────────────
@@ -128,6 +117,7 @@ def blame(connection: sqlite3.Connection, run: str, signal_name: str) -> list[st
                     "INSERT OR IGNORE INTO items (step, key, seq, state, reason) VALUES (?, ?, ?, 'failed', ?)",
                     (step, keys[0], seq, f"the engine died of {signal_name} on this unit alone"),
                 )
+                count_anew(connection, step)
                 connection.execute("DELETE FROM suspects WHERE step = ? AND key = ?", (step, keys[0]))
                 failed.append(keys[0])
             else:

@@ -30,6 +30,11 @@ def migrations() -> Migrations:
         for statement in _REVIEWS:
             db.execute(statement)
 
+    @datatune()  # type: ignore[untyped-decorator]
+    def tallies_and_trends(db: Database) -> None:
+        for statement in _TALLIES_AND_TRENDS:
+            db.execute(statement)
+
     return datatune
 
 
@@ -91,4 +96,15 @@ _REVIEWS = (
     """CREATE TABLE reviews (
         step TEXT NOT NULL, key TEXT NOT NULL, verdict TEXT NOT NULL DEFAULT '', note TEXT NOT NULL DEFAULT '', output TEXT,
         at REAL NOT NULL, PRIMARY KEY (step, key)) WITHOUT ROWID""",
+)
+
+_TALLIES_AND_TRENDS = (
+    # Counting 100,000 units by reason reads all of them; a screen asks several times a second.
+    """CREATE TABLE tallies (
+        step TEXT NOT NULL, state TEXT NOT NULL, reason TEXT NOT NULL, units INTEGER NOT NULL, PRIMARY KEY (step, state, reason))
+        WITHOUT ROWID""",
+    "INSERT INTO tallies SELECT step, state, reason, count(*) FROM items GROUP BY step, state, reason",
+    """CREATE TABLE trends (
+        step TEXT NOT NULL, worked REAL NOT NULL, accepted INTEGER NOT NULL, rejected INTEGER NOT NULL, failed INTEGER NOT NULL,
+        skipped INTEGER NOT NULL, PRIMARY KEY (step, worked)) WITHOUT ROWID""",
 )

@@ -144,7 +144,7 @@ def delete_run(connection: sqlite3.Connection, run: str) -> bool:
             connection.execute(f"DELETE FROM {table} WHERE run = ?", (run,))
         connection.execute("DELETE FROM runs WHERE id = ?", (run,))
         for step in own:
-            for table in ("items", "in_flight", "suspects", "step_calls", "reviews"):
+            for table in ("items", "tallies", "trends", "in_flight", "suspects", "step_calls", "reviews"):
                 connection.execute(f"DELETE FROM {table} WHERE step = ?", (step,))
             connection.execute("DELETE FROM steps WHERE fingerprint = ?", (step,))
     return True

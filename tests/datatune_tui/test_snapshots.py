@@ -43,9 +43,9 @@ MODES = {"enter": "run", "2": "run", "3": "data", "4": "catalog", "5": "task"}
 @pytest.mark.parametrize("size", SIZES, ids=lambda size: f"{size[0]}x{size[1]}")
 @pytest.mark.parametrize("name", [*STORIES, "first-start"])
 def test_it_looks_as_it_did(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, size: tuple[int, int]) -> None:
-    numbers = count(0xABC000)
-    monkeypatch.setattr("engine.store.runs.secrets.token_hex", lambda length: f"{next(numbers):x}")
     home = Home(tmp_path)
+    numbers = count(0xABC003)
+    monkeypatch.setattr("engine.store.runs.secrets.token_hex", lambda length: f"{next(numbers):x}")
     if name != "first-start":
         home.failed("no data set serves this task: nothing is near")
         home.running()

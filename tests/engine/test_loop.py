@@ -18,6 +18,7 @@ from engine.errors import Cancelled, StageFailed
 from engine.stage import Counts, Outcome
 from engine.store import items
 from engine.store.database import open_reader
+from engine.store.tallies import ItemState
 from tests.engine.bench import Bench, accept, in_flight, names, same
 
 
@@ -191,7 +192,7 @@ HOLE = {
 @example(history=HOLE)
 @given(history=histories())
 def test_the_first_n_accepted_are_the_same_however_often_it_was_cut_off(shared: Bench, history: dict[str, Any]) -> None:
-    states: list[items.ItemState] = history["states"]
+    states: list[ItemState] = history["states"]
     step = os.urandom(8).hex()
     order = random.Random(history["shuffle"])
     handed: Counter[str] = Counter()

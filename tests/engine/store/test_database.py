@@ -16,7 +16,7 @@ import pytest
 from sqlite_utils import Database
 
 from engine.errors import StoreUnusable
-from engine.store import database, items
+from engine.store import database, items, tallies
 from engine.store.database import MIGRATION_COUNT, check, open_reader, open_small_writer, open_writer, transaction
 from engine.store.migrations import migrations
 
@@ -70,10 +70,10 @@ def test_units_stored_before_they_were_kept_in_order_of_entry_are_still_there(pa
         ("train:7", '"train:7"'),
         ("train:4", '"train:4"'),
     ]
-    assert items.item_counts(now, "s") == {"accepted": 3} and items.in_flight(now, "s") == []
+    assert tallies.item_counts(now, "s") == {"accepted": 3} and items.in_flight(now, "s") == []
     items.mark_in_flight(now, "s", ["train:9"])
     items.store_items(now, "s", [items.Item("train:9", 3, "failed", "no answer")])
-    assert items.in_flight(now, "s") == [] and items.item_counts(now, "s") == {"accepted": 3, "failed": 1}
+    assert items.in_flight(now, "s") == [] and tallies.item_counts(now, "s") == {"accepted": 3, "failed": 1}
 
 
 def test_a_current_database_is_opened_without_migrating(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

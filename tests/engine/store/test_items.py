@@ -9,7 +9,8 @@ import pytest
 
 from engine.store import items
 from engine.store.database import open_reader, open_writer
-from engine.store.items import Item, ItemState
+from engine.store.items import Item
+from engine.store.tallies import ItemState, item_counts, reason_counts
 from tests.engine.store.rows import begin
 
 
@@ -79,9 +80,9 @@ def test_counts_and_reasons_add_up(writer: sqlite3.Connection) -> None:
         ("rejected", "empty"),
     ]
     items.store_items(writer, "s", [Item(str(seq), seq, state, reason) for seq, (state, reason) in enumerate(states)])
-    assert items.item_counts(writer, "s") == {"accepted": 2, "skipped": 2, "failed": 1, "rejected": 1}
-    assert list(items.reason_counts(writer, "s").items()) == [("skipped: empty", 2), ("failed: cut off", 1), ("rejected: empty", 1)]
-    assert items.item_counts(writer, "nobody's") == {}
+    assert item_counts(writer, "s") == {"accepted": 2, "skipped": 2, "failed": 1, "rejected": 1}
+    assert list(reason_counts(writer, "s").items()) == [("skipped: empty", 2), ("failed: cut off", 1), ("rejected: empty", 1)]
+    assert item_counts(writer, "nobody's") == {}
 
 
 def test_all_of_a_batch_is_stored_or_none_of_it(writer: sqlite3.Connection) -> None:
