@@ -13,7 +13,7 @@ from textual import on
 from textual.app import App
 from textual.binding import Binding
 
-from datatune_tui.catalog_process import CatalogProcess
+from datatune_tui.answering_process import AnsweringProcess
 from datatune_tui.modals.trouble import Trouble
 from datatune_tui.runs_read import Reader
 from datatune_tui.screens.catalog import CatalogScreen
@@ -57,7 +57,8 @@ class DataTune(App[None]):
         """The run that is open; "" for none."""
         self.units_wanted: tuple[str, str] | None = None
         """State and search that the place of the data takes up when it is next entered."""
-        self.catalog = CatalogProcess()
+        self.catalog = AnsweringProcess("catalog serve")
+        self.previews = AnsweringProcess("plan serve")
         self._looked = 0.0
         self._told = ""
         """The trouble with the database that was shown last."""
@@ -78,6 +79,7 @@ class DataTune(App[None]):
         """Let go of the database; engines go on."""
         self.reader.close()
         await self.catalog.close()
+        await self.previews.close()
 
     def _look(self) -> None:
         if not self.is_running:

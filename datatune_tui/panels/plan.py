@@ -1,14 +1,21 @@
-"""Plan: the steps as text that can be edited, what speaks for them, sample rows, and the runners-up to choose instead."""
+"""Plan: the steps as text that can be edited, what speaks for them, runners-up to choose instead, and the plan on sample rows."""
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING, cast
+
 import msgspec
 from rich.text import Text
+from textual import work
 from textual.app import ComposeResult
 from textual.binding import Binding
-from textual.widgets import Static, TextArea
+from textual.containers import Horizontal
+from textual.timer import Timer
+from textual.widgets import DataTable, Static, TextArea
 
+from datatune_tui.engine_process import Refused
 from datatune_tui.panels.panel import Panel, record_of, standing
+from datatune_tui.panels.preview import PlanPreview
 from datatune_tui.runs_read import View
 from datatune_tui.widgets.keyed_table import KeyedTable
 from engine.errors import BadInput
@@ -18,7 +25,14 @@ from engine.plan.steps import Plan
 from engine.records import PlanChoice, SamplePair
 from engine.store.steps import Step
 
+if TYPE_CHECKING:
+    from datatune_tui.app import DataTune
+
 SHOWN = 3
+PREVIEWED = 40
+PREVIEWED_WITH_MODEL = 5
+TYPING_SECONDS = 0.4
+"""Without a key before the text is previewed."""
 AGAIN = ("schema", "plan", "execute", "export")
 
 
@@ -28,12 +42,16 @@ class PlanPanel(Panel):
     BINDINGS = [
         Binding("ctrl+s", "apply", "Apply plan", id="plan.apply", tooltip="Make the examples anew with the plan as it stands here"),
         Binding("ctrl+r", "restore", "Restore", id="plan.restore", tooltip="Put back the plan that was used"),
+        Binding("ctrl+e", "preview", "Try it", id="plan.preview", tooltip="See the plan on sample rows, step by step, while you edit"),
+        Binding("ctrl+t", "ask", "With model", id="plan.ask", tooltip="Try it on five rows, asking the model where the plan does"),
     ]
 
     def compose(self) -> ComposeResult:
         yield Static("", id="verdict")
         yield KeyedTable((("PLAN", 11), ("SCORE", 6), ("VERDICT", 11), ("WHAT IT DOES", None)), id="plans")
-        yield TextArea("", id="plan-text", soft_wrap=False, show_line_numbers=True)
+        with Horizontal(id="plan-both"):
+            yield TextArea("", id="plan-text", soft_wrap=False, show_line_numbers=True)
+            yield PlanPreview(id="preview")
         yield Static("", id="plan-error", markup=False)
         yield Static("", id="samples")
 
@@ -41,11 +59,14 @@ class PlanPanel(Panel):
         self._choice: PlanChoice | None = None
         self._written = ""
         """The text as it was put there: what differs from it was edited."""
+        self._run = ""
+        self._typing: Timer | None = None
 
     def show(self, view: View, step: Step | None) -> None:
         choice = record_of(step, PlanChoice)
-        table, area = self.query_one(KeyedTable), self.query_one(TextArea)
-        table.display = area.display = choice is not None
+        self._run = view.run.id
+        table = self.query_one("#plans", KeyedTable)
+        table.display = self.query_one("#plan-both").display = choice is not None
         fresh = choice != self._choice
         self._choice = choice
         if choice is None:
@@ -63,7 +84,7 @@ class PlanPanel(Panel):
         self._put(choice.plan)
         self._tell(0)
 
-    def on_data_table_row_highlighted(self) -> None:
+    def on_data_table_row_highlighted(self, event: DataTable.RowHighlighted) -> None:
         """Show the plan the cursor is on, unless the text was edited."""
         place = self._place()
         if self._choice and not self.edited:
@@ -73,6 +94,26 @@ class PlanPanel(Panel):
     def on_text_area_changed(self) -> None:
         """Say at once what is wrong with the text."""
         self.query_one("#plan-error", Static).update(self._problem())
+        if self.previews:
+            if self._typing is not None:
+                self._typing.stop()
+            self._typing = self.set_timer(TYPING_SECONDS, self._preview)
+
+    @property
+    def previews(self) -> bool:
+        """Whether the plan is shown on sample rows."""
+        return self.has_class("-previews")
+
+    def action_preview(self) -> None:
+        """Show the plan on sample rows, or the text alone again."""
+        self.toggle_class("-previews")
+        if self.previews:
+            self._preview()
+
+    def action_ask(self) -> None:
+        """Show it on a few rows with the model's answers."""
+        self.add_class("-previews")
+        self._preview(model=True)
 
     @property
     def edited(self) -> bool:
@@ -95,8 +136,36 @@ class PlanPanel(Panel):
         else:
             self.post_message(self.Changed(AGAIN, dataset=self._choice.dataset, plan=self.query_one(TextArea).text))
 
+    @work(group="preview")
+    async def _preview(self, model: bool = False) -> None:
+        preview, choice = self.query_one(PlanPreview), self._choice
+        if choice is None:
+            return
+        if problem := self._problem():
+            preview.tell(problem, "bold red")
+            return
+        preview.tell("asking the model …" if model else "trying it …")
+        try:
+            answer = await cast("DataTune", self.app).previews.ask(
+                "preview",
+                preview={
+                    "run": self._run,
+                    "dataset": choice.dataset,
+                    "config": choice.config,
+                    "split": choice.splits[0],
+                    "plan": self.query_one(TextArea).text,
+                    "units": PREVIEWED_WITH_MODEL if model else PREVIEWED,
+                    "model": model,
+                },
+            )
+        except Refused as error:
+            preview.tell(f"{error.title}\n{error.hint}", "bold red")
+            return
+        if answer is not None:
+            preview.show(answer["preview"])
+
     def _place(self) -> int:
-        return int(self.query_one(KeyedTable).current or 0)
+        return int(self.query_one("#plans", KeyedTable).current or 0)
 
     def _plan(self, place: int) -> Plan:
         assert self._choice

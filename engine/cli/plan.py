@@ -1,4 +1,4 @@
-"""Commands about plans: plan show, save, check, compare, apply."""
+"""Commands about plans: plan show, save, check, compare, serve, apply."""
 
 from __future__ import annotations
 
@@ -122,6 +122,28 @@ def compare(plans: tuple[str, ...], dataset: str, task_file: Path, config: str, 
     put(found, as_json, lambda: _side_by_side(found, dict(enumerate(plan for _, plan in named)), ground))
     failed = any(problem.severity == "error" for side in found.plans for problem in side.problems)
     return ExitCode.BAD_INPUT if failed else ExitCode.DONE
+
+
+@plan.command()
+@json_option
+def serve(as_json: bool) -> int:
+    """Preview plans for a program: {"id", "preview": {"run", "dataset", "config", "split", "plan"}} a line, JSON both ways."""
+    import sys
+
+    from engine.catalog_here import catalog_here
+    from engine.cli.output import to_json
+    from engine.locations import locate
+    from engine.plan_preview import Previews, answer
+    from engine.roles import Roles
+    from engine.rows_here import RowsHere
+
+    locations = locate()
+    previews = Previews(locations, RowsHere(catalog_here(locations, Roles({}, locations)), locations.cache))
+    for line in sys.stdin:
+        click.echo(to_json(answer(line, previews)))
+        sys.stdout.flush()
+    previews.close()
+    return ExitCode.DONE
 
 
 @plan.command()

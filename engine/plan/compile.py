@@ -29,6 +29,9 @@ BLOCK = 256
 Tables = Callable[[str, str], RowSource]
 """Config and split of the same data set → its rows; what join steps read."""
 
+Watch = Callable[[int, Values], None]
+"""Told the place of the step that comes next, counted from 0, and the values so far."""
+
 
 def compile_plan(
     plan: Plan,
@@ -71,8 +74,9 @@ class Program:
         self._tables = tables
         self._blank: Values = dict.fromkeys((column.name for column in columns), None)
         self._compiled = _compiled(plan, columns, task, seed, count_tokens)
-        self._head = 1 + max((place for place, step in enumerate(plan.steps) if isinstance(step, ROW_STEPS)), default=-1)
-        self._tail = self._compiled[self._head :]
+        self.head = 1 + max((place for place, step in enumerate(plan.steps) if isinstance(step, ROW_STEPS)), default=-1)
+        """How many steps come before a unit is there: all up to the last row step."""
+        self._tail = self._compiled[self.head :]
         self._examine = Examine(plan, columns, task)
         self._prose = Prose(plan, columns, task, description) if plan.prose else None
         self._input = render(plan.emit.input, "input") if plan.emit else None
@@ -89,22 +93,29 @@ class Program:
                     None if draft.stop is None else outcome_of(draft.stop),
                 )
 
-    def run(self, unit: Unit) -> Generator[ModelCall, str, Outcome]:
-        """Yields the calls a unit needs, is sent each completion's text, and returns what became of the unit."""
-        return (yield from self._run(unit, dict(unit.values)))
+    def run(self, unit: Unit, watch: Watch | None = None) -> Generator[ModelCall, str, Outcome]:
+        """Yields the calls a unit needs, is sent each completion's text, and returns what became of the unit.
 
-    def _run(self, unit: Unit, values: Values) -> Generator[ModelCall, str, Outcome]:
+        `watch` is told of every step after the last row step: the values as they are before it.
+        """
+        return (yield from self._run(unit, dict(unit.values), watch))
+
+    def _run(self, unit: Unit, values: Values, watch: Watch | None = None) -> Generator[ModelCall, str, Outcome]:
         if unit.stopped is not None:
             return unit.stopped
         try:
             if self._prose is not None:
                 given, output = yield from self._prose.follow(values)
             else:
-                for _, run, ask in self._tail:
+                for place, (_, run, ask) in enumerate(self._tail, self.head):
+                    if watch is not None:
+                        watch(place, values)
                     if run is not None:
                         run(values, unit.key)
                     elif ask is not None:
                         yield from ask(values)
+                if watch is not None:
+                    watch(len(self._compiled), values)
                 assert self._input is not None and self._output is not None
                 given, output = self._input(values), self._output(values)
             return self._accepted(unit, given, output, values)
@@ -146,7 +157,7 @@ class Program:
         return Accepted(Example(given, output, self.origin, unit.source, self.digest))
 
     def _blocks(self, source: RowSource, block: int) -> Blocks:
-        steps = self._compiled[: self._head]
+        steps = self._compiled[: self.head]
         group = next((place for place, (step, _, _) in enumerate(steps) if isinstance(step, Group)), None)
         if group is None:
             blocks = row_steps.rows_of(source, self._blank, self._seed, block)

@@ -142,8 +142,10 @@ def stored_call(connection: sqlite3.Connection, call: str) -> Completion | None:
     return Completion(call, row["completion"], row["finish"], row["prompt_tokens"], row["completion_tokens"], row["seconds"])
 
 
-def store_call(connection: sqlite3.Connection, call: str, role: str, model: str, prompt: str, completion: Completion, step: str) -> None:
-    """Keep an answer from the moment it is there."""
+def store_call(
+    connection: sqlite3.Connection, call: str, role: str, model: str, prompt: str, completion: Completion, step: str = ""
+) -> None:
+    """Keep an answer from the moment it is there; `step` "" for one that no step asked for."""
     with transaction(connection):
         connection.execute(
             "INSERT OR IGNORE INTO calls VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
@@ -160,12 +162,23 @@ def store_call(connection: sqlite3.Connection, call: str, role: str, model: str,
                 time.time(),
             ),
         )
-        connection.execute("INSERT OR IGNORE INTO step_calls (step, hash) VALUES (?, ?)", (step, call))
+        if step:
+            link_call(connection, step, call)
 
 
 def link_call(connection: sqlite3.Connection, step: str, call: str) -> None:
     """Note that a step used an answer made earlier."""
     connection.execute("INSERT OR IGNORE INTO step_calls (step, hash) VALUES (?, ?)", (step, call))
+
+
+def model_of_run(connection: sqlite3.Connection, run: str) -> str:
+    """Digest of the model that answered most calls of a run's steps; "" where none did."""
+    row = connection.execute(
+        "SELECT model FROM run_steps JOIN step_calls USING (step) JOIN calls USING (hash) WHERE run = ? GROUP BY model "
+        "ORDER BY count(*) DESC LIMIT 1",
+        (run,),
+    ).fetchone()
+    return str(row["model"]) if row else ""
 
 
 class Cost(Value):

@@ -9,8 +9,8 @@ import pytest
 from textual.pilot import Pilot
 from textual.widgets import Checkbox, Input
 
+from datatune_tui.answering_process import AnsweringProcess
 from datatune_tui.app import DataTune
-from datatune_tui.catalog_process import CatalogProcess
 from datatune_tui.widgets.keyed_table import KeyedTable
 from engine.catalog.catalog import Catalog
 from models.hashing import HashingEmbedder
@@ -36,7 +36,7 @@ def catalogued(home: Home, folder: Path) -> None:
 
 
 async def opened(app: DataTune, pilot: Pilot[None]) -> KeyedTable:
-    app.catalog = CatalogProcess("hashing")
+    app.catalog = AnsweringProcess("catalog serve --embedder hashing")
     await pilot.press("4")
     await until(pilot, lambda: app.screen.query("#hits") and getattr(app.screen, "ready", False))
     return app.screen.query_one("#hits", KeyedTable)
@@ -92,7 +92,7 @@ def test_what_was_typed_before_gets_no_answer_once_more_was_typed(home: Home, tm
     catalogued(home, tmp_path)
 
     async def told() -> list[object]:
-        process = CatalogProcess("hashing")
+        process = AnsweringProcess("catalog serve --embedder hashing")
         try:
             return await asyncio.gather(
                 *(process.ask("search", search=text) for text in ("r", "ri", "riv")), process.ask("show", show="owner/rivers")

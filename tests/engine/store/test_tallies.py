@@ -30,8 +30,6 @@ def writer(tmp_path: Path) -> sqlite3.Connection:
 def test_tallies_are_what_counting_all_units_gives(
     tmp_path_factory: pytest.TempPathFactory, batches: list[list[tuple[int, tuple[str, str]]]]
 ) -> None:
-    tmp_path_factory: pytest.TempPathFactory, batches: list[list[tuple[int, tuple[str, str]]]]
-) -> None:
     writer = open_writer(tmp_path_factory.mktemp("home") / "datatune.db")
     for batch in batches:
         items.store_items(writer, "s", [Item(str(number), number, state, reason) for number, (state, reason) in batch])  # type: ignore[arg-type]

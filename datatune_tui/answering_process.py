@@ -1,4 +1,4 @@
-"""A process that answers questions about the catalog while the screens are open: it holds the embedder, which takes seconds to load."""
+"""A process that answers questions while the screens are open: it holds what takes seconds to load, an embedder or a model."""
 
 from __future__ import annotations
 
@@ -13,11 +13,12 @@ from datatune_tui.engine_process import Refused
 LONGEST_LINE = 16 << 20
 
 
-class CatalogProcess:
+class AnsweringProcess:
     """Asked one question at a time; one that waits while another of its kind comes gets no answer."""
 
-    def __init__(self, embedder: str = "") -> None:
-        self._arguments = ["--embedder", embedder] if embedder else []
+    def __init__(self, command: str) -> None:
+        """`command` reads lines of JSON and answers each with one, such as "catalog serve"."""
+        self._command = command
         self._process: asyncio.subprocess.Process | None = None
         self._lock = asyncio.Lock()
         self._number = 0
@@ -42,10 +43,10 @@ class CatalogProcess:
                     if answer.get("id") in (number, -1):
                         break
                 else:
-                    raise Refused("the process that searches the catalog has ended", "see: datatune doctor")
+                    raise Refused(f"`datatune {self._command}` has ended", "asking again starts it anew; see: datatune doctor")
             except (OSError, ValueError) as error:
                 await self.close()
-                raise Refused(f"the process that searches the catalog does not answer: {error}", "see: datatune doctor") from error
+                raise Refused(f"`datatune {self._command}` does not answer: {error}", "see: datatune doctor") from error
             except BaseException:
                 await self.close()  # half an answer may be on its way
                 raise
@@ -69,9 +70,7 @@ class CatalogProcess:
                 "-I",
                 "-m",
                 "engine",
-                "catalog",
-                "serve",
-                *self._arguments,
+                *self._command.split(),
                 stdin=asyncio.subprocess.PIPE,
                 stdout=asyncio.subprocess.PIPE,
                 stderr=asyncio.subprocess.DEVNULL,
