@@ -213,7 +213,7 @@ def _akin(candidate: Candidate, candidates: tuple[Candidate, ...], ending: Endin
     used = {part.choice.dataset for part in ending.parts}
     nearest = max((c.likeness or 0.0 for c in candidates if not used or c.dataset in used), default=0.0)
     share = AKIN if used or task.output.kind == "text" else AKIN_LABELS
-    return candidate.likeness is None or candidate.likeness >= share * nearest
+    return candidate.preferred or candidate.likeness is None or candidate.likeness >= share * nearest
 
 
 def _models_used(session: Session) -> dict[str, Identity]:

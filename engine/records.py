@@ -153,6 +153,8 @@ class Candidate(Value):
     """Lines a person can check."""
     likeness: float | None = None
     """Cosine of the task's and the card's meaning; None where it was not looked at."""
+    preferred: bool = False
+    """Put first by the user: no vote moves it."""
 
 
 class Candidates(Value):

@@ -42,7 +42,7 @@ class PlanPanel(Panel):
     BINDINGS = [
         Binding("ctrl+s", "apply", "Apply plan", id="plan.apply", tooltip="Make the examples anew with the plan as it stands here"),
         Binding("ctrl+r", "restore", "Restore", id="plan.restore", tooltip="Put back the plan that was used"),
-        Binding("ctrl+e", "preview", "Try it", id="plan.preview", tooltip="See the plan on sample rows, step by step, while you edit"),
+        Binding("ctrl+g", "preview", "Try it", id="plan.preview", tooltip="See the plan on sample rows, step by step, while you edit"),
         Binding("ctrl+t", "ask", "With model", id="plan.ask", tooltip="Try it on five rows, asking the model where the plan does"),
     ]
 

@@ -11,6 +11,7 @@ import random
 from collections import Counter
 from typing import Annotated
 
+import msgspec
 from msgspec import Meta
 
 from engine.prompts import rerank as prompt
@@ -37,8 +38,16 @@ class Options(Value):
 
 
 def run(given: Given, options: Options, ctx: Context) -> Ranking:
-    """Votes decide the front of the list; what got none keeps retrieval's order."""
-    candidates = given.candidates.candidates
+    """What the user put first stays there; votes decide the order of the others, and what got none keeps retrieval's order."""
+    first = tuple(candidate for candidate in given.candidates.candidates if candidate.preferred)
+    others = _voted(given, tuple(candidate for candidate in given.candidates.candidates if not candidate.preferred), options, ctx)
+    if not first:
+        return others
+    ranked = enumerate((*first, *others.candidates), 1)
+    return Ranking(tuple(msgspec.structs.replace(candidate, rank=rank) for rank, candidate in ranked), reason=others.reason)
+
+
+def _voted(given: Given, candidates: tuple[Candidate, ...], options: Options, ctx: Context) -> Ranking:
     if not options.use_model or len(candidates) < 2:
         return Ranking(candidates, reason="retrieval's order")
     model = ctx.model("rerank")
@@ -164,4 +173,4 @@ def _messages_text(messages: tuple[Message, ...]) -> str:
     return "\n".join(message.content for message in messages)
 
 
-STAGE = Stage("rerank", "letting the model vote on the data sets", 3, Given, Options, Ranking, run, roles=("rerank",))
+STAGE = Stage("rerank", "letting the model vote on the data sets", 4, Given, Options, Ranking, run, roles=("rerank",))

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import Annotated
 
+import msgspec
 from msgspec import Meta
 
 from engine.catalog.facets import Facets
@@ -36,7 +37,7 @@ class Options(Value):
         float, Meta(description="Cosine of task and card below which a data set is not considered; 0 considers all.", ge=0.0, le=1.0)
     ] = 0.2
     exclude: Annotated[tuple[str, ...], Meta(description="Data sets never to use.")] = ()
-    prefer: Annotated[tuple[str, ...], Meta(description="Data sets to put first.")] = ()
+    prefer: Annotated[tuple[str, ...], Meta(description="Data sets to put first, in this order, however unlike the task they are.")] = ()
     name_task: Annotated[
         bool,
         Meta(
@@ -63,10 +64,10 @@ def run(given: Given, options: Options, ctx: Context) -> Candidates:
         raise NothingSuitable("every data set that matches is excluded", "allow one: remove it from retrieve.exclude")
     near = [hit for hit in hits if _near(hit, options)]
     usable = [hit for hit in found_here if hit.available and hit.id not in options.exclude and _near(hit, options)]
-    usable.sort(key=lambda hit: hit.id not in options.prefer)
-    chosen = tuple(
-        Candidate(hit.id, rank, hit.score, hit.reasons, hit.likeness) for rank, hit in enumerate(usable[: options.candidates], 1)
-    )
+    preferred = _preferred(usable, options, ctx)
+    others = [Candidate(hit.id, 0, hit.score, hit.reasons, hit.likeness) for hit in usable if hit.id not in options.prefer]
+    ranked = enumerate([*preferred, *others][: options.candidates], 1)
+    chosen = tuple(msgspec.structs.replace(candidate, rank=rank) for rank, candidate in ranked)
     scores = {hit.id: hit.score for hit in near}
     last = min((scores[candidate.dataset] for candidate in chosen if candidate.dataset in scores), default=0.0)
     missing = [hit for hit in near if not hit.available and hit.score > last][:MISSING_SHOWN]
@@ -74,7 +75,7 @@ def run(given: Given, options: Options, ctx: Context) -> Candidates:
         ctx.event(
             "not-here", f"{hit.id} ranks higher but its rows are not on this machine: datatune catalog fetch {hit.id}", dataset=hit.id
         )
-    if not near and not usable:
+    if not near and not chosen:
         best = max((hit.likeness or 0.0 for hit in hits), default=0.0)
         raise NothingSuitable(
             f"none of the {info.cards:,} catalogued data sets is about this task: the nearest is {best:.2f} like it, "
@@ -104,6 +105,21 @@ def _named(task: Task, ctx: Context) -> tuple[str, ...]:
     return (name,) if name else ()
 
 
+def _preferred(usable: list[Hit], options: Options, ctx: Context) -> list[Candidate]:
+    """What the user put first, in that order; what the search did not bring as well, if its rows are here."""
+    found = {hit.id: hit for hit in usable}
+    here = ctx.catalog.here() if options.prefer else ()
+    preferred = []
+    for dataset in options.prefer:
+        if hit := found.get(dataset):
+            preferred.append(Candidate(hit.id, 0, hit.score, ("put first by you", *hit.reasons), hit.likeness, True))
+        elif dataset in here and dataset not in options.exclude:
+            preferred.append(Candidate(dataset, 0, 0.0, ("put first by you; the search did not bring it",), None, True))
+        elif dataset not in options.exclude:
+            ctx.event("not-here", f"{dataset} was put first, but its rows are not on this machine: datatune catalog fetch {dataset}")
+    return preferred
+
+
 def _near(hit: Hit, options: Options) -> bool:
     return hit.id in options.prefer or hit.likeness is None or hit.likeness >= options.least_likeness
 
@@ -114,4 +130,4 @@ def query_text(task: Task) -> str:
     return f"{task.name.replace('-', ' ').replace('_', ' ')}. {task.description}" + (f" Labels: {labels}." if labels else "")
 
 
-STAGE = Stage("retrieve", "searching the catalog for data sets that fit", 3, Given, Options, Candidates, run, roles=("expand",))
+STAGE = Stage("retrieve", "searching the catalog for data sets that fit", 4, Given, Options, Candidates, run, roles=("expand",))

@@ -51,6 +51,16 @@ def order(record: Ranking) -> list[str]:
     return [candidate.dataset[-1] for candidate in record.candidates]
 
 
+def test_no_vote_moves_what_the_user_put_first(tmp_path: Path) -> None:
+    candidates = given().candidates.candidates
+    mine = msgspec.structs.replace(candidates[3], preferred=True, rank=1)
+    record = house_of(tmp_path, honest("Set 3")).run("rerank", Given(WEATHER, Candidates((mine, *candidates[:3]), 4)))
+    assert order(record) == ["4", "3", "1", "2"] and [one.rank for one in record.candidates] == [1, 2, 3, 4]
+    none = house_of(tmp_path / "none", lambda prompt, cards: number_of(cards, PLANTED))
+    record = none.run("rerank", Given(WEATHER, Candidates((mine, *candidates[:3]), 4)))
+    assert order(record) == ["4"] and not record.none_fits and "none fits" in record.reason
+
+
 def test_agreeing_votes_of_a_model_that_can_tell_decide(tmp_path: Path) -> None:
     record = house_of(tmp_path, honest("Set 3")).run("rerank", given())
     assert order(record) == ["3", "1", "2", "4"]

@@ -101,6 +101,20 @@ def test_a_preferred_data_set_comes_first_however_unlike(house: House) -> None:
     record = house.run("retrieve", given(house), prefer=["local/prices"])
     assert ids(record) == ["local/prices", "local/notes"]
     assert [candidate.rank for candidate in record.candidates] == [1, 2]
+    assert [candidate.preferred for candidate in record.candidates] == [True, False]
+
+
+def test_those_put_first_come_in_the_order_they_were_named(house: House) -> None:
+    house.add("more", notes(12, start=100), NEARER)
+    record = house.run("retrieve", given(house), prefer=["local/prices", "local/notes"])
+    assert ids(record) == ["local/prices", "local/notes", "local/more"]
+
+
+def test_one_put_first_that_the_search_does_not_bring_is_added_and_one_that_is_not_here_is_told(house: House) -> None:
+    house.cards({"owner/far": "# Far\n\nNothing of it is here."})
+    record = house.run("retrieve", given(house), prefer=["owner/far", "local/prices"], depth=1, least_likeness=0.9)
+    assert ids(record)[0] == "local/prices" and "owner/far" not in ids(record)
+    assert "owner/far was put first" in house.story("not-here")[0].text
 
 
 def test_at_most_as_many_go_on_as_asked_for(house: House) -> None:
