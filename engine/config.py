@@ -15,7 +15,7 @@ from engine.records import Output, Task, TaskExample, Value
 
 T = TypeVar("T")
 
-ROLES = ("default", "rerank", "expand", "plan", "execute", "generate", "judge", "base", "embed")
+ROLES = ("default", "rerank", "expand", "plan", "execute", "retry", "generate", "judge", "base", "embed")
 """What a model can be asked to do; "default" stands in for every role that has none, "embed" is the embedder."""
 
 MAX_TASK_BYTES = 4_000_000

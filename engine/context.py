@@ -51,6 +51,8 @@ class StepContext:
         self._begun = time.monotonic()
         self._done_before: int | None = None
         self._last_progress = 0.0
+        self._tokens = 0
+        """Of answers that were not known before."""
         self._next_trend = 0.0
 
     @property
@@ -165,6 +167,7 @@ class StepContext:
         for completion in model.complete_many(missing(), self._session.check):
             call = calls.pop(completion.key)
             prompt = prompts.pop(call)
+            self._tokens += completion.prompt_tokens + completion.completion_tokens
             if completion.finish != "error":
                 items.store_call(self._session.connection, call, role, model.identity.digest, prompt, completion, self.step)
             while ready:
@@ -207,12 +210,12 @@ class StepContext:
     ) -> Counts:
         connection = self._session.connection
         loop = Loop(connection, self.step, native)
-        worked, begun = tallies.worked_before(connection, self.step), time.monotonic()
+        (worked, tokens), begun, self._tokens = tallies.work_before(connection, self.step), time.monotonic(), 0
 
         def tell() -> None:
             self.progress(loop.accepted if unit == "examples" else loop.finished, total, unit)
             if (now := worked + time.monotonic() - begun) >= self._next_trend and not connection.in_transaction:
-                tallies.add_trend_point(connection, self.step, now)
+                tallies.add_trend_point(connection, self.step, now, tokens + self._tokens)
                 self._next_trend = now + max(TREND_SECONDS, TREND_SHARE * now)
 
         tell()

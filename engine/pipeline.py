@@ -222,6 +222,8 @@ def _models_used(session: Session) -> dict[str, Identity]:
     for step in steps.steps_of_run(session.connection, session.run):
         if items.calls_of_step(session.connection, step.fingerprint).calls:
             used |= {role: session.roles.identity(role) for role in stage(step.stage).roles}
+    if session.roles.spec("retry") == session.roles.spec("execute"):
+        used.pop("retry", None)
     return used
 
 

@@ -27,6 +27,8 @@ class Roles:
         """The spec that serves a role."""
         if role == "embed":
             return self._specs.get("embed", DEFAULT_EMBEDDER)
+        if role == "retry" and role not in self._specs:
+            role = "execute"
         return self._specs.get(role) or self._specs.get("default") or DEFAULT_LANGUAGE_MODEL
 
     def model(self, role: str) -> LanguageModel:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import msgspec
 from textual.containers import VerticalScroll
@@ -10,6 +10,7 @@ from textual.message import Message
 
 from datatune_tui.runs_read import View
 from engine.plain_text import clean
+from engine.store.runs import RunSettings
 from engine.store.steps import Step
 
 R = TypeVar("R")
@@ -21,14 +22,12 @@ class Panel(VerticalScroll, can_focus=False):
     class Changed(Message):
         """The person changed what the run should do from here on."""
 
-        def __init__(self, stages: tuple[str, ...], dataset: str = "", plan: str = "", exclude: str = "", prefer: str = "") -> None:
-            """`stages` are done anew; `plan` in TOML goes with its `dataset`."""
+        def __init__(self, first: str, settings: RunSettings, note: str = "") -> None:
+            """The run is to have these settings; every stage from `first` on is done anew. `note` says what that does."""
             super().__init__()
-            self.stages = stages
-            self.dataset = dataset
-            self.plan = plan
-            self.exclude = exclude
-            self.prefer = prefer
+            self.note = note
+            self.first = first
+            self.settings = settings
 
     class Wanted(Message):
         """The person wants to see the units that have this state and this reason."""
@@ -54,6 +53,12 @@ def record_of(step: Step | None, kind: type[R]) -> R | None:
         return msgspec.json.decode(step.record, type=kind)
     except msgspec.ValidationError:
         return None
+
+
+def with_options(settings: RunSettings, stage: str, **options: Any) -> RunSettings:
+    """The settings with other options of one stage; None takes an option back to its default."""
+    kept = {name: value for name, value in {**settings.options.get(stage, {}), **options}.items() if value is not None}
+    return msgspec.structs.replace(settings, options={**settings.options, stage: kept})
 
 
 def standing(view: View, step: Step | None) -> str:

@@ -23,6 +23,7 @@ from engine.plain_text import clean
 from engine.plan.file import read_plan, write_plan
 from engine.plan.steps import Plan
 from engine.records import PlanChoice, SamplePair
+from engine.store.runs import RunSettings
 from engine.store.steps import Step
 
 if TYPE_CHECKING:
@@ -33,7 +34,6 @@ PREVIEWED = 40
 PREVIEWED_WITH_MODEL = 5
 TYPING_SECONDS = 0.4
 """Without a key before the text is previewed."""
-AGAIN = ("schema", "plan", "execute", "export")
 
 
 class PlanPanel(Panel):
@@ -60,11 +60,12 @@ class PlanPanel(Panel):
         self._written = ""
         """The text as it was put there: what differs from it was edited."""
         self._run = ""
+        self._settings = RunSettings()
         self._typing: Timer | None = None
 
     def show(self, view: View, step: Step | None) -> None:
         choice = record_of(step, PlanChoice)
-        self._run = view.run.id
+        self._run, self._settings = view.run.id, view.run.settings
         table = self.query_one("#plans", KeyedTable)
         table.display = self.query_one("#plan-both").display = choice is not None
         fresh = choice != self._choice
@@ -134,7 +135,8 @@ class PlanPanel(Panel):
         elif not self.edited and self._place() == 0:
             self.notify("this is the plan that was used; edit it, or choose a runner-up", markup=False)
         else:
-            self.post_message(self.Changed(AGAIN, dataset=self._choice.dataset, plan=self.query_one(TextArea).text))
+            changed = msgspec.structs.replace(self._settings, dataset=self._choice.dataset, plan=self.query_one(TextArea).text)
+            self.post_message(self.Changed("schema", changed))
 
     @work(group="preview")
     async def _preview(self, model: bool = False) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import msgspec
 from rich.text import Text
 from textual import on, work
 from textual.app import ComposeResult
@@ -20,6 +19,7 @@ from datatune_tui.widgets.rail import Rail, key_of
 from datatune_tui.widgets.states import state_text
 from engine.cli.progress import line
 from engine.plain_text import clean, one_line
+from engine.stages import STAGE_NAMES
 from engine.store.runs import Run, RunSettings, change_settings, send_command
 
 NONE_OPEN = "No run is open. 1 goes home, where enter opens one and d starts the demo."
@@ -130,13 +130,12 @@ What a change makes stale is said before it is done. Calls whose prompts stay th
         if view.run.state in BUSY:
             self.notify("the run is at work; cancel it first (c)", severity="warning", markup=False)
             return
-        text = f"{', '.join(event.stages)} are done anew.\n{_cost(view, event)}"
+        text = f"{', '.join(stale(event.first, event.settings))} are done anew.\n{event.note or _cost(view, event)}"
         if not await self.app.push_screen_wait(Question(text, "Do it")):
             return
         # The text that was edited may be gone from the screen in a moment, and must not swallow keys then.
         self.query_one(Rail).focus()
-        settings = changed_settings(view.run.settings, event)
-        if self.here.write(lambda connection: change_settings(connection, view.run.id, settings)):
+        if self.here.write(lambda connection: change_settings(connection, view.run.id, event.settings)):
             await self.asked(command("resume", view.run.id, "--detach"))
             self.here.look_at(self)
 
@@ -171,27 +170,18 @@ What a change makes stale is said before it is done. Calls whose prompts stay th
             self.app.push_screen(Story(self._view))
 
 
-def changed_settings(settings: RunSettings, event: Panel.Changed) -> RunSettings:
-    """The settings with what a person changed in a panel."""
-    if event.plan:
-        return msgspec.structs.replace(settings, dataset=event.dataset, plan=event.plan)
-    retrieve = dict(settings.options.get("retrieve", {}))
-    for name, other, dataset in (("exclude", "prefer", event.exclude), ("prefer", "exclude", event.prefer)):
-        if dataset:
-            retrieve[name] = [*dict.fromkeys([*_list(retrieve.get(name)), dataset])]
-            retrieve[other] = [one for one in _list(retrieve.get(other)) if one != dataset]
-    return msgspec.structs.replace(settings, options={**settings.options, "retrieve": retrieve})
-
-
-def _list(value: object) -> list[str]:
-    return [str(one) for one in value] if isinstance(value, list | tuple) else []
+def stale(first: str, settings: RunSettings) -> tuple[str, ...]:
+    """The stages a run with these settings does anew when one changes: it and all that follow."""
+    last = settings.until or STAGE_NAMES[-1]
+    return STAGE_NAMES[STAGE_NAMES.index(first) : STAGE_NAMES.index(last) + 1]
 
 
 def _cost(view: View, event: Panel.Changed) -> str:
     units = sum(view.counts.values())
     if not units:
         return "No rows were executed yet."
-    rows = f"{units:,} rows were executed; they run again with the new plan" if event.plan else f"{units:,} rows were executed"
+    again = event.settings.plan and event.settings.plan != view.run.settings.plan
+    rows = f"{units:,} rows were executed; they run again with the new plan" if again else f"{units:,} rows were executed"
     return f"{rows}. Answers of models to prompts that stay the same are not asked for again."
 
 

@@ -34,9 +34,9 @@ class KeyedTable(DataTable[Text]):
         wanted = {key: tuple(_text(cell) for cell in cells) for key, cells in rows}
         if list(wanted) == list(self._shown):
             for key, cells in wanted.items():
-                for (title, _), cell, before in zip(self._columns_wanted, cells, self._shown[key], strict=True):
+                for (title, width), cell, before in zip(self._columns_wanted, cells, self._shown[key], strict=True):
                     if cell != before:
-                        self.update_cell(key, title, cell)
+                        self.update_cell(key, title, cell, update_width=width is None)
         else:
             at, place = self.current, self.cursor_row
             self.clear()

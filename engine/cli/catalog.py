@@ -320,5 +320,5 @@ def _report(reports: list[Any], as_json: bool, something: bool) -> int:
             lines.append(f"and {len(refused) - SHOWN_REFUSALS} more left out; --json lists all")
         return "\n".join(lines)
 
-    put(total | {"refused": refused}, as_json, text)
+    put(total | {"datasets": [name for r in reports for name in r.datasets], "refused": refused}, as_json, text)
     return ExitCode.DONE if something else ExitCode.BAD_INPUT

@@ -45,6 +45,15 @@ class Options(Value):
     examples: Annotated[int, Meta(description="How many examples the run should make.", ge=1, le=10_000_000)] = 3000
     max_tokens: Annotated[int, Meta(description="Longest answer of a model step, in tokens.", ge=8, le=8192)] = 512
     temperature: Annotated[float, Meta(description="Temperature of model steps.", ge=0.0, le=2.0)] = 0.0
+    retries: Annotated[
+        int,
+        Meta(
+            description="How often a unit that failed after a model was asked is tried again, at a temperature of 0.7 or more and by the "
+            "model of the role retry, where there is one.",
+            ge=0,
+            le=20,
+        ),
+    ] = 0
     least_yield: Annotated[
         float,
         Meta(
@@ -85,7 +94,7 @@ def run(given: Given, options: Options, ctx: Context) -> Made:
     counts = ctx.each(
         chain.from_iterable(map(entering, programs, sources)),
         key=_KEY,
-        through=(lambda pending: _drive(pending, options, ctx, hope)) if native else straight,
+        through=_Drive(options, ctx, hope).through if native else straight,
         enough=lambda accepted: accepted >= given.wanted or hope.lost,
         total=given.wanted,
         unit="examples",
@@ -184,8 +193,9 @@ def straight(pending: Iterator[Entering]) -> Iterator[tuple[str, Outcome]]:
 class _Process:
     """One unit on its way through the plan, waiting for an answer now and then."""
 
-    def __init__(self, key: str, program: Program, unit: Unit) -> None:
-        self.key = key
+    def __init__(self, entering: Entering) -> None:
+        self.entering = entering
+        self.key, program, unit = entering
         self.answers: list[str] = []
         self._steps: Generator[ModelCall, str, Ending] = program.run(unit)
 
@@ -211,60 +221,93 @@ class _Process:
         return msgspec.json.encode({"completions": self.answers}).decode() if self.answers else ""
 
 
-def _drive(pending: Iterator[Entering], options: Options, ctx: Context, hope: _Hope) -> Iterator[tuple[str, Outcome]]:
-    """Advance units until each has ended; those that wait for an answer are resumed when it comes."""
-    waiting: dict[str, _Process] = {}
-    asked: deque[Request] = deque()
-    ended: deque[tuple[str, Outcome]] = deque()
+class _Drive:
+    """Advances units until each has ended; those that wait for an answer are resumed when it comes.
 
-    def end(process: _Process, outcome: Outcome) -> None:
-        hope.count(outcome)
-        ended.append((process.key, outcome))
+    A unit that failed after a model was asked is set aside while it may be tried again; those set aside are tried together, by
+    a drive of the next attempt, when there are many or nothing else can go on.
+    """
 
-    def advance(process: _Process) -> None:
-        step = process.advance()
-        if not isinstance(step, ModelCall):
-            end(process, process.outcome(step))
-            return
-        name = f"{process.key}#{len(process.answers)}"
-        waiting[name] = process
-        sampling = Sampling(temperature=options.temperature, seed=ctx.seed, max_tokens=options.max_tokens)
-        asked.append(Request(name, step.messages(), step.schema, sampling))
+    def __init__(self, options: Options, ctx: Context, hope: _Hope, attempt: int = 0) -> None:
+        self._options = options
+        self._ctx = ctx
+        self._hope = hope
+        self._attempt = attempt
+        self._waiting: dict[str, _Process] = {}
+        self._asked: deque[Request] = deque()
+        self._ended: deque[tuple[str, Outcome]] = deque()
+        self._aside: list[Entering] = []
 
-    def requests() -> Iterator[Request | None]:
+    def through(self, pending: Iterator[Entering]) -> Iterator[tuple[str, Outcome]]:
+        """Every pending unit with its outcome, in the order they end."""
+        while True:
+            stream = self._requests(pending)
+            first = next(stream, None)
+            worked = bool(self._ended)
+            yield from self._those_that_ended()
+            if first is not None:
+                for completion in self._ctx.complete("retry" if self._attempt else "execute", chain([first], stream)):
+                    self._take(completion)
+                    yield from self._those_that_ended()
+            elif self._aside:
+                again, self._aside = self._aside, []
+                yield from _Drive(self._options, self._ctx, self._hope, self._attempt + 1).through(iter(again))
+            elif not worked:
+                return
+
+    def _requests(self, pending: Iterator[Entering]) -> Iterator[Request | None]:
         """Calls that wait to be asked, then units until one asks; pauses while answers must come first, ends when none can."""
         while True:
-            while asked:
-                yield asked.popleft()
-            # Units that ended must not pile up, and a look at the plan's hope needs the answers to all before it.
-            if len(ended) < (ENDED_AT_ONCE if waiting else 1) and not hope.waits(len(waiting)) and (following := next(pending, None)):
-                advance(_Process(*following))
-            elif waiting:
+            while self._asked:
+                yield self._asked.popleft()
+            if self._may_begin and (following := next(pending, None)):
+                self._advance(_Process(following))
+            elif self._waiting:
                 yield None
             else:
                 return
 
-    while True:
-        stream = requests()
-        first = next(stream, None)
-        worked = bool(ended)
-        while ended:
-            yield ended.popleft()
-        if first is None and not worked:
+    @property
+    def _may_begin(self) -> bool:
+        """Units that ended must not pile up, and a look at the plan's hope needs the outcome of all before it."""
+        if len(self._ended) >= (ENDED_AT_ONCE if self._waiting else 1) or len(self._aside) >= ASIDE_AT_ONCE:
+            return False
+        return self._attempt > 0 or not self._hope.waits(len(self._waiting) + len(self._aside))
+
+    def _those_that_ended(self) -> Iterator[tuple[str, Outcome]]:
+        while self._ended:
+            yield self._ended.popleft()
+
+    def _advance(self, process: _Process) -> None:
+        step = process.advance()
+        if not isinstance(step, ModelCall):
+            self._end(process, process.outcome(step))
             return
-        if first is None:
-            continue
-        for completion in ctx.complete("execute", chain([first], stream)):
-            process = waiting.pop(completion.key)
-            if completion.finish == "stop":
-                process.answers.append(completion.text)
-                advance(process)
-            else:
-                end(process, process.cut_off(completion))
-            while ended:
-                yield ended.popleft()
+        name = f"{process.key}#{len(process.answers)}"
+        self._waiting[name] = process
+        temperature = self._options.temperature if not self._attempt else max(self._options.temperature, RETRY_TEMPERATURE)
+        sampling = Sampling(temperature=temperature, seed=self._ctx.seed + self._attempt, max_tokens=self._options.max_tokens)
+        self._asked.append(Request(name, step.messages(), step.schema, sampling))
+
+    def _take(self, completion: Completion) -> None:
+        process = self._waiting.pop(completion.key)
+        if completion.finish == "stop":
+            process.answers.append(completion.text)
+            self._advance(process)
+        else:
+            self._end(process, process.cut_off(completion))
+
+    def _end(self, process: _Process, outcome: Outcome) -> None:
+        if outcome.state == "failed" and process.answers and self._attempt < self._options.retries:
+            self._aside.append(process.entering)
+            return
+        self._hope.count(outcome)
+        self._ended.append((process.key, outcome))
 
 
+RETRY_TEMPERATURE = 0.7
+"""An answer that failed comes out the same again at 0."""
+ASIDE_AT_ONCE = 64
 ENDED_AT_ONCE = 64
 
 
@@ -300,4 +343,4 @@ def _made(given: Given, counts: Counts, ctx: Context) -> Made:
     return made
 
 
-STAGE = Stage("execute", "turning rows into examples", 3, Given, Options, Made, run, roles=("execute",), per_candidate=True)
+STAGE = Stage("execute", "turning rows into examples", 3, Given, Options, Made, run, roles=("execute", "retry"), per_candidate=True)

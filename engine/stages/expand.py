@@ -27,12 +27,15 @@ class Options(Value):
     """Settings of expand."""
 
     use_model: Annotated[bool, Meta(description="Let the model write a fuller description; off uses your words alone.")] = True
+    text: Annotated[str, Meta(description="A fuller description of your own, in place of the model's.")] = ""
     max_tokens: Annotated[int, Meta(description="Longest expansion, in tokens.", ge=16, le=1024)] = 160
 
 
 def run(given: Given, options: Options, ctx: Context) -> ExpandedTask:
     """One call; whatever comes back, the user's own description is kept whole."""
     task = given.task
+    if options.text.strip():
+        return ExpandedTask(f"{task.description}\n{options.text.strip()}", "user", "written by you")
     if not options.use_model:
         return ExpandedTask(task.description, "user", "expansion is off")
     request = Request("expand", prompt.messages(task), prompt.schema(), Sampling(seed=ctx.seed, max_tokens=options.max_tokens))

@@ -106,5 +106,5 @@ _TALLIES_AND_TRENDS = (
     "INSERT INTO tallies SELECT step, state, reason, count(*) FROM items GROUP BY step, state, reason",
     """CREATE TABLE trends (
         step TEXT NOT NULL, worked REAL NOT NULL, accepted INTEGER NOT NULL, rejected INTEGER NOT NULL, failed INTEGER NOT NULL,
-        skipped INTEGER NOT NULL, PRIMARY KEY (step, worked)) WITHOUT ROWID""",
+        skipped INTEGER NOT NULL, tokens INTEGER NOT NULL, PRIMARY KEY (step, worked)) WITHOUT ROWID""",
 )

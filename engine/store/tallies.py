@@ -20,6 +20,13 @@ class TrendPoint(Value):
     rejected: int
     failed: int
     skipped: int
+    tokens: int
+    """Read and written by the model for this step until then."""
+
+    @property
+    def units(self) -> int:
+        """All that had ended."""
+        return self.accepted + self.rejected + self.failed + self.skipped
 
 
 def add_to_tallies(connection: sqlite3.Connection, step: str, ended: Iterable[tuple[ItemState, str]]) -> None:
@@ -50,22 +57,26 @@ def reason_counts(connection: sqlite3.Connection, step: str) -> dict[str, int]:
     return dict(rows.fetchall())
 
 
-def add_trend_point(connection: sqlite3.Connection, step: str, worked: float) -> None:
-    """Note how the units have ended by now, after so many seconds of work on the step."""
+def add_trend_point(connection: sqlite3.Connection, step: str, worked: float, tokens: int) -> None:
+    """Note how the units have ended by now, after so many seconds of work on the step and so many tokens."""
     counts = item_counts(connection, step)
     states: tuple[ItemState, ...] = ("accepted", "rejected", "failed", "skipped")
     connection.execute(
-        "INSERT OR REPLACE INTO trends VALUES (?, ?, ?, ?, ?, ?)", (step, worked, *(counts.get(state, 0) for state in states))
+        "INSERT OR REPLACE INTO trends VALUES (?, ?, ?, ?, ?, ?, ?)", (step, worked, *(counts.get(state, 0) for state in states), tokens)
     )
 
 
-def worked_before(connection: sqlite3.Connection, step: str) -> float:
-    """Seconds that engines had worked on the step when it was last noted."""
-    (seconds,) = connection.execute("SELECT coalesce(max(worked), 0) FROM trends WHERE step = ?", (step,)).fetchone()
-    return float(seconds)
+def work_before(connection: sqlite3.Connection, step: str) -> tuple[float, int]:
+    """Seconds that engines had worked on the step, and tokens, when it was last noted."""
+    seconds, tokens = connection.execute(
+        "SELECT coalesce(max(worked), 0), coalesce(max(tokens), 0) FROM trends WHERE step = ?", (step,)
+    ).fetchone()
+    return float(seconds), int(tokens)
 
 
 def trend(connection: sqlite3.Connection, step: str) -> list[TrendPoint]:
     """How the step's units ended over its time at work, from the first second on."""
-    rows = connection.execute("SELECT worked, accepted, rejected, failed, skipped FROM trends WHERE step = ? ORDER BY worked", (step,))
+    rows = connection.execute(
+        "SELECT worked, accepted, rejected, failed, skipped, tokens FROM trends WHERE step = ? ORDER BY worked", (step,)
+    )
     return [TrendPoint(*row) for row in rows]

@@ -10,7 +10,6 @@ from textual.widgets import TextArea
 
 from datatune_tui.app import DataTune
 from datatune_tui.panels.panel import Panel
-from datatune_tui.screens.run import changed_settings
 from datatune_tui.widgets.long_list import LongList
 from datatune_tui.widgets.rail import Rail
 from engine.store import runs, steps
@@ -119,18 +118,10 @@ def test_nothing_is_changed_while_the_run_is_at_work(home: Home) -> None:
 
     async def story(app: DataTune, pilot: Pilot[None]) -> None:
         await opened(pilot, app, "execute")
-        app.screen.post_message(Panel.Changed(("plan",), dataset="owner/notes", plan="x"))
+        app.screen.post_message(Panel.Changed("plan", RunSettings(dataset="owner/notes", plan="x")))
         await until(pilot, lambda: "cancel it first" in screen_text(app))
 
     with_app(home, story)
-
-
-def test_leaving_a_data_set_out_takes_it_from_those_put_first() -> None:
-    settings = RunSettings(options={"retrieve": {"prefer": ["a", "b"], "depth": 5}, "execute": {"examples": 3}})
-    changed = changed_settings(settings, Panel.Changed(("retrieve",), exclude="a"))
-    assert changed.options == {"retrieve": {"prefer": ["b"], "exclude": ["a"], "depth": 5}, "execute": {"examples": 3}}
-    back = changed_settings(changed, Panel.Changed(("retrieve",), prefer="a"))
-    assert back.options["retrieve"] == {"prefer": ["b", "a"], "exclude": [], "depth": 5}
 
 
 def test_the_story_holds_everything_that_happened(home: Home) -> None:

@@ -50,9 +50,9 @@ def test_a_unit_that_killed_the_engine_is_counted(writer: sqlite3.Connection) ->
 
 
 def test_a_trend_has_the_counts_of_each_moment(writer: sqlite3.Connection) -> None:
-    assert tallies.worked_before(writer, "s") == 0 and tallies.trend(writer, "s") == []
-    tallies.add_trend_point(writer, "s", 0.0)
+    assert tallies.work_before(writer, "s") == (0, 0) and tallies.trend(writer, "s") == []
+    tallies.add_trend_point(writer, "s", 0.0, 0)
     items.store_items(writer, "s", [Item("a", 0, "accepted"), Item("b", 1, "failed", "no")])
-    tallies.add_trend_point(writer, "s", 2.5)
-    assert tallies.trend(writer, "s") == [TrendPoint(0.0, 0, 0, 0, 0), TrendPoint(2.5, 1, 0, 1, 0)]
-    assert tallies.worked_before(writer, "s") == 2.5
+    tallies.add_trend_point(writer, "s", 2.5, 70)
+    assert tallies.trend(writer, "s") == [TrendPoint(0.0, 0, 0, 0, 0, 0), TrendPoint(2.5, 1, 0, 1, 0, 70)]
+    assert tallies.work_before(writer, "s") == (2.5, 70)
