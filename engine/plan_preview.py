@@ -20,7 +20,7 @@ from engine.locations import Locations
 from engine.plan.check import check_plan
 from engine.plan.compile import compile_plan
 from engine.plan.file import read_plan
-from engine.plan.steps import Check, Group, Join, Plan, Write
+from engine.plan.steps import Borrow, Check, Group, Join, Plan, Write
 from engine.plan.trace import UnitSeen, trace_units
 from engine.plan.units import ModelCall
 from engine.records import Column, ExpandedTask, Row, RowSource, Value
@@ -52,6 +52,8 @@ class Asked(Value):
     units: int = 40
     model: bool = False
     """Ask the model where the plan does; without, units end there."""
+    row: int | None = None
+    """This row alone, by its place in the split's file."""
 
 
 class Cost(Value):
@@ -110,7 +112,10 @@ class Previews:
             description=_description(connection, run),
             tables=lambda config, split: self._rows.rows(asked.dataset, config or asked.config, split or asked.split),
         )
-        units = list(islice(program.units(_short(source, plan)), min(asked.units, MOST_UNITS)))
+        if asked.row is not None and any(isinstance(step, Group | Join | Borrow) for step in plan.steps):
+            raise BadInput("its steps cannot be shown: the plan brings several rows together", "see the plan on sample rows: 2 Run, plan")
+        chosen = _short(source, plan) if asked.row is None else _OneRow(source, asked.row)
+        units = list(islice(program.units(chosen), min(asked.units, MOST_UNITS)))
         model = _Model(self._roles_of(run), connection, run) if asked.model and program.has_model_steps else None
         seen = trace_units(program, units, model.ask if model else None)
         problems = [problem for problem in check_plan(plan, source.columns, run.task) if problem.severity != "error"]
@@ -197,13 +202,36 @@ def _short(source: RowSource, plan: Plan) -> RowSource:
     return _Beginning(source) if long else source
 
 
-class _Beginning:
-    """The first rows of a split."""
+class _Part:
+    """Some of the rows of a split."""
 
     def __init__(self, source: RowSource) -> None:
         self._source = source
         self.dataset, self.config, self.split = source.dataset, source.config, source.split
         self.revision, self.licence, self.columns = source.revision, source.licence, source.columns
+
+
+class _OneRow(_Part):
+    """One row, with the place it has in its split."""
+
+    def __init__(self, source: RowSource, row: int) -> None:
+        super().__init__(source)
+        if not 0 <= row < len(source):
+            raise BadInput(f"{source.dataset}: no row {row} in {source.split}", "the data changed since the run")
+        self._row = row
+
+    def __len__(self) -> int:
+        return 1
+
+    def __iter__(self) -> Iterator[Row]:
+        return iter(self._source.take([self._row]))
+
+    def take(self, indices: Sequence[int]) -> list[Row]:
+        return self._source.take([self._row for _ in indices])
+
+
+class _Beginning(_Part):
+    """The first rows of a split."""
 
     def __len__(self) -> int:
         return MOST_ROWS_GROUPED

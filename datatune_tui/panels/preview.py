@@ -52,7 +52,7 @@ class PlanPreview(Vertical):
 
     def _tell_steps(self) -> None:
         unit = self._units.get(self.query_one("#preview-units", KeyedTable).current)
-        self.query_one("#preview-steps", Static).update(_steps(unit) if unit else "")
+        self.query_one("#preview-steps", Static).update(steps_text(unit) if unit else "")
 
 
 def _cells(unit: dict[str, Any]) -> tuple[str, Text, str]:
@@ -76,7 +76,8 @@ def _told(preview: dict[str, Any]) -> Text:
     return text
 
 
-def _steps(unit: dict[str, Any]) -> Text:
+def steps_text(unit: dict[str, Any]) -> Text:
+    """Every step with what it read and gave, and where the unit ended."""
     text = Text()
     for step in unit["steps"]:
         text.append(f"{step['place'] + 1} {step['do']}\n", "bold")
@@ -93,4 +94,7 @@ def _steps(unit: dict[str, Any]) -> Text:
         text.append(clean(unit["output"]), "green")
     else:
         text.append(f"{unit['state']}: {clean(unit.get('reason', ''))}", STYLES.get(unit["state"], ""))
+        if unit.get("prompt"):
+            text.append("\nprompt\n", "bold")
+            text.append(clean(unit["prompt"]), "dim")
     return text

@@ -12,22 +12,25 @@ from textual.binding import Binding
 from textual.containers import Container, Horizontal, VerticalScroll
 from textual.widgets import Input, Select, Static
 
-from datatune_tui.engine_process import Refused
+from datatune_tui.engine_process import command
 from datatune_tui.modals.line_input import LineInput
+from datatune_tui.modals.question import Question
+from datatune_tui.panels.panel import record_of
+from datatune_tui.panels.preview import steps_text
 from datatune_tui.screens.place import Place
+from datatune_tui.unit_text import few_shot, unit_cells, unit_text
 from datatune_tui.widgets.long_list import Column, LongList
-from datatune_tui.widgets.states import SIGNS
 from engine.plain_text import clean, one_line
-from engine.records import Example
+from engine.plan.file import write_plan
+from engine.records import Example, PlanChoice, TaskExample
 from engine.store.browse import Order, find_units, read_units
 from engine.store.browse import Place as Unit
 from engine.store.items import Item
 from engine.store.reviews import Review, put_reviews, reviews_of
+from engine.store.runs import create_run
 from engine.store.tallies import ItemState
 
 COLUMNS = (Column("", 2), Column("OUTPUT OR REASON", 28), Column("INPUT", 0))
-SHOWN = 20_000
-"""Characters of a text that the detail pane shows."""
 STATES = (("all units", ""), ("examples", "accepted"), ("rejected", "rejected"), ("failed", "failed"), ("skipped", "skipped"))
 ORDERS = (("as they came", "entered"), ("longest first", "longest"), ("by output", "output"), ("by reason", "reason"))
 
@@ -44,8 +47,9 @@ All units of the open run: what became examples, and what did not, with the reas
 
 - **/** goes to the search; enter or **escape** comes back. What is looked for may stand in input, output or reason
 - **a** accepts, **r** rejects an example, **u** takes that back; **e** puts its output right, **n** notes something
-- **o** shows the row an example was made of, as it stands in the data set
+- **o** shows the row a unit was made of, as it stands in the data set; **s** the steps of the plan on it, and what a model was asked
 - **l** lists all that are like the one the cursor is on: the same output, or the same reason
+- **f** starts the next run with the examples you accepted as its own: plans are judged by them, prompts show them
 
 An export leaves out what was rejected and has the outputs that were put right.
 """
@@ -58,6 +62,8 @@ An export leaves out what was rejected and has the outputs that were put right.
         Binding("n", "note", "Note", id="data.note", tooltip="Write down something about it"),
         Binding("l", "like", "Like this", id="data.like", tooltip="All with the same output, or the same reason"),
         Binding("o", "source", "Source row", id="data.source", tooltip="The row it was made of, as it stands in the data set"),
+        Binding("s", "steps", "Steps", id="data.steps", tooltip="What every step of the plan read and gave, and what a model was asked"),
+        Binding("f", "few_shot", "Next run", id="data.few-shot", tooltip="Start a run that has the accepted examples as its own"),
         Binding("y", "copy", "Copy", id="data.copy", tooltip="Copy the example as JSON"),
         Binding("escape", "back", "Back", show=False),
     ]
@@ -104,9 +110,9 @@ An export leaves out what was rejected and has the outputs that were put right.
         self.refresh_bindings()
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        if action in ("review", "edit", "note", "source", "like", "copy") and self.ready:
+        if action in ("review", "edit", "note", "source", "steps", "like", "copy") and self.ready:
             item = self._current()
-            if action in ("like", "copy"):
+            if action in ("like", "copy", "source", "steps"):
                 return item is not None or None
             return (item is not None and item.state == "accepted") or None
         return True
@@ -132,7 +138,7 @@ An export leaves out what was rejected and has the outputs that were put right.
         if connection is None:
             return []
         places = self._units[start:end]
-        return [_cells(item, self._review(place)) for place, item in zip(places, read_units(connection, places), strict=True)]
+        return [unit_cells(item, self._review(place)) for place, item in zip(places, read_units(connection, places), strict=True)]
 
     def _review(self, place: Unit) -> Review | None:
         return self._reviews.get(place[0], {}).get(place[2])
@@ -148,7 +154,7 @@ An export leaves out what was rejected and has the outputs that were put right.
 
     def _show_detail(self) -> None:
         item, row = self._current(), self.query_one(LongList).cursor
-        text = _detail(item, self._review(self._units[row])) if item else Text("Nothing to show.", style="dim")
+        text = unit_text(item, self._review(self._units[row])) if item else Text("Nothing to show.", style="dim")
         self.query_one("#detail-text", Static).update(text)
         self.query_one("#detail", VerticalScroll).scroll_home(animate=False)
 
@@ -214,26 +220,78 @@ An export leaves out what was rejected and has the outputs that were put right.
 
     @work
     async def action_source(self) -> None:
-        """Show the row the example was made of."""
+        """Show the row the unit was made of."""
         item, at = self._current(), self.query_one(LongList).cursor
-        if item is None or item.state != "accepted":
+        origin = self._origin()
+        if item is None or origin is None:
+            self.notify("the row of this unit is not known", severity="warning", markup=False)
             return
-        source = msgspec.json.decode(item.result, type=Example).source
-        view = self.here.reader.view(self.here.run_id)
-        # A run over a folder that is in no catalog knows where that folder is.
-        dataset = (view.run.settings.dataset if view else "") or source.dataset
-        try:
-            answer = await self.here.catalog.ask("row", show=dataset, config=source.config, split=source.split, row=source.row)
-        except Refused as error:
-            self.stop(error)
-            return
+        choice, split, row = origin
+        answer = await self.asked(self.here.catalog.ask("row", show=choice.dataset, config=choice.config, split=split, row=row))
         if answer and self.query_one(LongList).cursor == at:
-            text = _detail(item, self._review(self._units[at]))
-            text.append(f"\n\nRow {source.row}\n", "bold")
+            text = unit_text(item, self._review(self._units[at]))
+            text.append(f"\n\nRow {row}\n", "bold")
             for name, value in answer["row"].items():
                 text.append(f"{clean(name)}: ", "cyan")
                 text.append(f"{clean(value)}\n")
             self.query_one("#detail-text", Static).update(text)
+
+    @work
+    async def action_steps(self) -> None:
+        """Show what every step of the plan read and gave."""
+        item, at = self._current(), self.query_one(LongList).cursor
+        origin = self._origin()
+        if item is None or origin is None:
+            self.notify("the row of this unit is not known", severity="warning", markup=False)
+            return
+        choice, split, row = origin
+        asked = {"run": self.here.run_id, "dataset": choice.dataset, "config": choice.config, "split": split, "row": row}
+        answer = await self.asked(self.here.previews.ask("trace", preview={**asked, "plan": write_plan(choice.plan), "units": 200}))
+        units = answer["preview"]["units"] if answer else []
+        unit = next((unit for unit in units if f"{split}:{unit['key']}" == item.key), None)
+        if unit and self.query_one(LongList).cursor == at:
+            text = unit_text(item, self._review(self._units[at]))
+            text.append("\n\n")
+            text.append_text(steps_text(unit))
+            self.query_one("#detail-text", Static).update(text)
+
+    def _origin(self) -> tuple[PlanChoice, str, int] | None:
+        """Plan, split and row of the unit under the cursor: its key says which row, its step which plan."""
+        item, view = self._current(), self.here.reader.view(self.here.run_id)
+        if item is None or view is None:
+            return None
+        step = self._units[self.query_one(LongList).cursor][0]
+        candidate = next((one.candidate for one in view.steps if one.fingerprint == step), "")
+        choice = next((record_of(one, PlanChoice) for one in view.steps if one.stage == "plan" and one.candidate == candidate), None)
+        split, _, unit = item.key.partition(":")
+        row = unit.partition("/")[0]
+        return (choice, split, int(row)) if choice and row.isdecimal() else None
+
+    @work
+    async def action_few_shot(self) -> None:
+        """Start a run that has the accepted examples as its own."""
+        view = self.here.reader.view(self.here.run_id)
+        connection = self.here.reader.connection()
+        if view is None or connection is None:
+            return
+        kept = [place for place in find_units(connection, list(self._reviews), "accepted") if self._accepted(place)]
+        found = [(place, item) for place, item in zip(kept, read_units(connection, kept), strict=True) if item]
+        chosen = few_shot([_as_example(item, self._review(place)) for place, item in found])
+        new = [example for example in chosen if example not in view.run.task.examples]
+        if not new:
+            self.notify("accept some examples first (a): those go into the next run", markup=False)
+            return
+        shown = "\n".join(one_line(f"{example.input} → {example.output}", 70) for example in new)
+        if not await self.app.push_screen_wait(Question(f"Start a run with {len(new)} more examples of its own?\n{shown}", "Start")):
+            return
+        task = msgspec.structs.replace(view.run.task, examples=(*view.run.task.examples, *new))
+        made = self.here.write(lambda connection: create_run(connection, task, view.run.settings))
+        if made and await self.asked(command("resume", made, "--detach")):
+            self.here.open_run(made)
+
+    def _accepted(self, place: Unit) -> bool:
+        review = self._review(place)
+        return review is not None and review.verdict == "accepted"
 
     def action_copy(self) -> None:
         """Copy the unit as JSON."""
@@ -252,41 +310,6 @@ An export leaves out what was rejected and has the outputs that were put right.
         self._tell(True, int(str(self._asked[1])))
 
 
-def _cells(item: Item | None, review: Review | None) -> tuple[Text, ...]:
-    if item is None:
-        return (Text("?"), Text("gone"), Text(""))
-    state = review.verdict if review and review.verdict else item.state
-    sign, style = SIGNS.get(state, ("?", ""))
-    sign = "✎" if review and review.output is not None else "●" if review and review.verdict == "accepted" else sign
-    if item.state != "accepted":
-        return (Text(sign, style), Text(one_line(item.reason, 60), style), Text(one_line(item.result, 400), "dim"))
+def _as_example(item: Item, review: Review | None) -> TaskExample:
     example = msgspec.json.decode(item.result, type=Example)
-    output = review.output if review and review.output is not None else example.output
-    return (Text(sign, style), Text(one_line(output, 60)), Text(one_line(example.input, 400), "dim" if state == "rejected" else ""))
-
-
-def _detail(item: Item, review: Review | None) -> Text:
-    text = Text()
-    if item.state != "accepted":
-        text.append(f"{item.state}: ", SIGNS.get(item.state, ("", ""))[1])
-        text.append(f"{clean(item.reason)}\n", "bold")
-        text.append(f"unit {clean(item.key)}\n\n", "dim")
-        text.append(clean(item.result[:SHOWN]))
-        return text
-    example = msgspec.json.decode(item.result, type=Example)
-    if review and review.verdict:
-        text.append(f"{review.verdict} by you", SIGNS[review.verdict][1])
-        text.append(f": {clean(review.note)}\n" if review.note else "\n")
-    elif review and review.note:
-        text.append(f"note: {clean(review.note)}\n", "bold")
-    text.append(f"{clean(example.input[:SHOWN])}\n")
-    if review and review.output is not None:
-        text.append(f"→ {clean(review.output[:SHOWN])}\n", "bold green")
-        text.append(f"  was: {clean(example.output[:SHOWN])}\n\n", "dim strike")
-    else:
-        text.append(f"→ {clean(example.output[:SHOWN])}\n\n", "bold green")
-    source = example.source
-    text.append(f"{clean(source.dataset)}, {clean(source.config)}, {clean(source.split)}, row {source.row}", "dim")
-    text.append(f" piece {'.'.join(map(str, source.part))}" if source.part else "", "dim")
-    text.append(f"\noutput {example.output_origin}; licence {clean(source.licence) or 'not stated'}; plan {example.plan[:12]}", "dim")
-    return text
+    return TaskExample(example.input, review.output if review and review.output is not None else example.output)

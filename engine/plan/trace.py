@@ -43,6 +43,8 @@ class UnitSeen(Value):
     reason: str = ""
     input: str = ""
     output: str = ""
+    prompt: str = ""
+    """What a model is asked, where the unit ended there."""
 
 
 Asked = Callable[[Sequence[ModelCall]], Sequence[str | None]]
@@ -72,6 +74,7 @@ class _Trace:
         """Place of a step → the texts of all names before it."""
         self._outcome: Outcome | None = None
         self._open = ""
+        self._prompt = ""
         self._names = frozenset(unit.values) | {name for step in program.plan.steps for name in gives(step)}
         self._running: Generator[ModelCall, str, Outcome] = program.run(unit, self._watch)
         self._advance(lambda: next(self._running))
@@ -82,6 +85,7 @@ class _Trace:
             self._advance(lambda: self._running.send(answer))
             return
         call, self.call = self.call, None
+        self._prompt = "\n\n".join(message.content for message in call.messages()) if call else ""
         self._open = "no answer that is whole" if asked or call is None else f"asks the model: {call.instruction}"
         self._running.close()
 
@@ -94,7 +98,7 @@ class _Trace:
                 given, output = self._outcome.example.input, self._outcome.example.output
             else:
                 reason = self._outcome.reason
-        return UnitSeen(self._unit.key, self._unit.source.row, tuple(self._steps()), state, reason, given, output)
+        return UnitSeen(self._unit.key, self._unit.source.row, tuple(self._steps()), state, reason, given, output, self._prompt)
 
     def _advance(self, on: Callable[[], ModelCall]) -> None:
         try:

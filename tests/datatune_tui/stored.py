@@ -148,7 +148,7 @@ class Home:
         for number in range(start, start + count):
             source = Source("owner/notes", "default", "train", number, licence="cc0-1.0")
             example = Example(f"{NOTES[number % 3]} ({number})", OUTPUTS[number % 3], "derived", source, CHOICE.digest)
-            stored.append(items.Item(f"train {number}", number, "accepted", "", msgspec.json.encode(example).decode()))
+            stored.append(items.Item(f"train:{number}", number, "accepted", "", msgspec.json.encode(example).decode()))
         items.store_items(self.connection, step, stored)
 
 

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 from textual.pilot import Pilot
 from textual.widgets import Input, Select
 
 from datatune_tui.app import DataTune
+from datatune_tui.unit_text import few_shot
 from datatune_tui.widgets.long_list import LongList
+from engine.records import TaskExample
 from engine.store import items
 from engine.store.reviews import Review, reviews_of
+from engine.store.runs import read_run
 from tests.datatune_tui.stored import Home, screen_text, until, with_app
 
 
@@ -88,12 +92,12 @@ def test_reviews_are_stored_shown_and_taken_back(home: Home) -> None:
         await pilot.press("r", "a")
         assert units.cursor == 2
         stored = reviews_of(home.connection, step)
-        assert stored == {"train 0": Review("train 0", "rejected"), "train 1": Review("train 1", "accepted")}
+        assert stored == {"train:0": Review("train:0", "rejected"), "train:1": Review("train:1", "accepted")}
         assert "2 reviewed, 1 rejected" in screen_text(app)
         await pilot.press("home")
         await until(pilot, lambda: "rejected by you" in screen_text(app))
         await pilot.press("u")
-        assert list(reviews_of(home.connection, step)) == ["train 1"]
+        assert list(reviews_of(home.connection, step)) == ["train:1"]
 
     with_app(home, story)
 
@@ -107,12 +111,12 @@ def test_an_output_is_put_right_and_what_it_was_stays_in_sight(home: Home) -> No
         await until(pilot, lambda: "The right output" in screen_text(app))
         await pilot.press(*" and sleet", "ctrl+s")
         await until(pilot, lambda: "was: rain" in screen_text(app))
-        assert reviews_of(home.connection, f"{run} execute owner/notes")["train 0"].output == "rain and sleet"
+        assert reviews_of(home.connection, f"{run} execute owner/notes")["train:0"].output == "rain and sleet"
         await pilot.press("n")
         await until(pilot, lambda: "Note" in screen_text(app))
         await pilot.press(*"odd", "escape")
         await pilot.pause()
-        assert not reviews_of(home.connection, f"{run} execute owner/notes")["train 0"].note
+        assert not reviews_of(home.connection, f"{run} execute owner/notes")["train:0"].note
 
     with_app(home, story)
 
@@ -155,3 +159,77 @@ def test_hostile_text_has_no_effect_and_a_megabyte_does_not_freeze(home: Home) -
     shown = with_app(home, story, (80, 24))
     assert "[@click=app.quit]x[/]" in shown and "\x1b" not in shown and "\u202e" not in shown
     assert shown.count("\n") == 23
+
+
+class FakeProcess:
+    """Answers every question with the same, and remembers what was asked."""
+
+    def __init__(self, answer: dict[str, Any]) -> None:
+        self.asked: list[dict[str, Any]] = []
+        self.answer = answer
+
+    async def ask(self, kind: str, **question: Any) -> dict[str, Any]:
+        self.asked.append(question)
+        return self.answer
+
+    async def close(self) -> None:
+        """Nothing to end."""
+
+
+def test_the_row_and_the_steps_of_a_unit_are_shown_whether_it_became_an_example_or_not(home: Home) -> None:
+    run = home.finished()
+    failed = items.Item("train:77", 99, "failed", "write: no text for title", '{"completions": ["{\\"tit[b]le"]}')
+    items.store_items(home.connection, f"{run} execute owner/notes", [failed])
+    steps = [{"place": 0, "do": "write", "before": {"note": "A note."}, "after": {}}]
+    unit = {"key": "77", "row": 77, "steps": steps, "state": "asks", "reason": "asks the model: Write.", "prompt": "Write. [/x] A note."}
+
+    async def story(app: DataTune, pilot: Pilot[None]) -> None:
+        app.catalog = FakeProcess({"row": {"note": "As it stands in the file."}})  # type: ignore[assignment]
+        app.previews = FakeProcess({"preview": {"units": [unit]}})  # type: ignore[assignment]
+        await opened(app, pilot)
+        await pilot.press("o")
+        await until(pilot, lambda: "As it stands in the file." in screen_text(app))
+        assert app.catalog.asked == [{"show": "owner/notes", "config": "default", "split": "train", "row": 0}]  # type: ignore[attr-defined]
+        await pilot.press("end")
+        await until(pilot, lambda: "Answer 1 of the model" in screen_text(app) and '{"tit[b]le' in screen_text(app))
+        await pilot.press("s")
+        shown = await until(pilot, lambda: "prompt" in screen_text(app) and screen_text(app))
+        assert "1 write" in shown and "Write. [/x] A note." in shown
+        assert app.previews.asked[0]["preview"]["row"] == 77  # type: ignore[attr-defined]
+
+    with_app(home, story, (160, 50))
+
+
+def test_accepted_examples_become_those_of_the_next_run_when_that_is_wanted(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    run = home.finished()
+    commands: list[tuple[str, ...]] = []
+
+    async def command(*arguments: str) -> dict[str, str]:
+        commands.append(arguments)
+        return {"state": "started"}
+
+    monkeypatch.setattr("datatune_tui.screens.data.command", command)
+
+    async def story(app: DataTune, pilot: Pilot[None]) -> str:
+        await opened(app, pilot)
+        await pilot.press("f")
+        await until(pilot, lambda: "accept some examples first" in screen_text(app))
+        await pilot.press("a", "a", "r", "f")
+        await until(pilot, lambda: "Start a run with 2 more examples of its own?" in screen_text(app))
+        await pilot.press("y")
+        await until(pilot, lambda: app.current_mode == "run")
+        return app.run_id
+
+    made = with_app(home, story, (120, 40))
+    assert made != run and commands == [("resume", made, "--detach")]
+    task = read_run(home.connection, made).task  # type: ignore[union-attr]
+    before = read_run(home.connection, run).task  # type: ignore[union-attr]
+    assert task.examples[: len(before.examples)] == before.examples
+    assert [example.output for example in task.examples[len(before.examples) :]] == ["rain", "sun"]
+
+
+def test_examples_for_the_next_run_are_taken_from_each_output_in_turn() -> None:
+    given = [TaskExample(str(number), "sun" if number < 20 else "rain") for number in range(22)] * 2
+    chosen = few_shot(given)
+    assert [example.input for example in chosen] == ["0", "20", "1", "21", "2", "3", "4", "5"]
+    assert few_shot([]) == []

@@ -98,3 +98,12 @@ def test_what_makes_no_sense_is_refused_in_one_line(desk: Desk) -> None:
     assert "no run zzz" in desk.asks(MAPPING_PLAN, run="zzz")["error"]
     assert desk.asks(MAPPING_PLAN, split="test")["error"]
     assert answer(json.dumps({"id": 3, "preview": msgspec.to_builtins(Asked("", "", "", "", ""))}), desk.previews)["error"]
+
+
+def test_one_row_is_shown_alone_with_the_prompt_where_a_model_is_needed(tmp_path: Path) -> None:
+    desk = Desk(tmp_path, TITLES)
+    (unit,) = desk.preview(WRITING_PLAN, row=41).units
+    assert (unit.row, unit.key, unit.state) == (41, "41", "asks") and "neighbour number 41" in unit.prompt
+    assert "no row 4100" in desk.asks(WRITING_PLAN, row=4100)["error"]
+    grouping = WRITING_PLAN.replace("[[steps]]", '[[steps]]\ndo = "group"\nby = ["kind"]\n[[steps]]', 1)
+    assert "brings several rows together" in desk.asks(grouping, row=1)["error"]

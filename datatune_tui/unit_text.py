@@ -1,0 +1,84 @@
+"""Units of a run as text: on a line, whole, and as examples for the next run."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import zip_longest
+from typing import Any
+
+import msgspec
+from rich.text import Text
+
+from datatune_tui.widgets.states import SIGNS
+from engine.plain_text import clean, one_line
+from engine.records import Example, TaskExample
+from engine.store.items import Item
+from engine.store.reviews import Review
+
+SHOWN = 20_000
+"""Characters of a text that are shown."""
+FEW = 8
+"""Examples a next run takes over at most: more would fill the prompts of a small model."""
+
+
+def unit_cells(item: Item | None, review: Review | None) -> tuple[Text, ...]:
+    """A unit on one line: a sign, the output or the reason, the input."""
+    if item is None:
+        return (Text("?"), Text("gone"), Text(""))
+    state = review.verdict if review and review.verdict else item.state
+    sign, style = SIGNS.get(state, ("?", ""))
+    sign = "✎" if review and review.output is not None else "●" if review and review.verdict == "accepted" else sign
+    if item.state != "accepted":
+        return (Text(sign, style), Text(one_line(item.reason, 60), style), Text(one_line(item.result, 400), "dim"))
+    example = msgspec.json.decode(item.result, type=Example)
+    output = review.output if review and review.output is not None else example.output
+    return (Text(sign, style), Text(one_line(output, 60)), Text(one_line(example.input, 400), "dim" if state == "rejected" else ""))
+
+
+def unit_text(item: Item, review: Review | None) -> Text:
+    """A unit whole: what was said of it, input, output and where it is from, or why it is no example and what the model answered."""
+    text = Text()
+    if item.state != "accepted":
+        text.append(f"{item.state}: ", SIGNS.get(item.state, ("", ""))[1])
+        text.append(f"{clean(item.reason)}\n", "bold")
+        text.append(f"unit {clean(item.key)}\n", "dim")
+        for number, completion in enumerate(_completions(item.result), 1):
+            text.append(f"\nAnswer {number} of the model\n", "bold")
+            text.append(f"{clean(completion[:SHOWN])}\n")
+        return text
+    example = msgspec.json.decode(item.result, type=Example)
+    if review and review.verdict:
+        text.append(f"{review.verdict} by you", SIGNS[review.verdict][1])
+        text.append(f": {clean(review.note)}\n" if review.note else "\n")
+    elif review and review.note:
+        text.append(f"note: {clean(review.note)}\n", "bold")
+    text.append(f"{clean(example.input[:SHOWN])}\n")
+    if review and review.output is not None:
+        text.append(f"→ {clean(review.output[:SHOWN])}\n", "bold green")
+        text.append(f"  was: {clean(example.output[:SHOWN])}\n\n", "dim strike")
+    else:
+        text.append(f"→ {clean(example.output[:SHOWN])}\n\n", "bold green")
+    source = example.source
+    text.append(f"{clean(source.dataset)}, {clean(source.config)}, {clean(source.split)}, row {source.row}", "dim")
+    text.append(f" piece {'.'.join(map(str, source.part))}" if source.part else "", "dim")
+    text.append(f"\noutput {example.output_origin}; licence {clean(source.licence) or 'not stated'}; plan {example.plan[:12]}", "dim")
+    return text
+
+
+def _completions(result: str) -> list[str]:
+    """Raw answers of a model in the trace of a unit that is no example."""
+    try:
+        trace = msgspec.json.decode(result, type=dict[str, Any]) if result else {}
+    except msgspec.DecodeError:
+        return [result]
+    answers = trace.get("completions")
+    return [str(answer) for answer in answers] if isinstance(answers, list) else [result] if result else []
+
+
+def few_shot(examples: Sequence[TaskExample], most: int = FEW) -> list[TaskExample]:
+    """So many of them, taken in turn from each output, so that no label stands alone in a prompt."""
+    by_output: dict[str, list[TaskExample]] = {}
+    for example in dict.fromkeys(examples):
+        by_output.setdefault(example.output, []).append(example)
+    rounds = zip_longest(*by_output.values())
+    return [example for turn in rounds for example in turn if example is not None][:most]
