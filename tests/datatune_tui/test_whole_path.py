@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 from textual.pilot import Pilot
-from textual.widgets import TextArea
+from textual.widgets import Select, TextArea
 
 from datatune_tui.app import DataTune
 from datatune_tui.widgets.long_list import LongList
@@ -17,6 +18,52 @@ from engine.store.database import open_reader
 from engine.store.runs import list_runs, read_run
 from tests.datatune_tui.stored import Home, screen_text, until, with_app
 from tests.end_to_end.workbench import Workbench
+
+
+def test_from_the_first_start_over_the_demo_and_a_changed_plan_to_an_export(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    home = tmp_path / "home"
+    monkeypatch.setenv("DATATUNE_HOME", str(home))
+
+    async def story(app: DataTune, pilot: Pilot[None]) -> str:
+        await until(pilot, lambda: "Press d to see it work" in " ".join(screen_text(app).split()))
+        await pilot.press("d")
+        rail = await until(pilot, lambda: app.current_mode == "run" and app.screen.query(Rail) and app.screen.query_one(Rail), 120)
+        run = app.run_id
+        connection = open_reader(home / "datatune.db")
+        await until(pilot, lambda: read_run(connection, run).state == "done", 200)  # type: ignore[union-attr]
+        assert read_run(connection, run).examples == 100  # type: ignore[union-attr]
+        while not rail.current.startswith("plan"):
+            await pilot.press("up")
+        area = await until(pilot, lambda: "{{ premise }}" in app.screen.query_one(TextArea).text and app.screen.query_one(TextArea))
+        area.text = area.text.replace("Premise:", "What happened:")
+        area.focus()
+        await pilot.press("ctrl+g")
+        await until(pilot, lambda: "first 40 units: 40 accepted" in str(app.screen.query_one("#preview-told").render()), 60)
+        assert "What happened:" in str(app.screen.query_one("#preview-steps").render())
+        await pilot.press("ctrl+s")
+        told = await until(pilot, lambda: "are done anew" in screen_text(app) and " ".join(screen_text(app).replace("│", " ").split()))
+        assert "schema, plan, execute, export are done anew" in told and "rows were executed; they run again with the new plan" in told
+        before = read_run(connection, run).finished  # type: ignore[union-attr]
+        await pilot.press("y")
+        again = lambda: (found := read_run(connection, run)) and found.state == "done" and found.finished != before  # noqa: E731
+        await until(pilot, again, 60)
+        await pilot.press("3")
+        await until(pilot, lambda: app.screen.query(LongList) and app.screen.query_one(LongList).count)
+        app.screen.query_one("#state", Select).value = "accepted"
+        await until(pilot, lambda: app.screen.query_one(LongList).count == 100)
+        app.screen.query_one(LongList).focus()
+        await pilot.press("r", "r", "r")
+        await until(pilot, lambda: "3 rejected" in screen_text(app))
+        await pilot.press("2")
+        await until(pilot, lambda: app.screen.query(Rail))
+        await pilot.press("x")
+        await until(pilot, lambda: "97 examples in" in screen_text(app), 60)
+        return run
+
+    run = with_app_over(home, story)
+    exported = home / "exports" / f"cause-effect-{run}" / "examples.jsonl"
+    inputs = [json.loads(line)["input"] for line in exported.read_text(encoding="utf-8").splitlines()]
+    assert len(inputs) == 97 and all(text.startswith("What happened: ") for text in inputs)
 
 
 def test_a_plan_is_changed_its_rows_run_again_three_are_rejected_and_the_rest_is_exported(
@@ -94,8 +141,8 @@ def test_what_a_command_refuses_is_shown_with_its_cure(tmp_path: Path, monkeypat
     with_app(home, story)
 
 
-def with_app_over(home: Path, story: object) -> None:
+def with_app_over(home: Path, story: Any) -> Any:
     class Over:
         locations = Locations(home)
 
-    with_app(Over(), story, (120, 40))  # type: ignore[arg-type]
+    return with_app(Over(), story, (120, 40))  # type: ignore[arg-type]
