@@ -24,9 +24,15 @@ from engine.store.database import DISK_TROUBLE, DatabaseError, open_writer, rele
 from engine.store.lease import this_process
 
 
+NICENESS = 5
+"""The machine stays somebody's workstation: what they type comes before a run that takes every core for hours."""
+
+
 def main(arguments: list[str]) -> int:
     """Do the run named. Returns its exit code."""
     (run_id,) = arguments
+    if hasattr(os, "nice"):
+        os.nice(NICENESS)
     try:
         locations = locate().ensure()
         connection = open_writer(locations.database)
