@@ -23,7 +23,6 @@ from engine.store import runs
 from engine.store.database import DISK_TROUBLE, DatabaseError, open_writer, release_reserve, unusable
 from engine.store.lease import this_process
 
-
 NICENESS = 5
 """The machine stays somebody's workstation: what they type comes before a run that takes every core for hours."""
 
