@@ -26,7 +26,7 @@ from datatune_tui.screens.task import TaskScreen
 from datatune_tui.widgets.places import PLACES, Places
 from engine.errors import EngineError
 from engine.locations import Locations, locate
-from engine.plain_text import clean
+from engine.plain_text import clean, one_line
 from engine.store.database import Connection, open_writer
 
 T = TypeVar("T")
@@ -159,4 +159,17 @@ def start() -> int:
     """Open the app; its exit code."""
     app = DataTune()
     app.run()
+    for line in going_on(app.reader):
+        sys.stdout.write(f"{clean(line)}\n")
     return app.return_code or 0
+
+
+def going_on(reader: Reader) -> list[str]:
+    """What to say of the runs that closing the screens leaves at work."""
+    try:
+        at_work = [row.run for row in reader.rows() if row.run.state == "running"]
+    except EngineError:
+        return []  # it was shown while the screens were open
+    finally:
+        reader.close()
+    return [f"run {run.id} ({one_line(run.task.name, 40)}) goes on; follow it: datatune, or: datatune show {run.id}" for run in at_work]

@@ -20,7 +20,7 @@ from datatune_tui.widgets.states import state_text
 from engine.cli.progress import line
 from engine.plain_text import clean, one_line
 from engine.stages import STAGE_NAMES
-from engine.store.runs import Run, RunSettings, change_settings, send_command
+from engine.store.runs import RunSettings, change_settings, send_command
 
 NONE_OPEN = "No run is open. 1 goes home, where enter opens one and d starts the demo."
 BUSY = ("running", "new")
@@ -72,7 +72,7 @@ What a change makes stale is said before it is done. Calls whose prompts stay th
         view = self._view = self.here.reader.view(self.here.run_id) if self.here.run_id else None
         if view and view.run.id != before:
             self.query_one(Rail).follows = True
-        self.query_one("#head", Static).update(_head(view.run) if view else Text(NONE_OPEN, style="dim"))
+        self.query_one("#head", Static).update(_head(view) if view else Text(NONE_OPEN, style="dim"))
         self.query_one(Rail).display = view is not None
         self.query_one("#now", Static).update(_now(view) if view else "")
         if view:
@@ -185,13 +185,18 @@ def _cost(view: View, event: Panel.Changed) -> str:
     return f"{rows}. Answers of models to prompts that stay the same are not asked for again."
 
 
-def _head(run: Run) -> Text:
+def _head(view: View) -> Text:
+    run = view.run
     text = Text(f"{run.id}  ", style="bold")
     text.append(f"{one_line(run.task.name, 40)}  ")
     text.append_text(state_text(run.state))
     text.append(f"  {run.examples:,} examples" if run.examples else "")
     if run.reason:
         text.append(f"\n{one_line(run.reason, 300)}", "dim")
+    if run.state in ("interrupted", "cancelled", "failed"):
+        units = sum(view.counts.values())
+        kept = f"{units:,} finished rows and every answer of a model are kept" if units else "every answer of a model is kept"
+        text.append(f"\n{kept}; r goes on from there", "bold yellow")
     return text
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from rich.text import Text
+from textual.events import Key
 from textual.widgets import OptionList
 from textual.widgets.option_list import Option
 
@@ -17,6 +18,7 @@ from engine.store.steps import Step
 
 PER_DATASET = ("schema", "plan", "execute")
 NAME_CHARACTERS = 18
+MOVES = ("up", "down", "home", "end", "pageup", "pagedown")
 
 
 class Rail(OptionList):
@@ -47,8 +49,9 @@ class Rail(OptionList):
         if self.follows and running is not None and self.highlighted != running:
             self.highlighted = running
 
-    def on_key(self) -> None:
-        self.follows = False
+    def on_key(self, event: Key) -> None:
+        if event.key in MOVES:
+            self.follows = False
 
     def on_click(self) -> None:
         self.follows = False

@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 from textual.pilot import Pilot
 
-from datatune_tui.app import DataTune
+from datatune_tui.app import DataTune, going_on
+from datatune_tui.runs_read import Reader
 from engine.locations import Locations
 from engine.store.database import open_small_writer, open_writer
 from engine.store.lease import Owner, this_process
@@ -178,3 +179,11 @@ def test_what_nobody_foresaw_goes_to_a_file_and_one_line_to_the_terminal(home: H
         with_app(home, story)
     told = (home.locations.logs / "last-error.txt").read_text(encoding="utf-8")
     assert "seven by none" in told and "Traceback" in told
+
+
+def test_closing_says_which_runs_go_on(home: Home) -> None:
+    home.finished()
+    assert going_on(Reader(home.locations)) == []
+    run = home.running()
+    (line,) = going_on(Reader(home.locations))
+    assert f"run {run} (weather-notes) goes on" in line
