@@ -1,0 +1,103 @@
+"""MinHash signatures of token sets in bands, so that texts which share much meet without comparing every two (Broder 1997, On the
+resemblance and containment of documents; bands after Indyk & Motwani 1998)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+BANDS = 48
+ROWS = 3
+"""Two sets of Jaccard similarity j meet in one of 48 bands of 3 with probability 1 - (1 - j³)^48: 0.9997 at 0.54, 0.05 at 0.1.
+Of a ROUGE-L F of 0.7 follows a multiset Jaccard of 0.54 at least, for F is at most 2·shared / (m + n)."""
+_BITS = 31
+_CHUNK_TOKENS = 60_000
+"""So much fits a processor's cache."""
+
+
+def bands_of(ranks: NDArray[np.uint32], starts: NDArray[np.int64], seed: int = 0) -> NDArray[np.uint32]:
+    """One key for each text (rows) and band (columns); texts whose keys are equal in a band are candidates. No text may be empty."""
+    import numpy as np
+
+    random = np.random.default_rng(seed)
+    odd = random.integers(0, 2**63, BANDS * ROWS, dtype=np.uint64) * np.uint64(2) + np.uint64(1)
+    added = random.integers(0, 2**63, BANDS * ROWS, dtype=np.uint64)
+    mixed = random.integers(0, 2**63, ROWS, dtype=np.uint64) * np.uint64(2) + np.uint64(1)
+    texts = len(starts) - 1
+    keys = np.empty((texts, BANDS), np.uint32)
+    first = 0
+    while first < texts:
+        after = max(first + 1, int(np.searchsorted(starts, starts[first] + _CHUNK_TOKENS, "right")) - 1)
+        flat = _spread(ranks[starts[first] : starts[after]])
+        within = starts[first:after] - starts[first]
+        for band in range(BANDS):
+            key = np.zeros(after - first, np.uint64)
+            for row in range(ROWS):
+                place = band * ROWS + row
+                least = np.minimum.reduceat(flat * odd[place] + added[place], within)
+                key = (key ^ (least >> np.uint64(17))) * mixed[row]
+            keys[first:after, band] = (key >> np.uint64(32)).astype(np.uint32)
+        first = after
+    return keys
+
+
+def _spread(ranks: NDArray[np.uint32]) -> NDArray[np.uint64]:
+    """Small numbers spread over 64 bits (splitmix64, Steele et al. 2014)."""
+    import numpy as np
+
+    bits = (ranks.astype(np.uint64) + np.uint64(1)) * np.uint64(0x9E3779B97F4A7C15)
+    bits = (bits ^ (bits >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+    bits = (bits ^ (bits >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    spread: NDArray[np.uint64] = bits ^ (bits >> np.uint64(31))
+    return spread
+
+
+class Buckets:
+    """The keys of texts kept so far, band by band, in order; finds which of them meet new ones."""
+
+    def __init__(self) -> None:
+        import numpy as np
+
+        self._keys = [np.empty(0, np.uint32) for _ in range(BANDS)]
+        self._texts = [np.empty(0, np.int64) for _ in range(BANDS)]
+
+    def add(self, texts: NDArray[np.int64], keys: NDArray[np.uint32]) -> None:
+        """Keep these texts; `keys` holds their rows."""
+        import numpy as np
+
+        for band in range(BANDS):
+            order = np.argsort(keys[:, band], kind="stable")
+            new = keys[order, band]
+            places = np.searchsorted(self._keys[band], new, "right")
+            self._keys[band] = np.insert(self._keys[band], places, new)
+            self._texts[band] = np.insert(self._texts[band], places, texts[order])
+
+    def meet(self, texts: NDArray[np.int64], keys: NDArray[np.uint32], at_most: int) -> Met:
+        """Kept texts that share a band with each of these: at most so many in one band, the first kept of them."""
+        import numpy as np
+
+        found = []
+        cut = np.zeros(len(texts), bool)
+        for band in range(BANDS):
+            low = np.searchsorted(self._keys[band], keys[:, band], "left")
+            count = np.searchsorted(self._keys[band], keys[:, band], "right") - low
+            cut |= count > at_most
+            count = np.minimum(count, at_most)
+            if not count.any():
+                continue
+            ends = np.cumsum(count)
+            places = np.arange(ends[-1]) - np.repeat(ends - count, count) + np.repeat(low, count)
+            found.append((np.repeat(texts, count) << _BITS) | self._texts[band][places])
+        # As one number each, for numpy sorts numbers many times faster than columns.
+        pairs = np.unique(np.concatenate(found)) if found else np.empty(0, np.int64)
+        return Met(np.stack([pairs >> _BITS, pairs & ((1 << _BITS) - 1)]), int(cut.sum()))
+
+
+class Met(NamedTuple):
+    """Pairs (new, kept) in order, shape 2 × pairs, and how many new texts met more than were taken in some band."""
+
+    pairs: NDArray[np.int64]
+    cut: int
