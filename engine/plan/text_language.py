@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
@@ -11,6 +12,9 @@ if TYPE_CHECKING:
     from lingua import IsoCode639_1, LanguageDetector
 
 _OFTEN = "EN DE FR ES PT IT NL RU UK PL TR AR FA HI BN ZH JA KO VI ID SW".split()
+
+_SHORT = 120
+"""Characters up to which lingua's low accuracy mode is said to be too weak."""
 
 
 def language_of(text: str, expected: str = "en") -> str:
@@ -23,6 +27,23 @@ def widest_language_of(text: str) -> tuple[str, float]:
     """The likeliest of all languages that can be told, and how likely it is, 0 to 1; ("", 0.0) for no language."""
     found = _widest().compute_language_confidence_values(text[:2000])
     return (found[0].language.iso_code_639_1.name.lower(), found[0].value) if found and found[0].value > 0 else ("", 0.0)
+
+
+def likelihoods(texts: Sequence[str], expected: str = "en") -> list[dict[str, float]]:
+    """For each text how likely each language is that `language_of` would choose among; empty where nothing can be told.
+
+    Slower and surer than `language_of` for texts up to 120 characters: 2,000 a second, and up to 310 MiB for the models.
+    """
+    short = [place for place, text in enumerate(texts) if len(text) <= _SHORT]
+    long = [place for place, text in enumerate(texts) if len(text) > _SHORT]
+    found: list[dict[str, float]] = [{} for _ in texts]
+    for places, sure in ((short, True), (long, False)):
+        detector = _detector(primary_code(expected), sure)
+        for place in places:
+            values = detector.compute_language_confidence_values(texts[place][:2000])
+            told = {one.language.iso_code_639_1.name.lower(): one.value for one in values}
+            found[place] = told if any(told.values()) else {}
+    return found
 
 
 def primary_code(code: str) -> str:
@@ -45,11 +66,12 @@ def _iso(primary: str) -> IsoCode639_1:
 
 
 @lru_cache(maxsize=8)
-def _detector(primary: str) -> LanguageDetector:
+def _detector(primary: str, sure: bool = False) -> LanguageDetector:
     from lingua import LanguageDetectorBuilder
 
     codes = [_iso(code.lower()) for code in dict.fromkeys([primary.upper(), *_OFTEN])]
-    return LanguageDetectorBuilder.from_iso_codes_639_1(*codes).with_low_accuracy_mode().build()
+    builder = LanguageDetectorBuilder.from_iso_codes_639_1(*codes)
+    return (builder if sure else builder.with_low_accuracy_mode()).build()
 
 
 @lru_cache(maxsize=1)
