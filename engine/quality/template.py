@@ -34,6 +34,22 @@ class Template(NamedTuple):
         words = _lined(unicodedata.normalize("NFKC", text))
         return self._own(words) or [word.removesuffix(":") for word in words if word != _EDGE]
 
+    def content_lines(self, text: str) -> list[list[str]]:
+        """The same tokens, line by line, empty lines left out."""
+        if not self:
+            return [found for line in text.split("\n") if (found := tokens(line))]
+        words = _lined(unicodedata.normalize("NFKC", text))
+        hidden = self._hidden(words)
+        if all(out or word == _EDGE for word, out in zip(words, hidden, strict=True)):
+            hidden = bytearray(len(words))
+        lines: list[list[str]] = [[]]
+        for word, out in zip(words, hidden, strict=True):
+            if word == _EDGE:
+                lines.append([])
+            elif not out:
+                lines[-1].append(word.removesuffix(":"))
+        return [line for line in lines if line]
+
     def remaining(self, text: str) -> str:
         """The text without the template, lines kept apart; the whole text where nothing else would be left."""
         if not self:
