@@ -1,5 +1,5 @@
 """Commands that measure: bench execute, bench agree, bench lookup, bench rows, bench embed, bench retrieval, bench weights,
-bench catalog."""
+bench catalog, bench quality."""
 
 from __future__ import annotations
 
@@ -324,6 +324,74 @@ def embed(texts: int, spec: str, as_json: bool) -> int:
     def shown() -> str:
         rows = [(arm.name, f"{arm.texts_per_second:,.1f}", f"{arm.times:.2f} ×", f"{arm.cosine:.4f}") for arm in found.arms]
         return f"{table(('', 'TEXTS/S', 'FASTER', 'COSINE'), rows)}\n{found.texts:,} texts; chosen: {found.chosen}"
+
+    put(found, as_json, shown)
+    return ExitCode.DONE
+
+
+@bench.command()
+@click.option(
+    "--examples", default=100_000, show_default=True, type=click.IntRange(1000, 10_000_000), help="Made examples to look for repeats in."
+)
+@click.option(
+    "--compared", default=3000, show_default=True, type=click.IntRange(100, 20_000), help="Texts of which every two are compared."
+)
+@click.option(
+    "--clean",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="Examples without test items, one {input, output, source?} a line.",
+)
+@click.option(
+    "--test",
+    "folder",
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    help="Test items to hide: a folder of BIG-bench task.json or JSON Lines.",
+)
+@click.option(
+    "--labelled",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="Texts with their languages, one {text, language} a line.",
+)
+@click.option("--language", default="en", show_default=True, help="The language those texts should be in.")
+@json_option
+def quality(
+    examples: int, compared: int, clean: Path | None, folder: Path | None, labelled: Path | None, language: str, as_json: bool
+) -> int:
+    """How fast and how surely repeats, items of a test and texts in another language are found among examples."""
+    from engine.bench_quality import QualityFound, bench_language, bench_leakage, bench_repeats, clean_examples
+
+    if folder is not None and clean is None:
+        raise BadInput("--test needs --clean", "Give the examples that test items are hidden among.")
+    others = clean_examples(clean) if clean is not None else []
+    note(f"looking for repeats among {examples:,} examples")
+    repeats = bench_repeats(examples, compared, others)
+    planted = tuple(bench_leakage(folder, others, note)) if folder is not None else ()
+    found = QualityFound(repeats, planted, bench_language(labelled, language) if labelled is not None else None)
+
+    def shown() -> str:
+        lines = [
+            f"{repeats.examples:,} made examples of {repeats.tokens_each:.0f} tokens: repeats found in {repeats.seconds:.1f} s, "
+            f"{repeats.grown_bytes / 2**20:,.0f} MiB more memory, {repeats.kept:,} kept",
+            f"of {repeats.repeats:,} repeats among {repeats.compared:,} texts, comparing every two, {repeats.recall:.2%} were found; "
+            f"{repeats.wrong} wrongly",
+        ]
+        if planted:
+            head = ("HIDDEN", "ITEMS", "FOUND", "CLEAN REMOVED", "SIBLINGS REMOVED", "SECONDS")
+            rows = [
+                (
+                    one.case,
+                    f"{one.items}",
+                    f"{one.found:.1%}",
+                    f"{one.clean_removed} of {one.clean:,}",
+                    f"{one.siblings_removed} of {one.siblings:,}",
+                    f"{one.seconds:.1f}",
+                )
+                for one in planted
+            ]
+            lines.append(table(head, rows))
+        if (told := found.language) is not None:
+            lines.append(f"{told.right:.1%} of {told.texts:,} texts rightly told from {told.expected}, nothing told of {told.not_told}")
+        return "\n".join(lines)
 
     put(found, as_json, shown)
     return ExitCode.DONE

@@ -83,7 +83,7 @@ class Comparison(Value):
     sources: tuple[Compared, ...]
 
 
-def diversity(pairs: Sequence[Pair], *, seed: int = 0, sampled_pairs: int = 1000, window: int = 50) -> Diversity:
+def measure_diversity(pairs: Sequence[Pair], *, seed: int = 0, sampled_pairs: int = 1000, window: int = 50) -> Diversity:
     """Lexical diversity of the inputs of one source; compare sources with `compare`, for most figures depend on size."""
     template = template_of([pair.input for pair in pairs])
     texts = _contents(pairs, template)
@@ -102,7 +102,7 @@ def diversity(pairs: Sequence[Pair], *, seed: int = 0, sampled_pairs: int = 1000
     )
 
 
-def compare(
+def compare_diversity(
     sources: Mapping[str, Sequence[Pair]], *, draws: int = 20, seed: int = 0, sampled_pairs: int = 500, window: int = 50
 ) -> Comparison:
     """The same figures for each source on draws of equal size: as many examples, and as many tokens, as the smallest source has.
@@ -130,8 +130,8 @@ def interval(values: Sequence[float]) -> Interval:
     """Mean and 95 % range of figures from repeated draws."""
     import numpy as np
 
-    low, high = np.percentile(values, (2.5, 97.5))
-    return Interval(float(np.mean(values)), float(low), float(high))
+    low, high = (float(np.percentile(values, part)) for part in (2.5, 97.5))
+    return Interval(float(np.mean(values)), low, high)
 
 
 def self_rouge_l(texts: Sequence[Sequence[str]], sampled_pairs: int, seed: int | str = 0) -> float | None:
@@ -145,9 +145,7 @@ def self_rouge_l(texts: Sequence[Sequence[str]], sampled_pairs: int, seed: int |
     chosen = random.Random(f"{seed} pairs")
     ranks, starts = ranks_of([text[:2000] for text in texts])
     drawn = [chosen.sample(range(len(texts)), 2) for _ in range(sampled_pairs)]
-    one, other = (
-        [as_characters(ranks[starts[place[side]] : starts[place[side] + 1]]) for place in drawn] for side in (0, 1)
-    )
+    one, other = ([as_characters(ranks[starts[place[side]] : starts[place[side] + 1]]) for place in drawn] for side in (0, 1))
     return float(np.mean(cpdist(one, other, scorer=Indel.normalized_similarity, dtype=np.float64)))
 
 
@@ -169,7 +167,7 @@ def mattr(tokens: Sequence[str], window: int = 50) -> float | None:
     return every / ((len(tokens) - window + 1) * window)
 
 
-def spread(embeddings: NDArray[np.float32], seed: int = 0) -> Spread:
+def measure_spread(embeddings: NDArray[np.float32], seed: int = 0) -> Spread:
     """Spread of embeddings, n × d with rows of unit length. Raises BadInput for fewer than two."""
     import numpy as np
 
@@ -252,9 +250,7 @@ def _ngrams(texts: Sequence[Sequence[str]], size: int) -> tuple[int, int]:
     return len(seen), every
 
 
-def _drawn(
-    contents: list[list[str]], examples: int, tokens: int, seed: str, sampled_pairs: int, window: int
-) -> dict[str, float]:
+def _drawn(contents: list[list[str]], examples: int, tokens: int, seed: str, sampled_pairs: int, window: int) -> dict[str, float]:
     order = random.Random(seed).sample(range(len(contents)), len(contents))
     equal = [contents[place] for place in order[:examples]]
     figures = {f"unique_{size}": _ngrams(equal, size)[0] / examples for size in (1, 2, 3, 4)}

@@ -43,7 +43,9 @@ _HALVES_FROM = 80
 _SHARPER = 3
 _DOUBT = 0.4
 """As likely as this, the expected language is not ruled out."""
-_CODE = re.compile(r"[{};]\s*$|^\s*(?:def|class|import|from|return|for|if|while|print)\b.*[:(]|[=!<>]=|\w\(.*\)\s*[:;{]|\w+/\w+/\w+|<\w+[^>]*>", re.M)
+_CODE = re.compile(
+    r"[{};]\s*$|^\s*(?:def|class|import|from|return|for|if|while|print)\b.*[:(]|[=!<>]=|\w\(.*\)\s*[:;{]|\w+/\w+/\w+|<\w+[^>]*>", re.M
+)
 _LINK = re.compile(r"https?://\S+|www\.\S+|\S+@\S+\.\w+|[@#]\w+")
 _EXPECTED_AT_LEAST = 0.3
 _EVERY_LANGUAGE_AT_LEAST = 1e-4
@@ -63,7 +65,7 @@ class Languages(Value):
     verdicts: tuple[Verdict, ...]
 
 
-def language_check(texts: Sequence[str], expected: str = "en", *, labels: Collection[str] = (), keep_mixed: bool = True) -> Languages:
+def check_languages(texts: Sequence[str], expected: str = "en", *, labels: Collection[str] = (), keep_mixed: bool = True) -> Languages:
     """The language of every text, held against the expected one; texts in another are out.
 
     Texts are judged together: how frequent each language is among them is estimated first (as in Saerens et al. 2002, Adjusting the
@@ -127,7 +129,7 @@ def _untold(text: str, expected: str, labels: set[str]) -> str:
         return "mostly numbers and signs"
     if _CODE.search(text):
         return "looks like code or a path"
-    words = [word for word in re.findall(r"[^\W\d_]+", text)]
+    words = list(re.findall(r"[^\W\d_]+", text))
     if len(words) < 2:
         return "a single word"
     if len(words) <= 4 and all(word[0].isupper() for word in words) and not text.rstrip().endswith(("?", "!", ".")):

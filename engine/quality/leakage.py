@@ -71,7 +71,7 @@ class Leakage(Value):
     kinds: dict[str, int]
 
 
-def leakage(
+def find_leakage(
     examples: Sequence[Pair],
     test: Sequence[Pair],
     few_shot: Sequence[Pair] = (),
@@ -84,14 +84,15 @@ def leakage(
     """Every example held against every item of the test and few-shot examples.
 
     Inputs are compared as runs of tokens in any order (n-gram containment, as in Brown et al. 2020, with n by the item's length), without
-    their sources' templates and option letters; an item is looked for in the example's output as well. How near is near is read off the test: an example must be nearer an item than
-    the test's other items are to it, so that items made from one pattern do not remove each other's like. Embeddings (n × d and items × d,
-    rows of unit length) add matches by meaning. Raises BadInput where their numbers do not fit.
+    their sources' templates and option letters; an item is looked for in the example's output as well. How near is near is read off the
+    test: an example must be nearer an item than the test's other items are to it, so that items made from one pattern do not remove each
+    other's like. Embeddings (n × d and items × d, rows of unit length) add matches by meaning. Raises BadInput where their numbers do not
+    fit.
     """
     items = [*test, *few_shot]
-    for name, rows, wanted in (("examples", embeddings, len(examples)), ("test items", test_embeddings, len(items))):
-        if rows is not None and len(rows) != wanted:
-            raise BadInput(f"{len(rows)} embeddings came for {wanted} {name}", "Give one row for each, few-shot examples after the test.")
+    for name, rows, count in (("examples", embeddings, len(examples)), ("test items", test_embeddings, len(items))):
+        if rows is not None and len(rows) != count:
+            raise BadInput(f"{len(rows)} embeddings came for {count} {name}", "Give one row for each, few-shot examples after the test.")
     own = template_of([item.input for item in items]) if use_templates else NO_TEMPLATE
     shared = templates(examples) if use_templates else [NO_TEMPLATE] * len(examples)
     lines = [_lines(own, item.input) for item in items]
@@ -108,11 +109,9 @@ def leakage(
     ]
     sought = [words if enough else [] for words, enough in zip(wanted, long, strict=True)]
     for text, item, share, back in overlaps(contents, sought, [one if enough else [] for one, enough in zip(lengths, long, strict=True)]):
-        match = _judged(text, item, share, back, wanted[item], contents[text], least[item])
-        if match is not None:
-            if match.kind == "contained" and not _in_order(wanted[item], contents[text]):
-                match = Match(text, item, "reordered", 1.0, True, f"all words of item {item}, in another order")
-            _keep(best, match)
+        judged = _judged(text, item, share, back, wanted[item], contents[text], least[item])
+        if judged is not None:
+            _keep(best, judged)
     if embeddings is not None and test_embeddings is not None:
         for match in _by_meaning(embeddings, test_embeddings, cosine):
             _keep(best, match)
@@ -184,8 +183,10 @@ def _thresholds(wanted: Sequence[list[str]], lengths: Sequence[list[int]]) -> tu
 
 
 def _judged(text: int, item: int, share: float, back: float, wanted: list[str], content: list[str], least: float) -> Match | None:
-    if share == 1.0:
+    if share == 1.0 and _in_order(wanted, content):
         return Match(text, item, "contained", 1.0, True, f"holds all of item {item}")
+    if share == 1.0:
+        return Match(text, item, "reordered", 1.0, True, f"holds all words of item {item}, in another order")
     if share >= least and _same_numbers(wanted, content):
         reason = f"holds {share:.0%} of item {item}'s words, at least {least:.0%}"
         return Match(text, item, "near", round(share, 4), True, reason)

@@ -34,7 +34,7 @@ class Lengths(Value):
     verdicts: tuple[Verdict, ...]
 
 
-def lengths(
+def measure_lengths(
     pairs: Sequence[Pair],
     count: Callable[[str], int],
     *,
@@ -52,8 +52,7 @@ def lengths(
 
     if not pairs:
         raise BadInput("there are no examples to measure", "Give at least one.")
-    texts = {"input": lambda pair: pair.input, "output": lambda pair: pair.output, "both": lambda pair: f"{pair.input}\n{pair.output}"}
-    found = np.array([count(text) if (text := texts[part](pair)).strip() else 0 for pair in pairs], np.int64)
+    found = np.array([_counted(pair, part, count) for pair in pairs], np.int64)
     logs = np.log(found[found > 0]) if (found > 0).any() else np.zeros(1)
     middle = float(np.median(logs))
     sigma = max(_LEAST_SIGMA, _MAD_TO_SIGMA * float(np.median(np.abs(logs - middle))))
@@ -77,6 +76,11 @@ def lengths(
         empty=kinds.count("empty"),
         verdicts=tuple(verdicts),
     )
+
+
+def _counted(pair: Pair, part: str, count: Callable[[str], int]) -> int:
+    text = {"input": pair.input, "output": pair.output}.get(part, f"{pair.input}\n{pair.output}")
+    return count(text) if text.strip() else 0
 
 
 def _verdict(place: int, size: int, least: float, most: float, middle: float) -> Verdict:

@@ -27,14 +27,14 @@ def bands_of(ranks: NDArray[np.uint32], starts: NDArray[np.int64], seed: int = 0
     added = random.integers(0, 2**63, BANDS * ROWS, dtype=np.uint64)
     mixed = random.integers(0, 2**63, ROWS, dtype=np.uint64) * np.uint64(2) + np.uint64(1)
     texts = len(starts) - 1
-    keys = np.empty((texts, BANDS), np.uint32)
+    keys: NDArray[np.uint32] = np.empty((texts, BANDS), np.uint32)
     first = 0
     while first < texts:
         after = max(first + 1, int(np.searchsorted(starts, starts[first] + _CHUNK_TOKENS, "right")) - 1)
         flat = _spread(ranks[starts[first] : starts[after]])
         within = starts[first:after] - starts[first]
         for band in range(BANDS):
-            key = np.zeros(after - first, np.uint64)
+            key: NDArray[np.uint64] = np.zeros(after - first, np.uint64)
             for row in range(ROWS):
                 place = band * ROWS + row
                 least = np.minimum.reduceat(flat * odd[place] + added[place], within)
@@ -61,8 +61,8 @@ class Buckets:
     def __init__(self) -> None:
         import numpy as np
 
-        self._keys = [np.empty(0, np.uint32) for _ in range(BANDS)]
-        self._texts = [np.empty(0, np.int64) for _ in range(BANDS)]
+        self._keys: list[NDArray[np.uint32]] = [np.empty(0, np.uint32) for _ in range(BANDS)]
+        self._texts: list[NDArray[np.int64]] = [np.empty(0, np.int64) for _ in range(BANDS)]
 
     def add(self, texts: NDArray[np.int64], keys: NDArray[np.uint32]) -> None:
         """Keep these texts; `keys` holds their rows."""
@@ -80,7 +80,7 @@ class Buckets:
         import numpy as np
 
         found = []
-        cut = np.zeros(len(texts), bool)
+        cut: NDArray[np.bool_] = np.zeros(len(texts), bool)
         for band in range(BANDS):
             low = np.searchsorted(self._keys[band], keys[:, band], "left")
             count = np.searchsorted(self._keys[band], keys[:, band], "right") - low

@@ -64,7 +64,7 @@ def rouge_l(one: str, other: str) -> float:
     return float(Indel.normalized_similarity(tokens(one), tokens(other)))
 
 
-def near_duplicates(
+def find_duplicates(
     pairs: Sequence[Pair],
     *,
     threshold: float = 0.7,
@@ -183,22 +183,20 @@ def _near(
     return cut
 
 
-def _telling(
-    ranks: NDArray[np.uint32], starts: NDArray[np.int64], long: NDArray[np.int64]
-) -> tuple[NDArray[np.uint32], NDArray[np.int64]]:
+def _telling(ranks: NDArray[np.uint32], starts: NDArray[np.int64], long: NDArray[np.int64]) -> tuple[NDArray[np.uint32], NDArray[np.int64]]:
     """Tokens of the long texts without those that stand in many texts, except in texts that would keep fewer than five."""
     import numpy as np
 
     if not len(long):
         return ranks[:0], np.zeros(1, np.int64)
-    owners = np.repeat(np.arange(len(starts) - 1), np.diff(starts))
+    owners: NDArray[np.int64] = np.repeat(np.arange(len(starts) - 1), np.diff(starts))
     once = np.unique(owners * (int(ranks.max()) + 1) + ranks)
     counts = np.bincount(once % (int(ranks.max()) + 1))
     often = counts > max(_OFTEN * len(long), 10)
     rare = ~often[ranks]
     enough = np.bincount(owners[rare], minlength=len(starts) - 1) >= 5
     taken = rare | ~enough[owners]
-    wanted = np.zeros(len(starts) - 1, bool)
+    wanted: NDArray[np.bool_] = np.zeros(len(starts) - 1, bool)
     wanted[long] = True
     taken &= wanted[owners]
     kept = np.bincount(owners[taken], minlength=len(starts) - 1)[long]
@@ -209,7 +207,7 @@ def _meet_each_other(new: NDArray[np.int64], keys: NDArray[np.uint32]) -> NDArra
     """Pairs (later, earlier) among these texts that share a band."""
     import numpy as np
 
-    shared = np.zeros((len(new), len(new)), bool)
+    shared: NDArray[np.bool_] = np.zeros((len(new), len(new)), bool)
     for band in range(keys.shape[1]):
         column = keys[new, band]
         shared |= column[:, None] == column[None, :]
@@ -257,9 +255,7 @@ def _settle(
             verdicts[place] = Verdict(place, False, "near", reason, against, round(score, 4))
 
 
-def _by_meaning(
-    embeddings: NDArray[np.float32], left: list[int], verdicts: list[Verdict], cosine: float, alike: Alike | None
-) -> None:
+def _by_meaning(embeddings: NDArray[np.float32], left: list[int], verdicts: list[Verdict], cosine: float, alike: Alike | None) -> None:
     import numpy as np
 
     kept: list[int] = []

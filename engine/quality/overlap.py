@@ -89,12 +89,12 @@ class _Looked:
 
         self._size, self._ranks, self._starts = size, ranks, starts
         pieces = [np.unique(_runs(ranks[starts[item] : starts[item + 1]], size)) for item in items]
-        owners = np.repeat(items, [len(piece) for piece in pieces])
+        owners: NDArray[np.int64] = np.repeat(items, [len(piece) for piece in pieces])
         runs = np.concatenate(pieces)
         order = np.argsort(runs, kind="stable")
         self._runs, self._first, self._count = np.unique(runs[order], return_index=True, return_counts=True)
         self._owners = owners[order]
-        self._wanted = np.zeros(len(starts), np.int64)
+        self._wanted: NDArray[np.int64] = np.zeros(len(starts), np.int64)
         self._wanted[items] = [len(piece) for piece in pieces]
         self._drop_often()
 
@@ -121,7 +121,7 @@ class _Looked:
         import numpy as np
 
         flat = self._ranks[self._starts[first] : self._starts[after]]
-        owner = np.repeat(np.arange(first, after), np.diff(self._starts[first : after + 1]))
+        owner: NDArray[np.int64] = np.repeat(np.arange(first, after), np.diff(self._starts[first : after + 1]))
         runs = _runs(flat, self._size)
         if not len(runs):
             return np.empty(0, np.int64), np.empty(0, np.int64)
@@ -129,19 +129,19 @@ class _Looked:
         at = np.minimum(np.searchsorted(self._runs, runs), len(self._runs) - 1)
         met = whole & (self._runs[at] == runs)
         once = np.unique(owner[: len(runs)][met] * len(self._runs) + at[met])
-        return np.divmod(once, len(self._runs))
+        return once // len(self._runs), once % len(self._runs)
 
     def _drop_often(self) -> None:
         """Runs that stand in many texts or items are of no use for finding; where an item has no others, all its runs are used."""
         import numpy as np
 
-        counts = np.zeros(len(self._runs), np.int64)
+        counts: NDArray[np.int64] = np.zeros(len(self._runs), np.int64)
         total = len(self._starts) - 1
         for first in range(0, total, _CHUNK):
             _, at = self._met(first, min(first + _CHUNK, total))
             counts += np.bincount(at, minlength=len(self._runs))
         rare = counts <= max(20, _OFTEN * total)
-        place = np.repeat(np.arange(len(self._runs)), self._count)
+        place: NDArray[np.int64] = np.repeat(np.arange(len(self._runs)), self._count)
         telling = np.bincount(self._owners[rare[place]], minlength=len(self._starts))
         poor = telling[self._owners] < 0.3 * self._wanted[self._owners]
         self._useful = rare.copy()
@@ -183,7 +183,7 @@ def _covered(hits: NDArray[np.bool_], size: int) -> NDArray[np.bool_]:
     """Which tokens the runs cover that were hit."""
     import numpy as np
 
-    covered = np.zeros(len(hits) + size - 1, bool)
+    covered: NDArray[np.bool_] = np.zeros(len(hits) + size - 1, bool)
     for place in range(size):
         covered[place : place + len(hits)] |= hits
     return covered
@@ -194,7 +194,7 @@ def _runs(ranks: NDArray[np.uint32], size: int) -> NDArray[np.uint64]:
     import numpy as np
 
     count = max(0, len(ranks) - size + 1)
-    runs = np.zeros(count, np.uint64)
+    runs: NDArray[np.uint64] = np.zeros(count, np.uint64)
     for place in range(size):
         runs = (runs ^ ranks[place : place + count].astype(np.uint64)) * np.uint64(0x9E3779B97F4A7C15)
         runs ^= runs >> np.uint64(29)

@@ -74,7 +74,8 @@ def as_characters(ranks: NDArray[np.uint32]) -> str:
     """
     import numpy as np
 
-    return (ranks % np.uint32(_LAST_CODE_POINT + 1)).astype("<u4").tobytes().decode("utf-32-le", "surrogatepass")
+    text: str = (ranks % np.uint32(_LAST_CODE_POINT + 1)).astype("<u4").tobytes().decode("utf-32-le", "surrogatepass")
+    return text
 
 
 _NUMBER = r"\d+(?:[.,]\d+)+"
