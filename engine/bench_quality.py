@@ -169,7 +169,7 @@ def items_in(folder: Path) -> list[list[Item]]:
     for path in sorted(folder.rglob("*.json*")):
         rows: list[dict[str, Any]] = []
         if path.suffix == ".jsonl":
-            rows = [row for row in _lines(path) if isinstance(row, dict)]
+            rows = [*_lines(path)]
         elif path.suffix == ".json":
             whole = json.loads(path.read_text(encoding="utf-8"))
             rows = whole.get("examples", []) if isinstance(whole, dict) else []

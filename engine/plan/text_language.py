@@ -40,7 +40,7 @@ def likelihoods(texts: Sequence[str], expected: str = "en") -> list[dict[str, fl
     for places, sure in ((short, True), (long, False)):
         detector = _detector(primary_code(expected), sure)
         for place in places:
-            values = detector.compute_language_confidence_values(texts[place][:2000])
+            values = detector.compute_language_confidence_values(texts[place][:2000].encode(errors="ignore").decode())
             told = {one.language.iso_code_639_1.name.lower(): one.value for one in values}
             found[place] = told if any(told.values()) else {}
     return found

@@ -60,4 +60,6 @@ def _same(wanted: str, name: str) -> bool:
     if wanted == name or any({wanted, name} <= set(family.split()) for family in _FAMILIES):
         return True
     # A short name may stand in another by chance: "arc" in "search".
-    return len(wanted) >= 6 and (name.startswith(wanted) or name.endswith(wanted))
+    if len(wanted) >= 6 and (name.startswith(wanted) or name.endswith(wanted)):
+        return True
+    return len(name) >= 8 and (wanted.startswith(name) or wanted.endswith(name))

@@ -6,7 +6,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from itertools import chain
 from typing import TYPE_CHECKING, Literal
 
@@ -37,6 +37,8 @@ _CLOSER = 0.25
 """Of what its nearest sibling leaves open, an example must be nearer an item than that sibling."""
 _GENERIC = 0.01
 """An item too short to tell that is the whole input of more examples than this share is no secret."""
+_GENERIC_BELOW = 13
+"""Tokens of an item below which the same goes for standing in other texts, as "is this review positive or negative" does."""
 _ENUMERATOR = re.compile(r"^\s*(?:\(?(?:[A-Za-z]|\d{1,2})[.):]|[-*•–])\s+|(?<!\w)\([A-Za-z0-9]\)\s", re.MULTILINE)
 
 
@@ -63,6 +65,7 @@ class Leakage(Value):
     removed: tuple[int, ...]
     """Places of the examples to leave out, in order."""
     items_found: int
+    """Items that are the best match of an example left out; an example that holds several counts for one."""
     too_short: tuple[int, ...]
     """Items with too few words of their own to be looked for in other texts; only the same whole input counts, and that only where
     it is rare."""
@@ -93,8 +96,8 @@ def find_leakage(
     for name, rows, count in (("examples", embeddings, len(examples)), ("test items", test_embeddings, len(items))):
         if rows is not None and len(rows) != count:
             raise BadInput(f"{len(rows)} embeddings came for {count} {name}", "Give one row for each, few-shot examples after the test.")
-    own = template_of([item.input for item in items]) if use_templates else NO_TEMPLATE
     shared = templates(examples) if use_templates else [NO_TEMPLATE] * len(examples)
+    own = _own_template(items, shared) if use_templates else NO_TEMPLATE
     lines = [_lines(own, item.input) for item in items]
     wanted = [[*chain.from_iterable(one)] for one in lines]
     lengths = [[*map(len, one)] for one in lines]
@@ -104,14 +107,19 @@ def find_leakage(
         _keep(best, match)
     least, alike = _thresholds(wanted, lengths)
     long = [len(words) >= LEAST_TOKENS for words in wanted]
-    contents = [
-        [*chain.from_iterable(_lines(template, f"{pair.input}\n{pair.output}"))] for template, pair in zip(shared, examples, strict=True)
-    ]
+
+    def content(place: int) -> list[str]:
+        return [*chain.from_iterable(_lines(shared[place], f"{examples[place].input}\n{examples[place].output}"))]
+
+    contents = map(content, range(len(examples)))
     sought = [words if enough else [] for words, enough in zip(wanted, long, strict=True)]
+    held: list[Match] = []
     for text, item, share, back in overlaps(contents, sought, [one if enough else [] for one, enough in zip(lengths, long, strict=True)]):
-        judged = _judged(text, item, share, back, wanted[item], contents[text], least[item])
+        judged = _judged(text, item, share, back, wanted[item], content, least[item])
         if judged is not None:
-            _keep(best, judged)
+            held.append(judged)
+    for match in _without_generic(held, wanted, len(examples)):
+        _keep(best, match)
     if embeddings is not None and test_embeddings is not None:
         for match in _by_meaning(embeddings, test_embeddings, cosine):
             _keep(best, match)
@@ -182,17 +190,41 @@ def _thresholds(wanted: Sequence[list[str]], lengths: Sequence[list[int]]) -> tu
     return least, tuple(alike)
 
 
-def _judged(text: int, item: int, share: float, back: float, wanted: list[str], content: list[str], least: float) -> Match | None:
-    if share == 1.0 and _in_order(wanted, content):
+def _judged(
+    text: int, item: int, share: float, back: float, wanted: list[str], content: Callable[[int], list[str]], least: float
+) -> Match | None:
+    if share == 1.0 and _in_order(wanted, content(text)):
         return Match(text, item, "contained", 1.0, True, f"holds all of item {item}")
     if share == 1.0:
         return Match(text, item, "reordered", 1.0, True, f"holds all words of item {item}, in another order")
-    if share >= least and _same_numbers(wanted, content):
+    if share >= least and _same_numbers(wanted, content(text)):
         reason = f"holds {share:.0%} of item {item}'s words, at least {least:.0%}"
         return Match(text, item, "near", round(share, 4), True, reason)
-    if back >= max(least, 0.9) and 2 * len(content) >= len(wanted) and len(content) >= _NEAR_FROM:
-        return Match(text, item, "part", round(back, 4), True, f"{back:.0%} of it is a part of item {item}")
+    if back >= max(least, 0.9) and len(words := content(text)) >= max(_NEAR_FROM, len(wanted) / 2):
+        return Match(text, item, "part", round(back, 4), True, f"{back:.0%} of its {len(words)} words are a part of item {item}")
     return None
+
+
+def _own_template(items: Sequence[Pair], shared: Sequence[Template]) -> Template:
+    """The template of the items; of too few to have one, that template of the examples which covers most of them, for a plan that
+    makes examples of the task gives them the test's form."""
+    texts = [item.input for item in items]
+    if own := template_of(texts):
+        return own
+    known = [*dict.fromkeys(template for template in shared if template)]
+    return min(known, key=lambda one: sum(len(one.content(text)) for text in texts), default=NO_TEMPLATE)
+
+
+def _without_generic(matches: list[Match], wanted: Sequence[list[str]], examples: int) -> Iterator[Match]:
+    """The matches; those of a short item that stands in very many examples remove nothing."""
+    counts = Counter(match.item for match in matches)
+    for match in matches:
+        count = counts[match.item]
+        if len(wanted[match.item]) < _GENERIC_BELOW and count > max(10, _GENERIC * examples):
+            reason = f"{match.reason}, too general to tell: {count} examples do"
+            yield Match(match.example, match.item, match.kind, match.score, False, reason)
+        else:
+            yield match
 
 
 def _same_numbers(wanted: list[str], content: list[str]) -> bool:

@@ -4,6 +4,7 @@ given, by meaning. The first one is kept. The same input with another output is 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from hashlib import blake2b
 from typing import TYPE_CHECKING, Literal
 
 from engine.errors import BadInput
@@ -23,7 +24,10 @@ _AT_MOST = 64
 LONGEST = 16_384
 """Tokens of a text that are compared; comparing takes time with their square."""
 _OFTEN = 0.05
-"""A token in more texts than this share says little and is not hashed, where five others are left."""
+"""A token in more texts than this share says little and is not hashed alone, where five others are left."""
+_BANDS_OF_WORDS = 48
+_BANDS_OF_NEIGHBOURS = 40
+"""Two words running are hashed too: where a great part of all texts are copies of one, each of its words stands in many texts."""
 
 
 class Conflict(Value):
@@ -49,11 +53,14 @@ class Duplicates(Value):
     """Examples that met so many kept ones in one bucket that only the first 64 of it were compared: some repeats may be missed."""
 
     def clusters(self) -> dict[int, list[int]]:
-        """Kept examples that others repeat → those others, in order."""
+        """Kept examples that others repeat → those others, in order; what is the same as a repeat repeats what that repeats."""
         found: dict[int, list[int]] = {}
         for verdict in self.verdicts:
-            if not verdict.kept and verdict.against is not None:
-                found.setdefault(verdict.against, []).append(verdict.index)
+            last = verdict
+            while not last.kept and last.against is not None:
+                last = self.verdicts[last.against]
+            if last is not verdict:
+                found.setdefault(last.index, []).append(verdict.index)
         return found
 
 
@@ -77,8 +84,10 @@ def find_duplicates(
     """Every example held against those kept before it, in order; deterministic.
 
     `threshold` is the ROUGE-L F of inputs from which they are near-duplicates (arXiv 2404.14361 uses 0.7 and more), `outputs` whether
-    outputs must be alike too or do not count. Inputs are compared without the template of their source; those of fewer than
-    `least_tokens` tokens without it only exactly. `embeddings` (n × d, rows of unit length) of inputs add repeats by `cosine`.
+    outputs must be alike too or do not count. Inputs are compared without the template of their source, and those of fewer than
+    `least_tokens` tokens without it only exactly: one word in a long question may be all that differs. So where four of five texts of a
+    source are copies of one, what they share passes for its template; `Diversity.template_share` tells. `embeddings` (n × d, rows of
+    unit length) of inputs add repeats by `cosine`.
     Raises BadInput for a threshold that is none or embeddings of another number of examples.
     """
     if not 0.5 <= threshold <= 1:
@@ -98,12 +107,12 @@ def find_duplicates(
 
 
 def _exact(pairs: Sequence[Pair], input_alone: bool) -> tuple[list[Verdict], tuple[Conflict, ...]]:
-    firsts: dict[str, dict[str, int]] = {}
+    firsts: dict[bytes, dict[bytes, int]] = {}
     verdicts: list[Verdict] = []
     conflicts = []
     for place, pair in enumerate(pairs):
-        known = firsts.setdefault(normalised(pair.input), {})
-        output = normalised(pair.output)
+        known = firsts.setdefault(_key(pair.input), {})
+        output = _key(pair.output)
         first = next(iter(known.values()), None)
         same = known.setdefault(output, place)
         if same == place and first is not None:
@@ -116,6 +125,11 @@ def _exact(pairs: Sequence[Pair], input_alone: bool) -> tuple[list[Verdict], tup
         else:
             verdicts.append(Verdict(place, True))
     return verdicts, tuple(conflicts)
+
+
+def _key(text: str) -> bytes:
+    """Stands for a normalised text, however long."""
+    return blake2b(normalised(text).encode(errors="surrogatepass"), digest_size=16).digest()
 
 
 Alike = Callable[[int, int], bool]
@@ -163,9 +177,12 @@ def _near(
     texts = [as_characters(ranks[starts[place] : starts[place + 1]]) for place in long]
     places = np.array(left, np.int64)[long]
     lengths = sizes[long]
-    keys = bands_of(*_telling(ranks, starts, long))
+    keys = np.concatenate(
+        [bands_of(*_telling(ranks, starts, long), _BANDS_OF_WORDS), bands_of(*_neighbours(ranks, starts, long), _BANDS_OF_NEIGHBOURS)],
+        axis=1,
+    )
     del ranks, starts
-    buckets = Buckets()
+    buckets = Buckets(keys.shape[1])
     cut = 0
     first, size = 0, 32
     while first < len(texts):
@@ -201,6 +218,22 @@ def _telling(ranks: NDArray[np.uint32], starts: NDArray[np.int64], long: NDArray
     taken &= wanted[owners]
     kept = np.bincount(owners[taken], minlength=len(starts) - 1)[long]
     return ranks[taken], np.concatenate([[0], np.cumsum(kept)])
+
+
+def _neighbours(
+    ranks: NDArray[np.uint32], starts: NDArray[np.int64], long: NDArray[np.int64]
+) -> tuple[NDArray[np.uint64], NDArray[np.int64]]:
+    """Every token of the long texts with the one before it, the first with none, as one number."""
+    import numpy as np
+
+    wanted: NDArray[np.bool_] = np.zeros(len(starts) - 1, bool)
+    wanted[long] = True
+    sizes = np.diff(starts)
+    before: NDArray[np.uint64] = np.zeros(len(ranks), np.uint64)
+    before[1:] = ranks[:-1].astype(np.uint64) + np.uint64(1)
+    before[starts[:-1][sizes > 0]] = 0
+    both = (before << np.uint64(32)) | ranks.astype(np.uint64)
+    return both[np.repeat(wanted, sizes)], np.concatenate([[0], np.cumsum(sizes[long])])
 
 
 def _meet_each_other(new: NDArray[np.int64], keys: NDArray[np.uint32]) -> NDArray[np.int64]:
