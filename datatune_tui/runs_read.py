@@ -16,6 +16,9 @@ from engine.store.steps import Step, steps_of_run
 
 K = TypeVar("K")
 
+MAKING = ("execute", "generate")
+"""Stages whose units become examples."""
+
 
 class Row(Value, frozen=True):
     """One run in the list."""
@@ -33,7 +36,7 @@ class View(Value, frozen=True):
     progress: Progress | None
     """Of one that is at work."""
     counts: dict[ItemState, int]
-    """Units of the execute steps so far."""
+    """Units of the execute and generate steps so far."""
     reasons: dict[str, int]
     """Why units did not become examples, most frequent first."""
     events: tuple[Event, ...]
@@ -92,7 +95,7 @@ class Reader:
             if run is None:
                 return None
             steps = tuple(steps_of_run(connection, run.id))
-            made = [step.fingerprint for step in steps if step.stage == "execute"]
+            made = [step.fingerprint for step in steps if step.stage in MAKING]
             return View(
                 run=run,
                 steps=steps,

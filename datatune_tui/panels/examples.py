@@ -23,13 +23,17 @@ class ExamplesPanel(Panel):
         yield Static(Text("3 shows all examples and failures, one by one; enter on a reason those alone.", style="dim"), id="hint")
 
     def show(self, view: View, step: Step | None) -> None:
-        made = record_of(step, Made)
-        reasons = made.reasons if made else view.reasons
-        self.query_one("#words", Static).update(_counts(view, step, made))
+        words, reasons = self.tell(view, step)
+        self.query_one("#words", Static).update(words)
         table = self.query_one(KeyedTable)
         table.display = bool(reasons)
         table.show([(reason, (Text(f"{count:,}", justify="right", end=""), reason)) for reason, count in reasons.items()])
         self.query_one("#hint", Static).display = step is not None
+
+    def tell(self, view: View, step: Step | None) -> tuple[Text, dict[str, int]]:
+        """What came of the step in words, and the reasons by count."""
+        made = record_of(step, Made)
+        return _counts(view, step, made), made.reasons if made else view.reasons
 
     def on_data_table_row_selected(self, event: DataTable.RowSelected) -> None:
         """Go to the units of this reason."""

@@ -14,6 +14,7 @@ from textual.widgets import Input, Select, Static
 
 from datatune_tui.engine_process import Refused
 from datatune_tui.modals.line_input import LineInput
+from datatune_tui.runs_read import MAKING
 from datatune_tui.screens.place import Place
 from datatune_tui.widgets.long_list import Column, LongList
 from datatune_tui.widgets.states import SIGNS
@@ -32,7 +33,7 @@ ORDERS = (("as they came", "entered"), ("longest first", "longest"), ("by output
 
 
 class DataScreen(Place):
-    """The units of a run's execute steps."""
+    """The units of a run's execute and generate steps."""
 
     MODE = "data"
     CSS_PATH = "data.tcss"
@@ -85,7 +86,7 @@ An export leaves out what was rejected and has the outputs that were put right.
             self.here.units_wanted = None
             self.query_one("#state", Select).value, self.query_one("#search", Input).value = wanted
         view = self.here.reader.view(self.here.run_id) if self.here.run_id else None
-        steps = [step.fingerprint for step in view.steps if step.stage == "execute"] if view else []
+        steps = [step.fingerprint for step in view.steps if step.stage in MAKING] if view else []
         total = sum(view.counts.values()) if view else 0
         text = self.query_one("#search", Input).value.strip()
         state = cast("ItemState | Literal['']", self.query_one("#state", Select).value)
@@ -218,6 +219,9 @@ An export leaves out what was rejected and has the outputs that were put right.
         if item is None or item.state != "accepted":
             return
         source = msgspec.json.decode(item.result, type=Example).source
+        if source.synthetic:
+            self.notify("no row stands behind a synthetic example", markup=False)
+            return
         view = self.here.reader.view(self.here.run_id)
         # A run over a folder that is in no catalog knows where that folder is.
         dataset = (view.run.settings.dataset if view else "") or source.dataset
@@ -285,6 +289,9 @@ def _detail(item: Item, review: Review | None) -> Text:
     else:
         text.append(f"→ {clean(example.output[:SHOWN])}\n\n", "bold green")
     source = example.source
+    if source.synthetic:
+        text.append(f"synthetic, written by {clean(source.model)}", "dim")
+        return text
     text.append(f"{clean(source.dataset)}, {clean(source.config)}, {clean(source.split)}, row {source.row}", "dim")
     text.append(f" piece {'.'.join(map(str, source.part))}" if source.part else "", "dim")
     text.append(f"\noutput {example.output_origin}; licence {clean(source.licence) or 'not stated'}; plan {example.plan[:12]}", "dim")
