@@ -16,6 +16,9 @@ from engine.store.tallies import ItemState, TrendPoint, item_counts, reason_coun
 
 K = TypeVar("K")
 
+MAKING = ("execute", "generate")
+"""Stages whose units become examples."""
+
 
 class Row(Value, frozen=True):
     """One run in the list."""
@@ -25,6 +28,16 @@ class Row(Value, frozen=True):
     """Of one that is at work."""
 
 
+class Units(Value, frozen=True):
+    """How the units of one step ended so far."""
+
+    counts: dict[ItemState, int] = {}
+    reasons: dict[str, int] = {}
+    """Why units did not become examples, most frequent first."""
+    trend: tuple[TrendPoint, ...] = ()
+    """How they ended over the step's time at work."""
+
+
 class View(Value, frozen=True):
     """One run in full."""
 
@@ -32,14 +45,15 @@ class View(Value, frozen=True):
     steps: tuple[Step, ...]
     progress: Progress | None
     """Of one that is at work."""
-    counts: dict[ItemState, int]
-    """Units of the execute steps so far."""
-    reasons: dict[str, int]
-    """Why units did not become examples, most frequent first."""
+    units: dict[str, Units]
+    """Of the steps that make examples, by fingerprint."""
     events: tuple[Event, ...]
     """The whole story."""
-    trends: dict[str, tuple[TrendPoint, ...]]
-    """How the units of an execute step ended over its time at work, by the step's fingerprint."""
+
+    @property
+    def counts(self) -> dict[ItemState, int]:
+        """Units of all these steps."""
+        return _summed([units.counts for units in self.units.values()])
 
 
 class Reader:
@@ -96,16 +110,17 @@ class Reader:
             if run is None:
                 return None
             steps = tuple(steps_of_run(connection, run.id))
-            made = [step.fingerprint for step in steps if step.stage == "execute"]
+            made = [step.fingerprint for step in steps if step.stage in MAKING]
             return View(
                 run=run,
                 steps=steps,
                 progress=read_progress(connection, run.id) if run.state == "running" else None,
-                counts=_summed([item_counts(connection, step) for step in made]),
-                reasons=_summed([reason_counts(connection, step) for step in made]),
+                units={step: self._units(connection, step) for step in made},
                 events=self._story(connection, run.id),
-                trends={step: tuple(trend(connection, step)) for step in made},
             )
+
+    def _units(self, connection: Connection, step: str) -> Units:
+        return Units(item_counts(connection, step), reason_counts(connection, step), tuple(trend(connection, step)))
 
     def _story(self, connection: Connection, run: str) -> tuple[Event, ...]:
         """Only what came since it was last read is read."""

@@ -59,6 +59,9 @@ def unit_text(item: Item, review: Review | None) -> Text:
     else:
         text.append(f"→ {clean(example.output[:SHOWN])}\n\n", "bold green")
     source = example.source
+    if source.synthetic:
+        text.append(f"synthetic, written by {clean(source.model)}", "dim")
+        return text
     text.append(f"{clean(source.dataset)}, {clean(source.config)}, {clean(source.split)}, row {source.row}", "dim")
     text.append(f" piece {'.'.join(map(str, source.part))}" if source.part else "", "dim")
     text.append(f"\noutput {example.output_origin}; licence {clean(source.licence) or 'not stated'}; plan {example.plan[:12]}", "dim")

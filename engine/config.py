@@ -18,6 +18,9 @@ T = TypeVar("T")
 ROLES = ("default", "rerank", "expand", "plan", "execute", "retry", "generate", "judge", "base", "embed")
 """What a model can be asked to do; "default" stands in for every role that has none, "embed" is the embedder."""
 
+NO_DATASET = "none"
+"""As a data set's name: use none, and have a model write the examples."""
+
 MAX_TASK_BYTES = 4_000_000
 
 

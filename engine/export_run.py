@@ -9,10 +9,10 @@ import msgspec
 from engine.errors import BadInput
 from engine.locations import Locations
 from engine.pipeline import export
-from engine.records import Exported, Made, Part, PlanChoice
+from engine.records import Example, Exported, Generated, Made, Part, PlanChoice, SyntheticPart
 from engine.roles import Roles
 from engine.session import Session
-from engine.store import steps, tallies
+from engine.store import items, steps, tallies
 from engine.store.database import Connection
 from engine.store.lease import this_process
 from engine.store.runs import Run
@@ -20,13 +20,13 @@ from engine.store.runs import Run
 
 def export_run(connection: Connection, run: Run, locations: Locations, folder: Path) -> Exported:
     """Write the run's examples to `folder`. Raises BadInput when it has none."""
-    parts = parts_of(connection, run)
-    if not parts:
+    parts, synthetic = parts_of(connection, run), synthetic_of(connection, run)
+    if not parts and not synthetic:
         raise BadInput(f"run {run.id} has no examples", f"see why: datatune show {run.id}")
     roles = Roles(run.settings.models, locations)
     session = Session(connection, run.id, this_process(), locations, roles, 0)
     try:
-        return export(session, run.task, run.settings, parts, folder)
+        return export(session, run.task, run.settings, parts, folder, synthetic)
     finally:
         roles.close()
 
@@ -45,6 +45,33 @@ def parts_of(connection: Connection, run: Run) -> list[Part]:
             if take > 0:
                 parts.append(Part(step.fingerprint, choices[step.candidate], made, take))
     return parts
+
+
+def synthetic_of(connection: Connection, run: Run) -> list[SyntheticPart]:
+    """What the run's generate step contributes."""
+    parts: list[SyntheticPart] = []
+    for step in steps.steps_of_run(connection, run.id):
+        if step.stage == "generate":
+            generated = _generated(connection, step)
+            if generated.examples:
+                parts.append(SyntheticPart(step.fingerprint, generated, generated.examples))
+    return parts
+
+
+def _generated(connection: Connection, step: steps.Step) -> Generated:
+    if step.record:
+        return msgspec.json.decode(step.record, type=Generated)
+    counts = tallies.item_counts(connection, step.fingerprint)
+    first = next(items.items_in_order(connection, step.fingerprint, "accepted", 1), None)
+    return Generated(
+        model=msgspec.json.decode(first.result, type=Example).source.model if first else "",
+        units=sum(counts.values()),
+        examples=counts.get("accepted", 0),
+        rejected=counts.get("rejected", 0),
+        failed=counts.get("failed", 0),
+        skipped=counts.get("skipped", 0),
+        reasons=tallies.reason_counts(connection, step.fingerprint),
+    )
 
 
 def _made(connection: Connection, step: steps.Step, choice: PlanChoice) -> Made:

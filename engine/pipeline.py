@@ -1,21 +1,36 @@
-"""The order of the stages: expand → retrieve → rerank → for each candidate (schema → plan → execute) → export.
+"""The order of the stages: expand → retrieve → rerank → for each candidate (schema → plan → execute) → generate → export.
 
 Data sets are taken in rank order until the wanted number of examples is reached; one that fails falls through to the next with its
 reason, and what was made stays. A data set after the first is used only when its plan is about as good as the first one's,
-because fewer right examples beat more wrong ones.
+because fewer right examples beat more wrong ones. Synthetic examples are written only where a run asks for them, and follow those of data
+sets; where none serves the task they stand alone.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from engine.config import stage_options
+from engine.config import NO_DATASET, stage_options
 from engine.errors import BadInput, Cancelled, EngineError, NothingSuitable, StageFailed, Unavailable
-from engine.records import Candidate, Candidates, ExpandedTask, Exported, Made, Part, PlanChoice, Ranking, SchemaSelection, Task
+from engine.records import (
+    Candidate,
+    Candidates,
+    ExpandedTask,
+    Exported,
+    Generated,
+    Made,
+    Part,
+    PlanChoice,
+    Ranking,
+    SchemaSelection,
+    SyntheticPart,
+    Task,
+)
 from engine.runner import run_step
 from engine.session import BudgetSpent, Session
-from engine.stages import STAGE_NAMES, stage
+from engine.stages import STAGE_NAMES, generates, stage
 from engine.stages.execute import Options as ExecuteOptions
 from engine.store import items, steps
 from engine.store.runs import RunSettings, plans_applied
@@ -35,6 +50,7 @@ class Ending:
 
     def __init__(self) -> None:
         self.parts: list[Part] = []
+        self.synthetic: list[SyntheticPart] = []
         self.refusals: list[str] = []
         self.exported: Exported | None = None
         self.planned = False
@@ -43,7 +59,9 @@ class Ending:
     @property
     def examples(self) -> int:
         """Made so far, or in the export once there is one."""
-        return self.exported.examples if self.exported else sum(part.take for part in self.parts)
+        return (
+            self.exported.examples if self.exported else sum(part.take for part in self.parts) + sum(part.take for part in self.synthetic)
+        )
 
 
 def run_pipeline(session: Session, task: Task, settings: RunSettings) -> Ending:
@@ -53,20 +71,22 @@ def run_pipeline(session: Session, task: Task, settings: RunSettings) -> Ending:
     line = _Line(session, task, settings, last)
     steps.unlink_steps(session.connection, session.run)
     try:
-        if settings.dataset:
+        if settings.dataset not in ("", NO_DATASET):
             session.data.name(settings.dataset)  # a data set that is not there is said before any model is asked
         expanded = line.expand()
-        candidates = line.candidates()
+        candidates = line.candidates_or_none(ending)
         if candidates is not None and last >= STAGE_NAMES.index("schema"):
             line.examples(expanded, candidates, ending)
+        if generates(settings) and last >= STAGE_NAMES.index("generate") and not session.spent:
+            line.generate(expanded, ending)
     except BudgetSpent:
-        if not ending.parts:
+        if not ending.examples:
             raise Cancelled(
                 "the time budget was spent before any example was made", "give it more: --budget 60m; or go on: datatune resume"
             ) from None
     if last < STAGE_NAMES.index("schema") or ending.planned:
         return ending
-    if not ending.parts:
+    if not ending.examples:
         if session.spent:
             raise Cancelled(
                 "the time budget was spent before any example was made", "give it more: --budget 60m; or go on: datatune resume"
@@ -74,11 +94,14 @@ def run_pipeline(session: Session, task: Task, settings: RunSettings) -> Ending:
         raise NothingSuitable("no data set serves this task" + (f": {_few(ending.refusals)}" if ending.refusals else ""), _advice(settings))
     if last >= STAGE_NAMES.index("export"):
         session.spent = True  # what is left is quick and must not be cut short
-        ending.exported = export(session, task, settings, ending.parts, Path(settings.export_to) if settings.export_to else None)
+        folder = Path(settings.export_to) if settings.export_to else None
+        ending.exported = export(session, task, settings, ending.parts, folder, ending.synthetic)
     return ending
 
 
-def export(session: Session, task: Task, settings: RunSettings, parts: list[Part], folder: Path | None) -> Exported:
+def export(
+    session: Session, task: Task, settings: RunSettings, parts: list[Part], folder: Path | None, synthetic: Sequence[SyntheticPart] = ()
+) -> Exported:
     """Write the training set; also what `datatune export` does for a finished run."""
     from engine.stages.export import Given as ExportGiven
 
@@ -89,6 +112,7 @@ def export(session: Session, task: Task, settings: RunSettings, parts: list[Part
     given = ExportGiven(
         task=task,
         parts=tuple(parts),
+        synthetic=tuple(synthetic),
         folder=str(target),
         models=models,
         options_used=used,
@@ -123,11 +147,24 @@ class _Line:
         made: ExpandedTask = expanded
         return made
 
+    def candidates_or_none(self, ending: Ending) -> tuple[Candidate, ...] | None:
+        """As `candidates`; where none fits but synthetic examples are asked for, there are none to try."""
+        try:
+            return self.candidates()
+        except (NothingSuitable, Unavailable) as error:
+            if not generates(self._settings):
+                raise
+            ending.refusals.append(error.title)
+            self._session.event("fell-through", f"{error.title}; synthetic examples stand alone")
+            return ()
+
     def candidates(self) -> tuple[Candidate, ...] | None:
         """Data sets to try in order; None when the run ends before they are known."""
         from engine.stages.rerank import Given as RerankGiven
         from engine.stages.retrieve import Given as RetrieveGiven
 
+        if self._settings.dataset == NO_DATASET:
+            return ()
         if self._settings.dataset:
             return (Candidate(self._settings.dataset, 1, 1.0, ("named by you",)),)
         if self._last < STAGE_NAMES.index("retrieve"):
@@ -168,6 +205,18 @@ class _Line:
             if part is None:
                 ending.planned = True
                 return
+
+    def generate(self, expanded: ExpandedTask, ending: Ending) -> None:
+        """Synthetic examples, from the task alone."""
+        from engine.stages.generate import Given
+
+        generated: Generated
+        step, generated = self._step("generate", Given(self._task, expanded))
+        if generated.examples:
+            ending.synthetic.append(SyntheticPart(step, generated, generated.examples))
+        else:
+            worst = generated.saturated or next(iter(generated.reasons), "nothing was asked")
+            ending.refusals.append(f"no synthetic example came of {generated.units:,} asked for; {worst}")
 
     def _candidate(self, expanded: ExpandedTask, candidate: Candidate, wanted: int, ending: Ending) -> Part | None:
         from engine.stages.execute import Given as ExecuteGiven
@@ -238,6 +287,10 @@ def _few(refusals: list[str]) -> str:
 
 
 def _advice(settings: RunSettings) -> str:
+    if settings.dataset == NO_DATASET:
+        return (
+            "ask for synthetic examples (--synthetic 500), with a stronger model if these did not come out well, or let a data set be found"
+        )
     if settings.dataset:
         return "try another data set, a plan of your own (--plan FILE), or --set plan.mode=prose"
     return "add data that does (datatune catalog add FOLDER), or name one: --dataset ID_OR_FOLDER"

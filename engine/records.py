@@ -122,6 +122,18 @@ class Source(Value):
     """All rows a grouped or joined example was made of."""
     part: tuple[int, ...] = ()
     """Which piece of an exploded row: one index for each explode step."""
+    model: str = ""
+    """Name of the model that wrote a synthetic example, input and output; no row stands behind it, and the rest is empty."""
+
+    @property
+    def synthetic(self) -> bool:
+        """Whether a model wrote the example from the task alone."""
+        return bool(self.model)
+
+
+def written_by(model: str) -> Source:
+    """The source of synthetic examples."""
+    return Source("", "", "", -1, model=model)
 
 
 OutputOrigin = Literal["copied", "derived", "written", "edited"]
@@ -137,7 +149,7 @@ class Example(Value):
     by a model, "edited" by a person who reviewed it."""
     source: Source
     plan: str
-    """Digest of the plan that made it."""
+    """Digest of the plan that made it; "" for a synthetic one."""
 
 
 # ── what the stages hand on ───────────────────────────────────────────────────────────────────────────────
@@ -235,6 +247,36 @@ class Part(Value):
     """Fingerprint of the execute step; its accepted items hold the examples as JSON, in seeded order."""
     choice: PlanChoice
     made: Made
+    take: int
+    """How many of its examples, from the first on, belong to the export."""
+
+
+class Generated(Value):
+    """What generate wrote. The counts always add up: units = examples + rejected + failed + skipped."""
+
+    model: str
+    units: int
+    """Examples that were asked for."""
+    examples: int
+    rejected: int = 0
+    failed: int = 0
+    skipped: int = 0
+    reasons: dict[str, int] = {}
+    """Why what was asked for did not become examples, by count."""
+    topics: tuple[str, ...] = ()
+    """What the examples were to be about, in the model's words; empty where it was not asked."""
+    outputs: dict[str, int] = {}
+    """How often each label is the output."""
+    saturated: str = ""
+    """Why it ended before there were enough; "" where it did not."""
+
+
+class SyntheticPart(Value):
+    """What generate made, as mix and export take it up after the parts of data sets."""
+
+    step: str
+    """Fingerprint of the generate step; its accepted items hold the examples as JSON, in seeded order."""
+    generated: Generated
     take: int
     """How many of its examples, from the first on, belong to the export."""
 

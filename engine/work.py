@@ -90,7 +90,11 @@ def _outcome(session: Session, run: runs.Run, locations: Locations) -> int:
 def _told(ending: Ending, session: Session) -> str:
     where = f", in {ending.exported.folder}" if ending.exported else ""
     early = "; the time budget ended it early" if session.budget_ended else ""
-    return f"{ending.examples:,} examples from {len(ending.parts)} data set{'s' if len(ending.parts) != 1 else ''}{where}{early}"
+    sources = f"{len(ending.parts)} data set{'s' if len(ending.parts) != 1 else ''}"
+    if ending.synthetic:
+        written = f"{sum(part.take for part in ending.synthetic):,} synthetic"
+        sources = f"{sources} and {written} ones" if ending.parts else f"the task alone, {written}"
+    return f"{ending.examples:,} examples from {sources}{where}{early}"
 
 
 def _finish(session: Session, state: runs.RunState, reason: str, code: ExitCode, hint: str = "") -> int:

@@ -7,6 +7,7 @@ from datatune_tui.panels.columns import ColumnsPanel
 from datatune_tui.panels.examples import ExamplesPanel
 from datatune_tui.panels.panel import Panel
 from datatune_tui.panels.plan import PlanPanel
+from datatune_tui.panels.synthetic import SyntheticPanel
 from datatune_tui.panels.words import ExpandPanel, ExportPanel
 
 PANELS: dict[str, type[Panel]] = {
@@ -16,6 +17,7 @@ PANELS: dict[str, type[Panel]] = {
     "schema": ColumnsPanel,
     "plan": PlanPanel,
     "execute": ExamplesPanel,
+    "generate": SyntheticPanel,
     "export": ExportPanel,
 }
 """By stage."""

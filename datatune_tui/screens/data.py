@@ -18,6 +18,7 @@ from datatune_tui.modals.line_input import LineInput
 from datatune_tui.modals.question import Question
 from datatune_tui.panels.panel import record_of
 from datatune_tui.panels.preview import steps_text
+from datatune_tui.runs_read import MAKING
 from datatune_tui.screens.place import Place
 from datatune_tui.unit_text import few_shot, unit_cells, unit_text
 from datatune_tui.widgets.long_list import Column, LongList
@@ -39,7 +40,7 @@ ORDERS = (("as they came", "entered"), ("longest first", "longest"), ("by output
 
 
 class DataScreen(Place):
-    """The units of a run's execute steps."""
+    """The units of a run's execute and generate steps."""
 
     MODE = "data"
     CSS_PATH = "data.tcss"
@@ -98,7 +99,7 @@ An export leaves out what was rejected and has the outputs that were put right.
             self.here.units_wanted = None
             self.query_one("#state", Select).value, self.query_one("#search", Input).value = wanted
         view = self.here.reader.view(self.here.run_id) if self.here.run_id else None
-        steps = [step.fingerprint for step in view.steps if step.stage == "execute"] if view else []
+        steps = [step.fingerprint for step in view.steps if step.stage in MAKING] if view else []
         total = sum(view.counts.values()) if view else 0
         text = self.query_one("#search", Input).value.strip()
         state = cast("ItemState | Literal['']", self.query_one("#state", Select).value)

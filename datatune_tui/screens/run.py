@@ -19,7 +19,7 @@ from datatune_tui.widgets.rail import Rail, key_of
 from datatune_tui.widgets.states import state_text
 from engine.cli.progress import line
 from engine.plain_text import clean, one_line
-from engine.stages import STAGE_NAMES
+from engine.stages import STAGE_NAMES, generates
 from engine.store.runs import RunSettings, change_settings, send_command
 
 NONE_OPEN = "No run is open. 1 goes home, where enter opens one and d starts the demo."
@@ -171,9 +171,12 @@ What a change makes stale is said before it is done. Calls whose prompts stay th
 
 
 def stale(first: str, settings: RunSettings) -> tuple[str, ...]:
-    """The stages a run with these settings does anew when one changes: it and all that follow."""
+    """The stages a run with these settings does anew when one changes: it and all that follow from it."""
     last = settings.until or STAGE_NAMES[-1]
-    return STAGE_NAMES[STAGE_NAMES.index(first) : STAGE_NAMES.index(last) + 1]
+    names = STAGE_NAMES[STAGE_NAMES.index(first) : STAGE_NAMES.index(last) + 1]
+    # Synthetic examples are written from the task alone: no other data set or plan makes them stale.
+    written_anew = generates(settings) and first in ("expand", "generate")
+    return tuple(name for name in names if name != "generate" or written_anew)
 
 
 def _cost(view: View, event: Panel.Changed) -> str:

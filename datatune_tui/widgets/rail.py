@@ -12,8 +12,9 @@ from textual.widgets.option_list import Option
 from datatune_tui.runs_read import View
 from datatune_tui.widgets.states import SIGNS
 from engine.cli.progress import time_left
+from engine.config import NO_DATASET
 from engine.plain_text import one_line
-from engine.stages import STAGE_NAMES
+from engine.stages import STAGE_NAMES, generates
 from engine.store.steps import Step
 
 PER_DATASET = ("schema", "plan", "execute")
@@ -73,6 +74,10 @@ def entries(view: View) -> list[tuple[str, Text]]:
     reached = {step.stage for step in view.steps}
     last = view.run.settings.until or STAGE_NAMES[-1]
     skipped = ("retrieve", "rerank") if view.run.settings.dataset else ()
+    if view.run.settings.dataset == NO_DATASET:
+        skipped = (*skipped, *PER_DATASET)
+    if not generates(view.run.settings):
+        skipped = (*skipped, "generate")
     for stage in STAGE_NAMES[: STAGE_NAMES.index(last) + 1]:
         if stage not in reached and stage not in skipped:
             ended = stage == "export" and view.run.state == "done"
@@ -96,7 +101,7 @@ def _line(step: Step) -> Text:
 def _busiest(view: View, keys: list[str]) -> int:
     """Where to look first: what is at work, else the last execute or plan, else the last."""
     running = [key_of(step) for step in view.steps if step.state == "running"]
-    made = [key_of(step) for stage in ("plan", "execute") for step in view.steps if step.stage == stage and step.record]
+    made = [key_of(step) for stage in ("plan", "execute", "generate") for step in view.steps if step.stage == stage and step.record]
     for key in reversed([*made, *running]):
         if key in keys:
             return keys.index(key)

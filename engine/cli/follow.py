@@ -16,7 +16,19 @@ from engine.store import events, runs
 from engine.store.database import Connection, open_reader, open_small_writer
 
 POLL_SECONDS = 0.1
-QUIET = {"step-reused", "candidate", "roles", "step-finished", "started", "finished", "exported", "failed", "made", "cancelled"}
+QUIET = {
+    "step-reused",
+    "candidate",
+    "roles",
+    "step-finished",
+    "started",
+    "finished",
+    "exported",
+    "failed",
+    "made",
+    "generated",
+    "cancelled",
+}
 """Told elsewhere, or too much for a screen; `datatune show RUN --events` has everything."""
 
 

@@ -32,15 +32,23 @@ def run_options(command: Any) -> Any:
 @click.command()
 @click.argument("task", type=click.Path(path_type=Path))
 @click.option(
-    "--dataset", default="", metavar="ID_OR_FOLDER", help="Use this data set instead of finding one; a folder need not be catalogued."
+    "--dataset",
+    default="",
+    metavar="ID_OR_FOLDER",
+    help="Use this data set instead of finding one; a folder need not be catalogued; none uses none.",
 )
 @click.option(
     "--plan", "plan_file", type=click.Path(path_type=Path), help="Apply this plan file instead of searching for one; needs --dataset."
 )
-@click.option("--until", default="", metavar="STAGE", help="Stop after this stage: expand retrieve rerank schema plan execute export.")
+@click.option(
+    "--until", default="", metavar="STAGE", help="Stop after this stage: expand retrieve rerank schema plan execute generate export."
+)
 @click.option("--set", "settings", multiple=True, metavar="STAGE.OPTION=VALUE", help="Set a stage's option; see `datatune options`.")
 @click.option(
     "--model", "models", multiple=True, metavar="[ROLE=]SPEC", help="Model for a role, or for all: a .gguf path, smollm2, openai:URL."
+)
+@click.option(
+    "--synthetic", type=click.IntRange(min=0), metavar="N", help="Have a model write so many examples from the task alone as well."
 )
 @click.option("--seed", default=0, show_default=True, help="Decides which rows are drawn and how ties fall.")
 @click.option("--budget", default="", metavar="TIME", help="End in this time with what there is: 90s, 30m, 2h.")
@@ -53,6 +61,7 @@ def run(
     until: str,
     settings: tuple[str, ...],
     models: tuple[str, ...],
+    synthetic: int | None,
     seed: int,
     budget: str,
     to: Path | None,
@@ -67,6 +76,8 @@ def run(
     from engine.config import read_task
 
     file = read_task(task)
+    if synthetic is not None:
+        settings = (*settings, f"generate.examples={synthetic}")
     made = _settings(file, task.parent, dataset, plan_file, until, settings, models, seed, budget, to)
     return _start(file, made, detach, as_json)
 
@@ -175,9 +186,9 @@ def _settings(
     """Everything the command line and the task file say, checked before a run is made. Raises BadInput."""
     import difflib
 
-    from engine.config import ROLES, check_role, parse_setting, stage_options
+    from engine.config import NO_DATASET, ROLES, check_role, parse_setting, stage_options
     from engine.roles import absolute_spec
-    from engine.stages import STAGE_NAMES
+    from engine.stages import STAGE_NAMES, generates
     from engine.store.runs import RunSettings
 
     if until and until not in STAGE_NAMES:
@@ -185,7 +196,7 @@ def _settings(
         raise BadInput(
             f"--until {until}: no such stage" + (f"; did you mean {near[0]!r}?" if near else ""), f"stages: {', '.join(STAGE_NAMES)}"
         )
-    if plan_file and not dataset:
+    if plan_file and dataset in ("", NO_DATASET):
         raise BadInput("--plan needs --dataset", "a plan names the columns of one data set; say which")
     specs = {role: absolute_spec(spec, base) for role, spec in file.models.items()}
     for text in models:
@@ -200,7 +211,7 @@ def _settings(
         options.setdefault(stage, {})[option] = value
     for stage, values in options.items():
         stage_options(stage, values)
-    return RunSettings(
+    made = RunSettings(
         models=specs,
         options=options,
         dataset=_dataset(dataset),
@@ -210,6 +221,9 @@ def _settings(
         budget_seconds=seconds(budget) if budget else 0,
         export_to=str(to.absolute()) if to else "",
     )
+    if dataset == NO_DATASET and not generates(made):
+        raise BadInput("--dataset none leaves nothing to make examples of", "say how many a model should write: --synthetic 500")
+    return made
 
 
 def _dataset(given: str) -> str:

@@ -57,7 +57,7 @@ def runs(as_json: bool) -> int:
 @click.option("-n", "count", default=20, show_default=True, help="How many failures to print.")
 @json_option
 def show(run_id: str, stage: str | None, with_events: bool, following: bool, failures: bool, count: int, as_json: bool) -> int:
-    """Show a run, or what one of its stages made (expand retrieve rerank schema plan execute)."""
+    """Show a run, or what one of its stages made (expand retrieve rerank schema plan execute generate)."""
     from engine.cli.find import find_run
     from engine.locations import locate
     from engine.stages import STAGE_NAMES
@@ -126,7 +126,9 @@ def show_result(connection: Connection, found: Run, examples_shown: int) -> str:
     parts.extend(_plan_text(choice) for choice in _choices(taken))
     examples = _first_examples(connection, taken, examples_shown)
     for number, example in enumerate(examples, 1):
-        head = f"example {number} ({example.source.dataset}, row {example.source.row}, output {example.output_origin})"
+        source = example.source
+        origin = f"synthetic, by {source.model}" if source.synthetic else f"{source.dataset}, row {source.row}"
+        head = f"example {number} ({origin}, output {example.output_origin})"
         parts.append(f"{head}\n{_block(example.input)}\n  → {example.output}")
     parts.append(f"run {found.id}: {found.reason}")
     return "\n\n".join(part for part in parts if part)
@@ -198,7 +200,24 @@ def _step_text(step: Step) -> str:
         reasons = "\n".join(f"{count:8,}  {reason}" for reason, count in record.get("reasons", {}).items())
         counts = "  ".join(f"{name} {record.get(name, 0):,}" for name in ("units", "examples", "rejected", "failed", "skipped", "surplus"))
         return f"{head}\n{counts}" + (f"\n{reasons}" if reasons else "")
+    if step.stage == "generate":
+        return f"{head}\n{_generated(record)}"
     return f"{head}\n" + "\n".join(f"{key}: {value}" for key, value in record.items())
+
+
+def _generated(record: dict[str, Any]) -> str:
+    lines = [
+        f"model {record['model']}",
+        "  ".join(f"{name} {record.get(name, 0):,}" for name in ("units", "examples", "rejected", "failed", "skipped")),
+        *(f"{count:8,}  {reason}" for reason, count in record.get("reasons", {}).items()),
+    ]
+    if record.get("outputs"):
+        lines.append("outputs: " + ", ".join(f"{output} {count:,}" for output, count in record["outputs"].items()))
+    if record.get("topics"):
+        lines.append(f"topics: {'; '.join(record['topics'])}")
+    if record.get("saturated"):
+        lines.append(f"ended early: {record['saturated']}")
+    return "\n".join(lines)
 
 
 def _choices(taken: list[Step]) -> list[PlanChoice]:
@@ -217,6 +236,9 @@ def _chosen(taken: list[Step]) -> str:
         if step.stage == "execute" and step.record:
             made = json.loads(step.record)
             rows.append((step.candidate, made["config"], f"{made['examples']:,}", f"{made['units']:,}"))
+        if step.stage == "generate" and step.record:
+            made = json.loads(step.record)
+            rows.append((f"synthetic, by {made['model']}", "", f"{made['examples']:,}", f"{made['units']:,}"))
     return table(("DATA SET", "CONFIG", "EXAMPLES", "OF UNITS"), rows) if rows else ""
 
 
@@ -249,7 +271,7 @@ def _first_examples(connection: Connection, taken: list[Step], count: int) -> li
 
     found: list[Example] = []
     for step in taken:
-        if step.stage == "execute":
+        if step.stage in ("execute", "generate"):
             for item in items_in_order(connection, step.fingerprint, "accepted", count - len(found) if count > len(found) else 0):
                 found.append(msgspec.json.decode(item.result, type=Example))
     return found[:count]

@@ -5,10 +5,10 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping, Sequence
 
-from engine.export.facts import Facts, PartFacts, portable
+from engine.export.facts import AnyPart, Facts, PartFacts, portable
 from engine.export.markdown import fenced, inline, one_line
 from engine.export.plan_words import plan_in_words
-from engine.records import Example, Part, Task
+from engine.records import Example, Generated, Made, Part, SyntheticPart, Task
 from models.language import Identity
 
 ORIGINS = {
@@ -31,7 +31,7 @@ ONE_SIDED = 0.8
 
 def card(
     task: Task,
-    parts: tuple[Part, ...],
+    parts: tuple[AnyPart, ...],
     plan_files: Sequence[str],
     facts: Facts,
     shown: Sequence[Example],
@@ -47,7 +47,7 @@ def card(
         _front_matter(task, facts, data_files),
         f"# {inline(task.name)}",
         inline(task.description, 4000),
-        f"Training examples for this task, made by DataTune from existing data sets: {facts.examples:,} examples, {facts.train:,} for "
+        f"Training examples for this task, made by DataTune {_from(facts)}: {facts.examples:,} examples, {facts.train:,} for "
         f"training and {facts.validation:,} for validation. Inputs that are the same but for case and blanks are in one of the two only.",
         "## Sources",
         *_sources(parts, facts),
@@ -70,21 +70,37 @@ def card(
 def _front_matter(task: Task, facts: Facts, data_files: Mapping[str, str]) -> str:
     import yaml
 
-    licences = {use.licence.strip() for part in facts.parts for use in part.splits}
+    licences = {licence for _, licence in _stated(facts)}
     content = {
         "language": [re.split("[-_]", task.language)[0].lower()],
         "license": _licence(licences),
         "pretty_name": one_line(task.name),
         "size_categories": [_size(facts.examples)],
         "configs": [{"config_name": "default", "data_files": [{"split": split, "path": path} for split, path in data_files.items()]}],
-        "tags": ["datatune", *(["synthetic"] if facts.origins.get("written") else [])],
+        "tags": ["datatune", *(["synthetic"] if facts.synthetic or facts.origins.get("written") else [])],
     }
     if content["license"] == "other":
-        stated = sorted({f"{part.dataset}: {use.licence.strip() or 'not stated'}" for part in facts.parts for use in part.splits})
+        stated = sorted({f"{name}: {licence or 'not stated'}" for name, licence in _stated(facts)})
         content["license_name"] = "several-sources"
         content["license_details"] = one_line("; ".join(stated))
     # Without wrapping no line can begin with what a source says, such as the mark that ends the front matter.
     return "---\n" + yaml.safe_dump(content, allow_unicode=True, sort_keys=False, width=10**9) + "---"
+
+
+def _stated(facts: Facts) -> set[tuple[str, str]]:
+    """Each source with the licence it states; what a model wrote has none of its own."""
+    sources = {(part.dataset, use.licence.strip()) for part in facts.parts for use in part.splits}
+    return sources | {(f"synthetic, by {part.model}", "") for part in facts.parts if part.model}
+
+
+def _from(facts: Facts) -> str:
+    """Where the examples are from, in a few words."""
+    if not facts.synthetic:
+        return "from existing data sets"
+    models = ", ".join(inline(part.model) for part in facts.parts if part.model)
+    if facts.synthetic == facts.examples:
+        return f"from the task's description alone, all of them synthetic, written by {models}"
+    return f"from existing data sets and, {facts.synthetic:,} of them synthetic, by {models} from the task's description alone"
 
 
 def _licence(stated: set[str]) -> str:
@@ -100,21 +116,29 @@ def _size(examples: int) -> str:
     return next((name for bound, name in bounds if examples < bound), "1M<n<10M")
 
 
-def _sources(parts: Sequence[Part], facts: Facts) -> Iterator[str]:
+def _sources(parts: Sequence[AnyPart], facts: Facts) -> Iterator[str]:
+    synthetic = [
+        (f"synthetic, by {part.model}", "", "", "", "the model's terms", "none", f"{part.examples:,}") for part in facts.parts if part.model
+    ]
     rows = [
         (part.dataset, part.config, use.split, use.revision[:12], use.licence or "not stated", f"{use.rows:,}", f"{use.examples:,}")
         for part in facts.parts
         for use in part.splits
-    ]
+    ] + synthetic
     head = ("Data set", "Config", "Split", "Revision", "Licence", "Rows used", "Examples")
     lines = [" | ".join(head), " | ".join("---" for _ in head), *(" | ".join(inline(cell) for cell in row) for row in rows)]
     yield "\n".join(f"| {line} |" for line in lines)
-    yield "Each line of `examples.jsonl` names its row. The licences are those the sources state; each holds for what came from it."
+    rows_named = "Each line of `examples.jsonl` names its row" + (", a synthetic one the model instead." if synthetic else ".")
+    yield f"{rows_named} The licences are those the sources state; each holds for what came from it."
 
 
-def _making(parts: Sequence[Part], plan_files: Sequence[str], facts: Facts) -> Iterator[str]:
-    yield "Rows were drawn in seeded order over the whole split and turned into examples by a plan, a short program over columns."
+def _making(parts: Sequence[AnyPart], plan_files: Sequence[str], facts: Facts) -> Iterator[str]:
+    if any(isinstance(part, Part) for part in parts):
+        yield "Rows were drawn in seeded order over the whole split and turned into examples by a plan, a short program over columns."
     for part, plan_file, part_facts in zip(parts, plan_files, facts.parts, strict=True):
+        if isinstance(part, SyntheticPart):
+            yield from _writing(part, part_facts)
+            continue
         choice, made = part.choice, part.made
         yield f"### {inline(part_facts.dataset)}" + (f" ({inline(part_facts.config)})" if part_facts.config else "")
         score = f"its score is {choice.score:.2f}" if choice.score or choice.plan.origin != "user" else "it was not scored"
@@ -122,17 +146,38 @@ def _making(parts: Sequence[Part], plan_files: Sequence[str], facts: Facts) -> I
         yield "\n".join(f"{number}. {inline(sentence)}" for number, sentence in enumerate(plan_in_words(choice.plan), 1))
         if choice.reasons:
             yield "What speaks for it:\n\n" + "\n".join(f"- {inline(reason)}" for reason in choice.reasons)
-        yield _counts(part, part_facts)
-        if made.reasons:
-            most = sorted(made.reasons.items(), key=lambda pair: (-pair[1], pair[0]))[:8]
-            yield "Why units did not become examples:\n\n" + "\n".join(f"- {count:,}: {inline(reason)}" for reason, count in most)
+        yield _counts(part.made, part_facts)
+        yield from _reasons(made)
 
 
-def _counts(part: Part, facts: PartFacts) -> str:
-    made = part.made
+def _writing(part: SyntheticPart, facts: PartFacts) -> Iterator[str]:
+    """How the synthetic examples came about."""
+    generated = part.generated
+    yield "### Synthetic examples"
+    yield (
+        f"{inline(facts.model)} wrote inputs and outputs from the task's description and examples, shown given and earlier accepted ones, "
+        "at a temperature that rises over the run. What was empty, cut off, in another language or form, or nearly an earlier input was "
+        "rejected."
+    )
+    if generated.topics:
+        yield f"Topics it listed first: {'; '.join(inline(topic, 60) for topic in generated.topics[:100])}."
+    if generated.saturated:
+        yield f"It ended early: {inline(generated.saturated)}."
+    yield _counts(generated, facts)
+    yield from _reasons(generated)
+
+
+def _reasons(made: Made | Generated) -> Iterator[str]:
+    if made.reasons:
+        most = sorted(made.reasons.items(), key=lambda pair: (-pair[1], pair[0]))[:8]
+        yield "Why units did not become examples:\n\n" + "\n".join(f"- {count:,}: {inline(reason)}" for reason, count in most)
+
+
+def _counts(made: Made | Generated, facts: PartFacts) -> str:
+    surplus = f", {made.surplus:,} were more than needed" if isinstance(made, Made) else ""
     return (
         f"{made.units:,} units were looked at: {made.examples:,} became examples, {made.rejected:,} were rejected, {made.failed:,} failed, "
-        f"{made.skipped:,} were skipped, {made.surplus:,} were more than needed. {facts.taken:,} were taken for this export; "
+        f"{made.skipped:,} were skipped{surplus}. {facts.taken:,} were taken for this export; "
         f"{facts.duplicates:,} of them repeat an earlier example and are left out."
         + (f" {facts.rejected:,} were rejected by a person." if facts.rejected else "")
     )
@@ -157,11 +202,18 @@ def _again(models: Mapping[str, Identity], seed: int, batched: bool) -> str:
     )
 
 
-def _weaknesses(task: Task, parts: Sequence[Part], facts: Facts) -> Iterator[str]:
-    yield "Whatever is wrong, one-sided or offensive in the sources is in the examples too; nobody has read them all."
-    written, all_ = facts.origins.get("written", 0), facts.examples
+def _weaknesses(task: Task, parts: Sequence[AnyPart], facts: Facts) -> Iterator[str]:
+    if facts.synthetic < facts.examples:
+        yield "Whatever is wrong, one-sided or offensive in the sources is in the examples too; nobody has read them all."
+    if facts.synthetic:
+        yield (
+            f"{facts.synthetic:,} of {facts.examples:,} examples are synthetic: a model made up input and output. They may be wrong, "
+            "and are more alike than real ones."
+        )
+    written, all_ = facts.origins.get("written", 0) - facts.synthetic, facts.examples
     if written:
-        yield f"{written:,} of {all_:,} outputs were written by a model and not verified by a person."
+        of = f"{written:,} of {all_:,} outputs" if not facts.synthetic else f"{written:,} outputs of rows"
+        yield f"{of} were written by a model and not verified by a person."
     if facts.contested_inputs:
         yield f"{facts.contested_inputs:,} inputs occur with different outputs ({facts.contested_examples:,} examples); all are kept."
     if facts.exploded:
@@ -169,7 +221,7 @@ def _weaknesses(task: Task, parts: Sequence[Part], facts: Facts) -> Iterator[str
     unstated = sorted({part.dataset for part in facts.parts for use in part.splits if not use.licence})
     if unstated:
         yield f"No licence is stated by: {', '.join(inline(name) for name in unstated)}."
-    if len(parts) == 1:
+    if len(parts) == 1 and not facts.synthetic:
         yield "All examples come from one data set and share its style."
     output, most = next(iter(facts.outputs.items()), ("", 0))
     if most > ONE_SIDED * all_:
@@ -178,7 +230,9 @@ def _weaknesses(task: Task, parts: Sequence[Part], facts: Facts) -> Iterator[str
     if absent:
         yield f"No example has the output: {', '.join(inline(label, 100) for label in absent)}."
     failed = [
-        (facts_.dataset, part.made) for part, facts_ in zip(parts, facts.parts, strict=True) if part.made.failed > 0.1 * part.made.units
+        (facts_.dataset, part.made)
+        for part, facts_ in zip(parts, facts.parts, strict=True)
+        if isinstance(part, Part) and part.made.failed > 0.1 * part.made.units
     ]
     for dataset, made in failed:
         yield f"{made.failed:,} of {made.units:,} units of {inline(dataset)} failed; those that did not may be a one-sided choice."
@@ -189,7 +243,8 @@ def _weaknesses(task: Task, parts: Sequence[Part], facts: Facts) -> Iterator[str
 def _examples(shown: Sequence[Example]) -> Iterator[str]:
     for example in shown:
         source = example.source
-        origin = f"{source.dataset}, split {source.split}, row {source.row} (output {example.output_origin})"
+        row = f"{source.dataset}, split {source.split}, row {source.row}" if not source.synthetic else f"synthetic, by {source.model}"
+        origin = f"{row} (output {example.output_origin})"
         yield f"{inline(origin)}. Input:\n\n{fenced(_cut(example.input))}\n\nOutput:\n\n{fenced(_cut(example.output))}"
 
 

@@ -12,10 +12,11 @@ from typing import Any, Literal
 import msgspec
 
 from engine.errors import StageFailed
-from engine.records import Example, Part, Task, Value
+from engine.records import Example, Part, SyntheticPart, Task, Value
 from engine.stage import Context
 
 Split = Literal["train", "validation"]
+AnyPart = Part | SyntheticPart
 
 PROGRESS_EVERY = 500
 OUTPUTS_COUNTED = 200
@@ -37,8 +38,10 @@ class PartFacts(Value):
     """What one part gave to the export."""
 
     dataset: str
-    """As files name it: never a path of this machine."""
+    """As files name it: never a path of this machine; "" for synthetic examples."""
     config: str
+    model: str
+    """Which wrote them, for synthetic examples; "" for a data set's."""
     taken: int
     """Examples taken from the part, with those left out."""
     duplicates: int
@@ -65,6 +68,8 @@ class Facts(Value):
     contested_inputs: int
     """Different inputs that occur with more than one output."""
     contested_examples: int
+    synthetic: int
+    """Examples written by a model from the task alone."""
     exploded: int
     """Examples that are one of several pieces of a row."""
     boundary: int
@@ -89,7 +94,7 @@ class LeftOut:
         self.rejected: Counter[int] = Counter()
 
 
-def examples_of(parts: tuple[Part, ...], ctx: Context, left_out: LeftOut | None = None) -> Iterator[tuple[int, Example]]:
+def examples_of(parts: tuple[AnyPart, ...], ctx: Context, left_out: LeftOut | None = None) -> Iterator[tuple[int, Example]]:
     """(part's place, example) in order, as reviewed: without those a person rejected, with the outputs a person gave. Of examples with
     the same input and output the first only. `left_out` counts the others.
 
@@ -118,12 +123,12 @@ def examples_of(parts: tuple[Part, ...], ctx: Context, left_out: LeftOut | None 
             yield place, example
         if read < part.take:
             raise StageFailed(
-                f"{part.choice.dataset}: {part.take} examples were to be exported but only {read} are stored",
+                f"{_name(part)}: {part.take} examples were to be exported but only {read} are stored",
                 "resume the run, then export again",
             )
 
 
-def count(parts: tuple[Part, ...], ctx: Context, task: Task, share: float, seed: int) -> Facts:
+def count(parts: tuple[AnyPart, ...], ctx: Context, task: Task, share: float, seed: int) -> Facts:
     """One pass over all examples: the counts, and where validation ends.
 
     Memory grows by some hundred bytes an example (hashes of pairs and inputs, row numbers), never by their text.
@@ -135,21 +140,23 @@ def count(parts: tuple[Part, ...], ctx: Context, task: Task, share: float, seed:
     outputs: Counter[str] = Counter()
     by_input: Counter[bytes] = Counter()
     places: Counter[int] = Counter()
-    examples = exploded = 0
+    examples = exploded = synthetic = 0
     count_outputs = task.output.kind in ("label", "option_letter")
     for place, example in examples_of(parts, ctx, left_out):
         if examples % PROGRESS_EVERY == 0:
             ctx.progress(0, total, "examples")
         source = example.source
-        use = uses[place].setdefault((source.split, source.revision, source.licence), _Use())
-        use.examples += 1
-        use.rows.update(source.rows or (source.row,))
+        synthetic += source.synthetic
+        if not source.synthetic:
+            use = uses[place].setdefault((source.split, source.revision, source.licence), _Use())
+            use.examples += 1
+            use.rows.update(source.rows or (source.row,))
+            exploded += bool(source.part)
         origins[example.output_origin] += 1
         if count_outputs and (example.output in outputs or len(outputs) < OUTPUTS_COUNTED):
             outputs[example.output] += 1
         by_input[_digest(example.input)] += 1
         places[input_hash(example.input, seed)] += 1
-        exploded += bool(source.part)
         examples += 1
     boundary = _boundary(sorted(places), share)
     return Facts(
@@ -160,6 +167,7 @@ def count(parts: tuple[Part, ...], ctx: Context, task: Task, share: float, seed:
         dict(sorted(outputs.items(), key=lambda pair: (-pair[1], pair[0]))),
         sum(times > 1 for times in by_input.values()),
         sum(times for times in by_input.values() if times > 1),
+        synthetic,
         exploded,
         boundary,
     )
@@ -193,9 +201,15 @@ class _Use:
         self.rows: set[int] = set()
 
 
-def _part_facts(part: Part, duplicates: int, rejected: int, uses: dict[tuple[str, str, str], _Use]) -> PartFacts:
+def _name(part: AnyPart) -> str:
+    return part.choice.dataset if isinstance(part, Part) else "the synthetic examples"
+
+
+def _part_facts(part: AnyPart, duplicates: int, rejected: int, uses: dict[tuple[str, str, str], _Use]) -> PartFacts:
+    if isinstance(part, SyntheticPart):
+        return PartFacts("", "", portable(part.generated.model), part.take, duplicates, rejected, ())
     splits = (SplitUse(*key, use.examples, len(use.rows)) for key, use in sorted(uses.items()))
-    return PartFacts(portable(part.choice.dataset), part.choice.config, part.take, duplicates, rejected, tuple(splits))
+    return PartFacts(portable(part.choice.dataset), part.choice.config, "", part.take, duplicates, rejected, tuple(splits))
 
 
 def _boundary(hashes: list[int], share: float) -> int:
@@ -214,12 +228,12 @@ def _digest(*texts: str) -> bytes:
     return whole.digest()
 
 
-def _example(result: str, part: Part) -> Example:
+def _example(result: str, part: AnyPart) -> Example:
     try:
         example = msgspec.json.decode(result, type=Example)
     except msgspec.DecodeError as error:
-        raise StageFailed(f"{part.choice.dataset}: a stored example cannot be read: {error}", "run its execute step again") from error
-    dataset = portable(example.source.dataset)
-    if dataset == example.source.dataset:
+        raise StageFailed(f"{_name(part)}: a stored example cannot be read: {error}", "run its step again") from error
+    dataset, model = portable(example.source.dataset), portable(example.source.model)
+    if (dataset, model) == (example.source.dataset, example.source.model):
         return example
-    return msgspec.structs.replace(example, source=msgspec.structs.replace(example.source, dataset=dataset))
+    return msgspec.structs.replace(example, source=msgspec.structs.replace(example.source, dataset=dataset, model=model))

@@ -105,6 +105,8 @@ def _with_source(example: Example) -> dict[str, Any]:
         origin["rows"] = source.rows
     if source.part:
         origin["part"] = source.part
+    if source.synthetic:
+        origin["model"] = source.model
     return {
         "input": example.input,
         "output": example.output,
@@ -161,6 +163,7 @@ class _Parquet:
                 "licence": text,
                 "rows": places,
                 "part": places,
+                "model": text,
             }
         )
         self._schema = pa.schema({"input": text, "output": text, "output_origin": text, "source": source, "plan": text})
@@ -171,7 +174,7 @@ class _Parquet:
 
     def add(self, example: Example) -> None:
         row = _with_source(example)
-        row["source"] = {"rows": (), "part": (), **row["source"]}
+        row["source"] = {"rows": (), "part": (), "model": "", **row["source"]}
         self._rows.append(row)
         if len(self._rows) == ROW_GROUP:
             self._write()

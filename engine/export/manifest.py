@@ -9,9 +9,9 @@ from typing import Any
 
 import msgspec
 
-from engine.export.facts import Facts, PartFacts, portable
+from engine.export.facts import AnyPart, Facts, PartFacts, portable
 from engine.export.folder import FORMAT
-from engine.records import Part, Task
+from engine.records import Generated, Made, SyntheticPart, Task
 from models.language import Identity
 
 PACKAGES = ("datatune", "datasets", "google-re2", "jinja2", "llama-cpp-python", "llguidance", "pyarrow")
@@ -29,7 +29,7 @@ BATCHED = (
 
 def manifest(
     task: Task,
-    parts: tuple[Part, ...],
+    parts: tuple[AnyPart, ...],
     plan_files: tuple[str, ...],
     facts: Facts,
     *,
@@ -49,6 +49,7 @@ def manifest(
             "all": facts.examples,
             "train": facts.train,
             "validation": facts.validation,
+            "synthetic": facts.synthetic,
             "by_output_origin": facts.origins,
             "by_output": facts.outputs,
             "duplicates_left_out": sum(part.duplicates for part in facts.parts),
@@ -69,26 +70,36 @@ def manifest(
     return msgspec.json.format(msgspec.json.encode(content, order="sorted"), indent=2) + b"\n"
 
 
-def _part(part: Part, plan_file: str, facts: PartFacts) -> dict[str, Any]:
+def _part(part: AnyPart, plan_file: str, facts: PartFacts) -> dict[str, Any]:
+    taken = {
+        "taken": facts.taken,
+        "duplicates_left_out": facts.duplicates,
+        "rejected_by_review": facts.rejected,
+        "exported": facts.examples,
+    }
+    if isinstance(part, SyntheticPart):
+        generated = part.generated
+        more = {"topics": generated.topics, "ended_early": generated.saturated}
+        return {"synthetic": True, "model": facts.model, "counts": _counts(generated), **more, **taken}
     made, choice = part.made, part.choice
     return {
         "dataset": facts.dataset,
         "config": facts.config,
         "sources": [msgspec.to_builtins(use) for use in facts.splits],
         "plan": {"file": plan_file, "digest": choice.digest, "origin": choice.plan.origin, "score": choice.score},
-        "counts": {
-            "units": made.units,
-            "examples": made.examples,
-            "rejected": made.rejected,
-            "failed": made.failed,
-            "skipped": made.skipped,
-            "surplus": made.surplus,
-            "reasons": made.reasons,
-        },
-        "taken": facts.taken,
-        "duplicates_left_out": facts.duplicates,
-        "rejected_by_review": facts.rejected,
-        "exported": facts.examples,
+        "counts": _counts(made) | {"surplus": made.surplus},
+        **taken,
+    }
+
+
+def _counts(made: Made | Generated) -> dict[str, Any]:
+    return {
+        "units": made.units,
+        "examples": made.examples,
+        "rejected": made.rejected,
+        "failed": made.failed,
+        "skipped": made.skipped,
+        "reasons": made.reasons,
     }
 
 

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from engine.stage import Stage
+    from engine.store.runs import RunSettings
 
-STAGE_NAMES = ("expand", "retrieve", "rerank", "schema", "plan", "execute", "export")
+STAGE_NAMES = ("expand", "retrieve", "rerank", "schema", "plan", "execute", "generate", "export")
 
 
 def stage(name: str) -> Stage:
@@ -20,3 +21,9 @@ def stage(name: str) -> Stage:
 def options_type(name: str) -> Any:
     """The type of a stage's options."""
     return stage(name).options
+
+
+def generates(settings: RunSettings) -> bool:
+    """Whether a run asks for synthetic examples: it says something of generate, and not that there be none."""
+    given = settings.options.get("generate")
+    return given is not None and given.get("examples") not in (0, "0")

@@ -13,12 +13,12 @@ from msgspec import Meta
 
 from engine.errors import NothingSuitable
 from engine.export.card import card
-from engine.export.facts import PROGRESS_EVERY, Facts, count, examples_of, split_of
+from engine.export.facts import PROGRESS_EVERY, AnyPart, Facts, count, examples_of, split_of
 from engine.export.folder import MANIFEST, check_target, file_digest, whole_folder
 from engine.export.formats import EXAMPLES, PATHS, Files, Format, Wording, data_files
 from engine.export.manifest import manifest
 from engine.plan.file import write_plan
-from engine.records import Example, Exported, Part, Task, Value
+from engine.records import Example, Exported, Part, SyntheticPart, Task, Value
 from engine.stage import Context, Stage
 from models.language import Identity
 
@@ -39,6 +39,13 @@ class Given(Value):
     """SHA-256 over the hashes of all model calls."""
     batched: bool
     """Model answers were decoded several at a time."""
+    synthetic: tuple[SyntheticPart, ...] = ()
+    """What a model wrote from the task alone; follows the parts."""
+
+    @property
+    def all_parts(self) -> tuple[AnyPart, ...]:
+        """In the order of the examples."""
+        return (*self.parts, *self.synthetic)
 
 
 class Options(Value):
@@ -70,15 +77,15 @@ def run(given: Given, options: Options, ctx: Context) -> Exported:
     target = Path(given.folder)
     check_target(target)
     share = options.validation_share if options.formats else 0.0  # examples.jsonl alone has no splits
-    facts = count(given.parts, ctx, given.task, share, given.seed)
+    facts = count(given.all_parts, ctx, given.task, share, given.seed)
     if not facts.examples:
         raise NothingSuitable("there is no example to export", "see why units did not become examples: datatune show RUN execute")
     with whole_folder(target) as folder:
         shown = _write_examples(folder, given, options, facts, ctx)
-        plan_files = _write_plans(folder, given.parts)
+        plan_files = (*_write_plans(folder, given.parts), *("" for _ in given.synthetic))
         readme = card(
             given.task,
-            given.parts,
+            given.all_parts,
             plan_files,
             facts,
             shown,
@@ -86,13 +93,13 @@ def run(given: Given, options: Options, ctx: Context) -> Exported:
             seed=given.seed,
             batched=given.batched,
             data_files=data_files(options.formats, facts.splits),
-            layouts=_layouts(options, facts),
+            layouts=_layouts(options, facts, bool(given.parts)),
         )
         (folder / "README.md").write_bytes(readme.encode())
         files = {path.relative_to(folder).as_posix(): file_digest(path) for path in folder.rglob("*") if path.is_file()}
         content = manifest(
             given.task,
-            given.parts,
+            given.all_parts,
             plan_files,
             facts,
             models=given.models,
@@ -124,7 +131,7 @@ def _write_examples(folder: Path, given: Given, options: Options, facts: Facts, 
     show = {number * facts.examples // SHOWN for number in range(SHOWN)}
     shown: list[Example] = []
     with Files(folder, options.formats, facts.splits, wording) as files:
-        for number, (_, example) in enumerate(examples_of(given.parts, ctx)):
+        for number, (_, example) in enumerate(examples_of(given.all_parts, ctx)):
             files.add(example, split_of(example, given.seed, facts.boundary))
             if number in show:
                 shown.append(example)
@@ -136,7 +143,8 @@ def _write_examples(folder: Path, given: Given, options: Options, facts: Facts, 
 
 def _write_plans(folder: Path, parts: tuple[Part, ...]) -> tuple[str, ...]:
     """One file for each different plan, named after it; returns each part's file."""
-    (folder / "plans").mkdir()
+    if parts:
+        (folder / "plans").mkdir()
     names: dict[str, str] = {}
     for part in parts:
         text = write_plan(part.choice.plan)
@@ -153,10 +161,11 @@ def _write_plans(folder: Path, parts: tuple[Part, ...]) -> tuple[str, ...]:
     return tuple(names[write_plan(part.choice.plan)] for part in parts)
 
 
-def _layouts(options: Options, facts: Facts) -> dict[str, str]:
+def _layouts(options: Options, facts: Facts, plans: bool) -> dict[str, str]:
     every = {EXAMPLES: "every example with its source"}
     every |= {PATHS[name].format(split): f"{LAYOUTS[name]}, {split}" for name in dict.fromkeys(options.formats) for split in facts.splits}
-    return {**every, "plans/": "the plans that made them", MANIFEST: "what a replay needs"}
+    every |= {"plans/": "the plans that made them"} if plans else {}
+    return {**every, MANIFEST: "what a replay needs"}
 
 
-STAGE = Stage("export", "writing the training set", 1, Given, Options, Exported, run)
+STAGE = Stage("export", "writing the training set", 2, Given, Options, Exported, run)
