@@ -144,7 +144,7 @@ def _problem(known: Mapping[str, Command], name: str, keys: str) -> str:
 
 def _clash(known: Mapping[str, Command], good: Mapping[str, str]) -> tuple[str, str, Command] | None:
     """(id, key, who has it) of the last given key that another has too; None for none. What shares a key by default may."""
-    for name in reversed(good):
+    for name in reversed(list(good)):
         mine = known[name]
         for other in known.values():
             if other.id == name or not _meet(mine.place, other.place):
@@ -171,5 +171,3 @@ def taken(name: str, keys: str, wanted: Mapping[str, str]) -> str:
     """Why what is called `name` cannot have these keys beside all that is wanted; "" where it can."""
     _, wrong = checked({**{other: key for other, key in wanted.items() if other != name}, name: keys})
     return next((line for line in wrong if line.startswith(f"keys.{name}:")), "")
-
-

@@ -108,7 +108,6 @@ THEMES: dict[str, Theme] = {
 """By name; the names are those engine.settings knows."""
 
 
-
 def named_colours(theme: Theme) -> TerminalTheme:
     """What the colours that texts name look like in a theme."""
     names = (theme.background, theme.error, theme.success, theme.warning, theme.primary, theme.accent, theme.secondary, theme.foreground)
