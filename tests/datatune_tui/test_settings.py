@@ -195,6 +195,8 @@ def test_a_key_is_changed_by_pressing_another_and_put_back(home: Home) -> None:
         await until(pilot, lambda: app.screen.query("#press-key"))
         await pilot.press("u")
         await until(pilot, lambda: "already “Again” (home.duplicate)" in " ".join(screen_text(app).split()))
+        await pilot.press("ctrl+p")
+        await until(pilot, lambda: "ctrl+p is already" in screen_text(app))
         await pilot.press("f7")
         await until(pilot, lambda: examine(home.locations.settings).settings.keys == {"home.demo": "f7"})
         await until(pilot, lambda: "keys      1 yours" in screen_text(app))

@@ -63,6 +63,8 @@ def test_it_looks_as_it_did(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, nam
             await pilot.press(key)
             if (mode := MODES.get(key)) and (place == 0 or key != "enter"):
                 await until(pilot, partial(_arrived, app, mode))
+            elif key == "enter":
+                await until(pilot, lambda: app.screen.is_modal and app.screen.query("Label"))
             await pilot.pause()
         seen = ""
         while seen != (shown := _steady(screen_text(app))):
