@@ -125,7 +125,7 @@ def _text(path: Path) -> str:
         if path.stat().st_size > MAX_BYTES:
             raise BadInput(f"{path}: over {MAX_BYTES // 1_000_000} MB, so no settings", "move it away")
         return path.read_bytes().decode("utf-8-sig")
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return ""
     except UnicodeDecodeError as error:
         raise BadInput(f"{path}: not UTF-8 text (byte {error.start})", "save it as UTF-8") from None

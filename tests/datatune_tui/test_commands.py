@@ -5,17 +5,18 @@ from __future__ import annotations
 from functools import partial
 from pathlib import Path
 
+import msgspec
 import pytest
 from textual.pilot import Pilot
 from textual.widgets import OptionList
 
 from datatune_tui.app import DataTune
-from datatune_tui.commands import actions_of
+from datatune_tui.commands import PlaceOffers, actions_of
 from datatune_tui.screens.run import RunScreen
 from datatune_tui.widgets.places import PLACES
 from engine.settings import change_settings
 from engine.store.runs import take_command
-from tests.datatune_tui.stored import Home, screen_text, until, with_app
+from tests.datatune_tui.stored import TASK, Home, screen_text, until, with_app
 
 
 @pytest.fixture
@@ -32,9 +33,13 @@ async def asked(app: DataTune, pilot: Pilot[None], words: str, wanted: str) -> N
 
 def test_it_goes_to_every_place(home: Home) -> None:
     async def story(app: DataTune, pilot: Pilot[None]) -> None:
-        for mode, name in reversed(PLACES):
-            await asked(app, pilot, f"go to {name.lower()}", f"Go to {name}")
+        offers = {offer.text: offer for offer in PlaceOffers(app.screen).offers()}
+        assert list(offers) == [f"Go to {name}  ({number})" for number, (_, name) in enumerate(PLACES, 1)]
+        for text, (mode, _) in reversed(list(zip(offers, PLACES, strict=True))):
+            offers[text].do()
             await until(pilot, partial(lambda wanted: app.current_mode == wanted, mode))
+        await asked(app, pilot, "go to ru", "Go to Run")
+        await until(pilot, lambda: app.current_mode == "run")
 
     with_app(home, story)
 
@@ -46,6 +51,20 @@ def test_it_opens_a_run_by_its_id(home: Home) -> None:
     async def story(app: DataTune, pilot: Pilot[None]) -> None:
         await asked(app, pilot, f"open run {run}", f"Open run {run}")
         await until(pilot, lambda: isinstance(app.screen, RunScreen) and run in screen_text(app))
+
+    with_app(home, story)
+
+
+def test_the_name_of_a_task_is_text_however_it_reads(home: Home) -> None:
+    run = home.finished(task=msgspec.structs.replace(TASK, name="[/b] [red]x[/red] [@click=app.quit]"))
+
+    async def story(app: DataTune, pilot: Pilot[None]) -> None:
+        await pilot.press("ctrl+p", *"open run")
+        await until(pilot, lambda: f"Open run {run}  [/b] [red]x[/red]" in screen_text(app))
+        await pilot.press("escape", "ctrl+p")
+        await until(pilot, lambda: app.screen.query(OptionList) and "Demo" in screen_text(app))
+        await pilot.press("end")
+        await until(pilot, lambda: "[red]x[/red]" in screen_text(app))
 
     with_app(home, story)
 
