@@ -17,7 +17,10 @@ class Story(ModalScreen[None]):
     """What happened, line by line."""
 
     CSS_PATH = "story.tcss"
-    BINDINGS = [Binding("escape,q", "dismiss", "Close"), Binding("c", "copy", "Copy all")]
+    BINDINGS = [
+        Binding("escape,q", "dismiss", "Close", id="story.close", tooltip="Back to the run"),
+        Binding("c", "copy", "Copy all", id="story.copy", tooltip="Copy the whole story"),
+    ]
 
     def __init__(self, view: View) -> None:
         super().__init__()

@@ -13,7 +13,10 @@ class Trouble(ModalScreen[None]):
     """An error with its cure."""
 
     CSS_PATH = "trouble.tcss"
-    BINDINGS = [Binding("escape", "dismiss", "Close"), Binding("c", "copy", "Copy")]
+    BINDINGS = [
+        Binding("escape", "dismiss", "Close", id="trouble.close", tooltip="Go on"),
+        Binding("c", "copy", "Copy", id="trouble.copy", tooltip="Copy the words"),
+    ]
 
     def __init__(self, title: str, details: str) -> None:
         super().__init__()

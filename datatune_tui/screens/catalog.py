@@ -36,10 +36,10 @@ Type what the data should be about; results come as you type. **enter** or **esc
 - **s** adds the small data sets that come with DataTune
 """
     BINDINGS = [
-        Binding("slash", "search", "Search", id="catalog.search"),
+        Binding("slash", "search", "Search", id="catalog.search", tooltip="Go to the search"),
         Binding("f", "fetch", "Fetch", id="catalog.fetch", tooltip="Download the rows, after saying how large they are"),
         Binding("s", "starter", "Starter data", id="catalog.starter", tooltip="Add the data sets that come with DataTune"),
-        Binding("escape", "back", "Back", show=False),
+        Binding("escape", "back", "Back", show=False, id="catalog.back", tooltip="From the search to the list"),
     ]
     HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (110, "-wide")]
 

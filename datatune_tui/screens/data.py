@@ -58,7 +58,7 @@ All units of the open run: what became examples, and what did not, with the reas
 An export leaves out what was rejected and has the outputs that were put right.
 """
     BINDINGS = [
-        Binding("slash", "search", "Search", id="data.search"),
+        Binding("slash", "search", "Search", id="data.search", tooltip="Look for words in input, output or reason"),
         Binding("a", "review('accepted')", "Accept", id="data.accept", tooltip="Keep the example in exports"),
         Binding("r", "review('rejected')", "Reject", id="data.reject", tooltip="Leave the example out of exports"),
         Binding("u", "review('')", "Take back", id="data.undo", tooltip="Forget what was said of the example"),
@@ -69,7 +69,7 @@ An export leaves out what was rejected and has the outputs that were put right.
         Binding("s", "steps", "Steps", id="data.steps", tooltip="What every step of the plan read and gave, and what a model was asked"),
         Binding("f", "few_shot", "Next run", id="data.few-shot", tooltip="Start a run that has the accepted examples as its own"),
         Binding("y", "copy", "Copy", id="data.copy", tooltip="Copy the example as JSON"),
-        Binding("escape", "back", "Back", show=False),
+        Binding("escape", "back", "Back", show=False, id="data.back", tooltip="From the search to the list"),
     ]
     HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (110, "-wide")]
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable
+from functools import partial
+from importlib import import_module
 from typing import TYPE_CHECKING, Any, cast
 
 from textual.app import ComposeResult
@@ -15,7 +17,15 @@ from datatune_tui.widgets.places import Places
 from engine.errors import EngineError
 
 if TYPE_CHECKING:
+    from textual.command import Provider
+
     from datatune_tui.app import DataTune
+
+
+def _provider(name: str) -> type[Provider]:
+    """What the palette offers, imported when it is first opened."""
+    found: type[Provider] = getattr(import_module("datatune_tui.commands"), name)
+    return found
 
 
 class Place(Screen[None]):
@@ -23,6 +33,7 @@ class Place(Screen[None]):
 
     MODE = ""
     HELP = ""
+    COMMANDS = {partial(_provider, name) for name in ("ActionOffers", "PlaceOffers", "RunOffers")}
     ready = False
     """Whether all parts are mounted."""
 

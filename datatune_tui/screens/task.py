@@ -43,12 +43,12 @@ Say what goes in and what comes out, in two or three sentences. Three examples o
 - **delete** in the list of examples takes one out, **enter** changes it
 """
     BINDINGS = [
-        Binding("ctrl+s", "save", "Save", id="task.save", priority=True),
+        Binding("ctrl+s", "save", "Save", id="task.save", priority=True, tooltip="Write the task file"),
         Binding("ctrl+r", "run", "Run", id="task.run", priority=True, tooltip="Save, and make a training set"),
-        Binding("ctrl+n", "add", "Add examples", id="task.add", priority=True),
+        Binding("ctrl+n", "add", "Add examples", id="task.add", priority=True, tooltip="Write one or paste several"),
         Binding("ctrl+l", "load", "Load examples", id="task.load", priority=True, tooltip="From a JSONL, CSV or TSV file"),
         Binding("ctrl+o", "open", "Open", id="task.open", priority=True, tooltip="A task file"),
-        Binding("escape", "leave_field", "To the list", show=False),
+        Binding("escape", "leave_field", "To the list", show=False, id="task.leave", tooltip="Leave the field"),
     ]
 
     def content(self) -> ComposeResult:
