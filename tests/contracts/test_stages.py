@@ -6,6 +6,7 @@ import importlib
 import inspect
 import json
 import pkgutil
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -40,6 +41,8 @@ def answer(role: str, prompt: str, request: Request) -> str | None:
     if role == "plan":
         table = {letter: label for label, letter in OPAQUE.items()}
         return json.dumps({"input": ["note"], "way": "map", "column": "kind", "table": table})
+    if role == "execute" and re.search(r"number \d*5\.", prompt):
+        return '{"answer": "perhaps"}'
     return '{"answer": "no"}' if "number 7." in prompt else '{"answer": "yes"}'
 
 
@@ -49,7 +52,7 @@ def _vote(prompt: str, text: str) -> str:
     return json.dumps({"best": before.rpartition("\n[")[2].partition("]")[0], "reason": "it fits"})
 
 
-LEAVE: dict[str, dict[str, Any]] = {"plan": {"allow_guessing": True}, "retrieve": {"name_task": True}}
+LEAVE: dict[str, dict[str, Any]] = {"plan": {"allow_guessing": True}, "retrieve": {"name_task": True}, "execute": {"retries": 1}}
 """Options under which each stage asks every role it declares."""
 
 

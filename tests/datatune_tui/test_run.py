@@ -167,8 +167,8 @@ def test_a_step_that_runs_is_where_one_looks_first(home: Home) -> None:
         await pilot.press("enter")
         rail = await until(pilot, lambda: app.screen.query(Rail))
         await until(pilot, lambda: rail.first().current == "execute owner/notes")
-        assert "40 examples so far" in screen_text(app)
-        assert "40 of 100 examples" in screen_text(app).splitlines()[-2]
+        await until(pilot, lambda: "40 examples so far" in screen_text(app))
+        await until(pilot, lambda: "40 of 100 examples" in screen_text(app).splitlines()[-2])
 
     with_app(home, story)
 
