@@ -41,7 +41,7 @@ def answer(role: str, prompt: str, request: Request) -> str | None:
     if role == "plan":
         table = {letter: label for label, letter in OPAQUE.items()}
         return json.dumps({"input": ["note"], "way": "map", "column": "kind", "table": table})
-    if role == "execute" and re.search(r"number \d*5\.", prompt):
+    if role == "execute" and re.search(r"number \d*[1-5]\.", prompt):
         return '{"answer": "perhaps"}'
     return '{"answer": "no"}' if "number 7." in prompt else '{"answer": "yes"}'
 
