@@ -50,7 +50,7 @@ class Topics:
 
 def list_topics(task: Task, count: int, steers: bool, ctx: Context) -> Topics:
     """Ask for about `count` topics, and keep those that are told apart."""
-    labels = task.output.labels if steers and len(task.output.labels) <= MOST_LABELS else ("",)
+    labels = task.output.labels if steers and 0 < len(task.output.labels) <= MOST_LABELS else ("",)
     asked = {label: _requests(task, label, place, -(-count // (LIST * len(labels))), ctx.seed) for place, label in enumerate(labels)}
     every = [request for requests in asked.values() for request in requests]
     answers = {completion.key: completion for completion in ctx.complete("generate", every)}

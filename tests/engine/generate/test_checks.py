@@ -64,7 +64,7 @@ def test_a_good_example_has_no_fault(text: str, title: str) -> None:
         (
             "The lake froze over in the night.",
             "A long day on the frozen lake with two dogs, a sledge, four cousins, "
-            + "soup by the fire, and snow on all of the hills around",
+            + "soup by the fire, and much new snow on each of the hills around us",
             "far",
         ),
         ("Мы катались на коньках весь день.", "Skating", "cyrillic"),
