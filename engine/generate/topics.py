@@ -35,49 +35,51 @@ class Topics:
         """All of them, label after label."""
         return tuple(topic for topics in self._by_label.values() for topic in topics)
 
-    def of(self, call: int, outputs: Sequence[str], seed: int) -> str:
+    def of(self, turn: int, outputs: Sequence[str], seed: int) -> str:
         """The topic of a call whose examples are to have these outputs: each once, then once more in another order; "" for none.
 
-        Several examples with different labels have none in common.
+        `turn` counts the calls that choose from the same topics. Several examples with different labels have none in common.
         """
         label = outputs[0] if outputs and "" not in self._by_label else ""
         topics = self._by_label.get(label, ())
         if not topics or (label and len(set(outputs)) > 1):
             return ""
-        turn, place = divmod(call, len(topics))
-        return shuffled(topics, seed, "topics", turn)[place]
+        round_, place = divmod(turn, len(topics))
+        return shuffled(topics, seed, "topics", round_)[place]
 
 
 def list_topics(task: Task, count: int, steers: bool, ctx: Context) -> Topics:
     """Ask for about `count` topics, and keep those that are told apart."""
-    labels = task.output.labels if steers and len(task.output.labels) <= MOST_LABELS else ("",)
-    requests = [
-        Request(
-            f"topics {label} {number}".strip(),
-            prompt.topic_messages(task, LIST, label),
-            prompt.topic_schema(LIST),
-            Sampling(temperature=TEMPERATURE, min_p=MIN_P, seed=ctx.seed * 1000 + number, max_tokens=LIST * TOKENS),
-        )
-        for label in labels
-        for number in range(-(-count // (LIST * len(labels))))
-    ]
-    answers = {completion.key: completion for completion in ctx.complete("generate", requests)}
+    labels = task.output.labels if steers and 0 < len(task.output.labels) <= MOST_LABELS else ("",)
+    asked = {label: _requests(task, label, place, -(-count // (LIST * len(labels))), ctx.seed) for place, label in enumerate(labels)}
+    every = [request for requests in asked.values() for request in requests]
+    answers = {completion.key: completion for completion in ctx.complete("generate", every)}
     by_label: dict[str, tuple[str, ...]] = {}
-    for label in labels:
+    for label, requests in asked.items():
         known = Inputs(ALIKE)
         kept: list[str] = []
-        for request in requests:
-            if request.key.rpartition(" ")[0] != f"topics {label}".strip() or answers[request.key].finish != "stop":
-                continue
-            for topic in prompt.read_topics(answers[request.key].text):
+        for answer in (answers[request.key] for request in requests):
+            for topic in prompt.read_topics(answer.text) if answer.finish == "stop" else ():
                 if _usable(topic, task) and not known.near(topic):
                     known.add(topic)
                     kept.append(topic)
         by_label[label] = tuple(kept[: -(-count // len(labels))])
     made = Topics(by_label)
-    if requests:
+    if every:
         ctx.event("topics", f"{len(made.all)} topics: {'; '.join(made.all)[:400]}" if made.all else "no topics came back", topics=made.all)
     return made
+
+
+def _requests(task: Task, label: str, place: int, lists: int, seed: int) -> list[Request]:
+    return [
+        Request(
+            f"topics {place}.{number}",
+            prompt.topic_messages(task, LIST, label),
+            prompt.topic_schema(LIST),
+            Sampling(temperature=TEMPERATURE, min_p=MIN_P, seed=seed * 1000 + number, max_tokens=LIST * TOKENS),
+        )
+        for number in range(lists)
+    ]
 
 
 def _usable(topic: str, task: Task) -> bool:

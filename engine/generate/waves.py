@@ -128,6 +128,8 @@ class Waves:
         self._dead: set[int] = set()
         self._waves: deque[_Wave] = deque()
         self._planned: dict[int, list[str]] = {}
+        self._wanted_before: dict[int, Counter[str]] = {}
+        """Wave → how often each label was wanted in those before it."""
         self._settled = -1
         """The last wave that is settled whole."""
         self._next: int | None = None
@@ -242,7 +244,17 @@ class Waves:
         upto = max(0, wave - BEHIND + 1)
         planned = [label for one in range(upto, wave) for label in self._planned.get(one, [])]
         self._planned[wave] = self._collection.due(wave, upto * self._settings.wave, planned, self._settings.wave)
+        before = self._wanted_before.get(wave, Counter())
+        self._wanted_before[wave + 1] = before + Counter(self._planned[wave])
+        self._wanted_before.setdefault(wave, before)
         return self._planned[wave]
+
+    def _turn(self, wave: _Wave, place: int, call: int) -> int:
+        """How many calls came before this one that choose from the same topics."""
+        if not self._steers or self._settings.batch > 1:
+            return call
+        label = wave.labels[place]
+        return self._wanted_before[wave.number][label] + wave.labels[:place].count(label)
 
     def _fitting(self, shown: list[tuple[tuple[str, ...], str]]) -> list[tuple[tuple[str, ...], str]]:
         """As many demonstrations as the context has room for beside the rest."""
@@ -274,7 +286,7 @@ class Waves:
             seed=request_seed(seed, key),
             max_tokens=self._settings.max_tokens * batch,
         )
-        topic = self._topics.of(call, outputs, seed)
+        topic = self._topics.of(self._turn(wave, place, call), outputs, seed)
         messages = write_messages(self._description, self._task.output.labels, wave.shown, outputs, batch, topic)
         request = Request(key, messages, self._form.schema(outputs, key, seed, batch), sampling)
         wave.waiting += 1

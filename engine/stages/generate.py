@@ -48,11 +48,12 @@ class Options(Value):
     votes: Annotated[
         int,
         Meta(
-            description="Times the model does the task anew on each input it wrote; the written output must have most votes.",
+            description="Where outputs are labels, options or short: how often the model does the task anew on each input it wrote; the "
+            "written output must have more votes, its own among them, than any other.",
             ge=0,
             le=15,
         ),
-    ] = 0
+    ] = 1
     batch: Annotated[int, Meta(description="Examples asked for in one call.", ge=1, le=10)] = 1
     max_tokens: Annotated[int, Meta(description="Longest example, in tokens.", ge=16, le=8192)] = 400
     near_duplicate: Annotated[

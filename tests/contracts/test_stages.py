@@ -20,7 +20,7 @@ from engine.context import StepContext
 from engine.errors import BadInput, Cancelled, StageFailed
 from engine.plan.file import plan_digest
 from engine.plan.steps import Check
-from engine.records import Candidates, ExpandedTask, Made, Part, PlanChoice, Ranking, SchemaSelection, Value
+from engine.records import Candidates, ExpandedTask, Generated, Made, Part, PlanChoice, Ranking, SchemaSelection, SyntheticPart, Value
 from engine.session import Session
 from engine.stage import Stage
 from engine.stages import STAGE_NAMES, options_type, stage
@@ -38,6 +38,8 @@ def answer(role: str, prompt: str, request: Request) -> str | None:
         return '{"details": "The note is a sentence or two; the word is all the output holds."}'
     if role == "rerank":
         return _vote(prompt, "made for this very task" if "made for this very task" in prompt else "local/notes:")
+    if role == "generate":
+        return _note(prompt, request)
     if role == "plan":
         table = {letter: label for label, letter in OPAQUE.items()}
         return json.dumps({"input": ["note"], "way": "map", "column": "kind", "table": table})
@@ -46,13 +48,32 @@ def answer(role: str, prompt: str, request: Request) -> str | None:
     return '{"answer": "no"}' if "number 7." in prompt else '{"answer": "yes"}'
 
 
+def _note(prompt: str, request: Request) -> str | None:
+    """A new note of the weather asked for, or the weather of a note; a list of topics is left to its schema."""
+    wanted = request.schema or {}
+    if "enum" in wanted:
+        said = prompt.rpartition("[user]")[2]
+        return json.dumps(next(label for label, hint in HINTS.items() if hint in said))
+    if "output" not in wanted["properties"]:
+        return None
+    label = wanted["properties"]["output"]["const"]
+    return json.dumps({"output": label, "input": f"Day {request.sampling.seed} in town {request.key}: {HINTS[label]} again."})
+
+
 def _vote(prompt: str, text: str) -> str:
     """A vote for the listed card with these words in it."""
     before = prompt.partition(text)[0]
     return json.dumps({"best": before.rpartition("\n[")[2].partition("]")[0], "reason": "it fits"})
 
 
-LEAVE: dict[str, dict[str, Any]] = {"plan": {"allow_guessing": True}, "retrieve": {"name_task": True}, "execute": {"retries": 1}}
+HINTS = {"sun": "heat", "rain": "puddles", "snow": "sledges"}
+"""A word for each label that does not say it."""
+LEAVE: dict[str, dict[str, Any]] = {
+    "generate": {"examples": 30, "topics": 20, "near_duplicate": 1.1},
+    "execute": {"retries": 1},
+    "plan": {"allow_guessing": True},
+    "retrieve": {"name_task": True},
+}
 """Options under which each stage asks every role it declares."""
 
 
@@ -110,6 +131,8 @@ class World:
                 # A question at the end, so that execute has a model to ask.
                 plan = msgspec.structs.replace(record.plan, steps=(*record.plan.steps, Check(question="Does it snow?", given=("note",))))
                 self.values["choice"] = msgspec.structs.replace(record, plan=plan, digest=plan_digest(plan))
+            case Generated():
+                self.values["synthetic"] = (SyntheticPart(fingerprint, record, record.examples),)
             case Made():
                 self.values["parts"] = (Part(fingerprint, self.values["choice"], record, record.examples),)
 

@@ -100,6 +100,37 @@ def test_killed_twenty_times_the_export_is_the_same_to_the_byte(tmp_path: Path, 
         assert repeated <= set(cut_short), "only a call that was under way when the engine was killed may be made again"
 
 
+@pytest.mark.timeout(600)
+def test_killed_while_writing_synthetic_examples_the_export_is_the_same_to_the_byte(tmp_path: Path) -> None:
+    whole, torn = Workbench(tmp_path / "whole"), Workbench(tmp_path / "torn")
+
+    def given(bench: Workbench) -> list[str]:
+        model = bench.script(log="calls.jsonl", delay=0.005)
+        asked = ["--dataset", "none", "--synthetic", "60", "--set", "generate.near_duplicate=1.1", "--set", "generate.votes=0"]
+        return [str(bench.task), *asked, "--set", "expand.use_model=false", "--model", model, "--json"]
+
+    quiet = whole.datatune("run", *given(whole))
+    assert quiet.code == 0, quiet.err
+    assert quiet.last["examples"] == 60
+    child = torn.start("run", *given(torn))
+    last_before_kill: list[str] = []
+    for moment in sorted(random.Random(3).sample(range(55), 4)):
+        wait_until(partial(_reached, torn, moment))
+        kill(torn)
+        child.communicate(timeout=60)
+        log = torn.folder / "calls.jsonl"
+        last_before_kill.append(log.read_text().splitlines()[-1] if log.exists() else "")
+        child = torn.start("resume", latest_run(torn), "--json")
+        wait_until(partial(_at_work, torn, child))
+    _, err = child.communicate(timeout=300)
+    assert child.returncode == 0, err
+    assert torn.exported(latest_run(torn)) == whole.exported(latest_run(whole))
+    asked = [[json.loads(line)["prompt"] for line in (one.folder / "calls.jsonl").read_text().splitlines()] for one in (whole, torn)]
+    assert set(asked[0]) == set(asked[1]), "a run that was killed asks what one that was not would have asked"
+    cut_short = [json.loads(line)["prompt"] for line in last_before_kill if line]
+    assert len(asked[1]) <= len(asked[0]) + len(cut_short), "only a call that was under way may be made again"
+
+
 def test_a_unit_that_aborts_native_code_is_found_and_passed_over(bench: Workbench) -> None:
     ended = bench.datatune("run", *settings(bench, True, bench.script(abort_on="neighbour number 42.")), "--json")
     assert ended.code == 0, ended.err
