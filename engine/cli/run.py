@@ -185,7 +185,7 @@ def _settings(
         raise BadInput(
             f"--until {until}: no such stage" + (f"; did you mean {near[0]!r}?" if near else ""), f"stages: {', '.join(STAGE_NAMES)}"
         )
-    if plan_file and not dataset:
+    if plan_file and not (dataset or file.dataset):
         raise BadInput("--plan needs --dataset", "a plan names the columns of one data set; say which")
     specs = {role: absolute_spec(spec, base) for role, spec in file.models.items()}
     for text in models:
@@ -203,13 +203,23 @@ def _settings(
     return RunSettings(
         models=specs,
         options=options,
-        dataset=_dataset(dataset),
+        dataset=_dataset(dataset) if dataset else _dataset_named(file, base),
         plan=_plan_text(plan_file) if plan_file else "",
         until=until,
         seed=seed,
         budget_seconds=seconds(budget) if budget else 0,
         export_to=str(to.absolute()) if to else "",
     )
+
+
+def _dataset_named(file: TaskFile, base: Path) -> str:
+    """The data set a task file names; a folder's path counts from the task file's own. Raises BadInput."""
+    folder = base / Path(file.dataset).expanduser()
+    if file.dataset and folder.is_dir():
+        return str(folder.resolve())
+    if file.dataset.startswith(("/", "./", "../", "~")):
+        raise BadInput(f"task.dataset: no folder {file.dataset}", "give a folder with data files, or an id from `datatune catalog search`")
+    return file.dataset
 
 
 def _dataset(given: str) -> str:
