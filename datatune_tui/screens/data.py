@@ -15,16 +15,20 @@ from textual.widgets import Input, Select, Static
 from datatune_tui.engine_process import Refused
 from datatune_tui.modals.line_input import LineInput
 from datatune_tui.screens.place import Place
+from datatune_tui.sheet import Sheet
 from datatune_tui.widgets.long_list import Column, LongList
 from datatune_tui.widgets.states import SIGNS
 from engine.plain_text import clean, one_line
 from engine.records import Example
 from engine.store.browse import Order, find_units, read_units
 from engine.store.browse import Place as Unit
+from engine.store.database import translated
 from engine.store.items import Item, ItemState
 from engine.store.reviews import Review, put_reviews, reviews_of
 
 COLUMNS = (Column("", 2), Column("OUTPUT OR REASON", 28), Column("INPUT", 0))
+WHOLE = ("STATE", "REVIEW", "NOTE", "OUTPUT", "INPUT", "REASON", "TRACE", "DATA SET", "CONFIG", "SPLIT", "ROW", "LICENCE", "UNIT")
+"""Columns as they are copied and saved."""
 SHOWN = 20_000
 """Characters of a text that the detail pane shows."""
 STATES = (("all units", ""), ("examples", "accepted"), ("rejected", "rejected"), ("failed", "failed"), ("skipped", "skipped"))
@@ -46,6 +50,7 @@ All units of the open run: what became examples, and what did not, with the reas
 - **o** shows the row an example was made of, as it stands in the data set
 - **l** lists all that are like the one the cursor is on: the same output, or the same reason
 
+
 An export leaves out what was rejected and has the outputs that were put right.
 """
     BINDINGS = [
@@ -57,7 +62,6 @@ An export leaves out what was rejected and has the outputs that were put right.
         Binding("n", "note", "Note", id="data.note", tooltip="Write down something about it"),
         Binding("l", "like", "Like this", id="data.like", tooltip="All with the same output, or the same reason"),
         Binding("o", "source", "Source row", id="data.source", tooltip="The row it was made of, as it stands in the data set"),
-        Binding("y", "copy", "Copy", id="data.copy", tooltip="Copy the example as JSON"),
         Binding("escape", "back", "Back", show=False),
     ]
     HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (110, "-wide")]
@@ -99,13 +103,14 @@ An export leaves out what was rejected and has the outputs that were put right.
             self._units = find_units(connection, steps, state, text, order) if connection and steps else []
             self._read_reviews(steps)
             units.fill(len(self._units), self._rows, keep=same)
+            units.whole = self._sheet(self._units)
         self._tell(view is not None, total)
         self.refresh_bindings()
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        if action in ("review", "edit", "note", "source", "like", "copy") and self.ready:
+        if action in ("review", "edit", "note", "source", "like") and self.ready:
             item = self._current()
-            if action in ("like", "copy"):
+            if action == "like":
                 return item is not None or None
             return (item is not None and item.state == "accepted") or None
         return True
@@ -132,6 +137,18 @@ An export leaves out what was rejected and has the outputs that were put right.
             return []
         places = self._units[start:end]
         return [_cells(item, self._review(place)) for place, item in zip(places, read_units(connection, places), strict=True)]
+
+    def _sheet(self, places: list[Unit]) -> Sheet:
+        """These units with all that is known of them, as they are copied and saved."""
+
+        def read(start: int, end: int) -> list[tuple[str, ...]]:
+            connection = self.here.reader.connection()
+            some = places[start:end]
+            with translated(self.here.reader.locations.database):
+                items = read_units(connection, some) if connection else []
+            return [_row(item, self._review(place)) for place, item in zip(some, items, strict=False)]
+
+        return Sheet(WHOLE, len(places), read)
 
     def _review(self, place: Unit) -> Review | None:
         return self._reviews.get(place[0], {}).get(place[2])
@@ -234,12 +251,6 @@ An export leaves out what was rejected and has the outputs that were put right.
                 text.append(f"{clean(value)}\n")
             self.query_one("#detail-text", Static).update(text)
 
-    def action_copy(self) -> None:
-        """Copy the unit as JSON."""
-        if item := self._current():
-            self.app.copy_to_clipboard(item.result or item.reason)
-            self.notify("copied; where the terminal does not take it, export and look into examples.jsonl", markup=False)
-
     def _put(self, **said: Any) -> None:
         row = self.query_one(LongList).cursor
         step, _, key = self._units[row]
@@ -249,6 +260,20 @@ An export leaves out what was rejected and has the outputs that were put right.
         self.query_one(LongList).read_again()
         self._show_detail()
         self._tell(True, int(str(self._asked[1])))
+
+
+def _row(item: Item | None, review: Review | None) -> tuple[str, ...]:
+    """A unit whole: what it is, and where it came from."""
+    if item is None:
+        return ("gone",)
+    said = (review.verdict, review.note) if review else ("", "")
+    if item.state != "accepted":
+        return (item.state, *said, "", "", item.reason, item.result, "", "", "", "", "", item.key)
+    example = msgspec.json.decode(item.result, type=Example)
+    output = review.output if review and review.output is not None else example.output
+    source = example.source
+    place = (source.dataset, source.config, source.split, str(source.row), source.licence)
+    return (item.state, *said, output, example.input, "", "", *place, item.key)
 
 
 def _cells(item: Item | None, review: Review | None) -> tuple[Text, ...]:

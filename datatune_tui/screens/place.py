@@ -6,25 +6,34 @@ from collections.abc import Awaitable
 from typing import TYPE_CHECKING, Any, cast
 
 from textual.app import ComposeResult
-from textual.screen import Screen
 from textual.widgets import Footer
 
 from datatune_tui.engine_process import Refused
 from datatune_tui.modals.trouble import Trouble
+from datatune_tui.widgets.copying import Copying
 from datatune_tui.widgets.places import Places
 from engine.errors import EngineError
 
 if TYPE_CHECKING:
     from datatune_tui.app import DataTune
 
+EVERYWHERE = """
+**y** copies the row or the text in focus, **Y** the whole table, **w** writes it to a file.
+"""
 
-class Place(Screen[None]):
+
+class Place(Copying[None]):
     """A peer among peers; one mode of the app."""
 
     MODE = ""
     HELP = ""
     ready = False
     """Whether all parts are mounted."""
+
+    def __init_subclass__(cls, **given: Any) -> None:
+        super().__init_subclass__(**given)
+        if "HELP" in cls.__dict__:
+            cls.HELP += EVERYWHERE
 
     def compose(self) -> ComposeResult:
         yield Places(self.MODE)

@@ -178,3 +178,8 @@ def screen_text(app: Any) -> str:
     """What is on the screen, line by line, without trailing blanks."""
     strips = app.screen._compositor.render_strips()
     return "\n".join("".join(segment.text for segment in strip).rstrip() for strip in strips)
+
+
+def told(app: DataTune) -> str:
+    """What was said in passing and is still shown; on the screen it is broken into lines amid other text."""
+    return "\n".join(one.message for one in app._notifications)
