@@ -14,6 +14,7 @@ from textual.app import App
 from textual.binding import Binding
 
 from datatune_tui.catalog_process import CatalogProcess
+from datatune_tui.marks import Marks
 from datatune_tui.modals.trouble import Trouble
 from datatune_tui.runs_read import Reader
 from datatune_tui.screens.catalog import CatalogScreen
@@ -57,6 +58,8 @@ class DataTune(App[None]):
         """The run that is open; "" for none."""
         self.units_wanted: tuple[str, str] | None = None
         """State and search that the place of the data takes up when it is next entered."""
+        self.marks = Marks()
+        """What was said of data sets for the next task."""
         self.catalog = CatalogProcess()
         self._looked = 0.0
         self._told = ""

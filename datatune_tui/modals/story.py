@@ -14,7 +14,7 @@ from datatune_tui.widgets.copying import Copying
 from engine.plain_text import clean
 
 
-class Story(Copying[None], ModalScreen[None]):
+class Story(ModalScreen[None], Copying[None]):
     """What happened, line by line."""
 
     CSS_PATH = "story.tcss"

@@ -12,7 +12,7 @@ from textual.widgets import Button, Label, TextArea
 from datatune_tui.widgets.copying import Copying
 
 
-class Trouble(Copying[None], ModalScreen[None]):
+class Trouble(ModalScreen[None], Copying[None]):
     """An error with its cure."""
 
     CSS_PATH = "trouble.tcss"

@@ -16,6 +16,9 @@ SIGNS = {
     "accepted": ("✓", "green"),
     "rejected": ("✗", "yellow"),
     "skipped": ("·", "dim"),
+    "used": ("●", "bold cyan"),
+    "preferred": ("▲", "green"),
+    "excluded": ("✗", "red"),
 }
 
 
