@@ -64,11 +64,13 @@ def is_formula(cell: str) -> bool:
     return text.startswith(_FORMULA) and not _NUMBER.fullmatch(text.strip())
 
 
-def check_ending(path: Path, endings: Sequence[str]) -> str:
-    """What is wrong with a file's name, in one line; "" where nothing is."""
+def writable(path: Path, endings: Sequence[str]) -> str:
+    """What there is to know before a file of this name is written. Raises BadInput where none can be."""
     if path.suffix.lower() not in endings:
-        return f"end the name in {', '.join(endings[:-1])} or {endings[-1]}"
-    return "that is a folder; name a file in it" if path.is_dir() else ""
+        raise BadInput(f"end the name in {', '.join(endings[:-1])} or {endings[-1]}")
+    if path.is_dir():
+        raise BadInput("that is a folder; name a file in it")
+    return "this file is there already; you are asked before it is replaced" if path.exists() else ""
 
 
 class SheetFile:

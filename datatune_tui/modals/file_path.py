@@ -1,8 +1,8 @@
-"""Asks for the name of a file to write; what is wrong with it is said below while one types."""
+"""Asks for a file by its path, which is completed while one types; what is wrong with it is said below."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable
 from pathlib import Path
 
 from textual import on
@@ -10,27 +10,33 @@ from textual.app import ComposeResult
 from textual.binding import Binding
 from textual.containers import Vertical
 from textual.screen import ModalScreen
+from textual.suggester import Suggester
 from textual.widgets import Input, Label, Static
 
-from datatune_tui.sheet import check_ending
+from engine.errors import BadInput
+from engine.plain_text import one_line
+
+ENTRIES = 5_000
+"""Of a folder that are looked at to complete a name."""
 
 
 class FilePath(ModalScreen[Path | None]):
-    """A path whose name ends as it should; None where it was left."""
+    """A path; None where it was left."""
 
     CSS_PATH = "file_path.tcss"
-    BINDINGS = [Binding("escape", "leave", "Leave", id="path.leave", tooltip="Write nothing")]
+    BINDINGS = [Binding("escape", "leave", "Leave", id="path.leave", tooltip="Name no file")]
 
-    def __init__(self, title: str, path: Path, endings: Sequence[str]) -> None:
+    def __init__(self, title: str, path: str, check: Callable[[Path], str]) -> None:
+        """`check` says what there is to know of a path, and raises BadInput where it cannot be taken."""
         super().__init__()
         self._title = title
         self._path = path
-        self._endings = tuple(endings)
+        self._check = check
 
     def compose(self) -> ComposeResult:
         with Vertical(id="file-path"):
-            yield Label(f"{self._title}  (enter writes, esc leaves it)", markup=False)
-            yield Input(str(self._path), id="path", select_on_focus=False)
+            yield Label(f"{self._title}  (enter takes it, → completes, esc leaves it)", markup=False)
+            yield Input(self._path, id="path", select_on_focus=False, suggester=Paths())
             yield Static("", id="path-told", markup=False)
 
     def on_mount(self) -> None:
@@ -46,22 +52,45 @@ class FilePath(ModalScreen[Path | None]):
             return text.absolute()
 
     @on(Input.Changed)
-    def _check(self) -> None:
-        wrong = self._wrong()
-        told = self.query_one("#path-told", Static)
-        told.set_class(bool(wrong), "-wrong")
-        told.update(wrong or ("this file is there already; you are asked before it is replaced" if self.path.exists() else ""))
+    def _changed(self) -> bool:
+        """Say what is known of the path; whether it can be taken."""
+        told, wrong = "", ""
+        try:
+            if not self.query_one(Input).value.strip():
+                raise BadInput("name a file")
+            told = self._check(self.path)
+        except BadInput as error:
+            wrong = "; ".join(filter(None, (error.title, error.hint)))
+        shown = self.query_one("#path-told", Static)
+        shown.set_class(bool(wrong), "-wrong")
+        shown.update(one_line(wrong or told, 300))
+        return not wrong
 
     @on(Input.Submitted)
     def _take(self) -> None:
-        if not self._wrong():
+        if self._changed():
             self.dismiss(self.path)
 
-    def _wrong(self) -> str:
-        if not self.query_one(Input).value.strip():
-            return "name a file"
-        return check_ending(self.path, self._endings)
-
     def action_leave(self) -> None:
-        """Write nothing."""
+        """Name no file."""
         self.dismiss(None)
+
+
+class Paths(Suggester):
+    """Completes a path with the first name in its folder that goes on like it."""
+
+    def __init__(self) -> None:
+        super().__init__(use_cache=False, case_sensitive=True)
+
+    async def get_suggestion(self, value: str) -> str | None:
+        """The path completed; None where nothing goes on like it."""
+        head, slash, start = value.rpartition("/")
+        try:
+            folder = Path(f"{head}/" if slash else ".").expanduser()
+            names = []
+            for entry, _ in zip(folder.iterdir(), range(ENTRIES), strict=False):
+                if entry.name.startswith(start) and entry.name != start and (start or not entry.name.startswith(".")):
+                    names.append(entry.name + ("/" if entry.is_dir() else ""))
+        except (OSError, RuntimeError, ValueError):
+            return None
+        return f"{head}{slash}{min(names)}" if names else None

@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import re
 from collections.abc import Iterable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar, cast
 
@@ -21,7 +22,7 @@ from textual.widgets import ContentSwitcher, Footer, Static, TextArea
 
 from datatune_tui.modals.file_path import FilePath
 from datatune_tui.modals.question import Question
-from datatune_tui.sheet import TABLE_ENDINGS, TEXT_ENDINGS, Sheet, SheetFile, lines, tabbed, written_whole
+from datatune_tui.sheet import TABLE_ENDINGS, TEXT_ENDINGS, Sheet, SheetFile, lines, tabbed, writable, written_whole
 from datatune_tui.widgets.keyed_table import KeyedTable
 from datatune_tui.widgets.long_list import LongList
 from datatune_tui.widgets.places import Places
@@ -104,7 +105,7 @@ class Copying(Screen[T]):
             return
         endings = TABLE_ENDINGS if sheet else TEXT_ENDINGS
         title = f"Save {sheet.count:,} rows" if sheet else f"Save {len(text):,} characters"
-        path = await self.app.push_screen_wait(FilePath(title, self._free_path(part, endings[0]), endings))
+        path = await self.app.push_screen_wait(FilePath(title, str(self._free_path(part, endings[0])), partial(writable, endings=endings)))
         if path is None:
             return
         if path.exists() and not await self.app.push_screen_wait(Question(f"{path} is there already. Replace it?", "Replace")):

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from datatune_tui.sheet import SheetFile, check_ending, is_formula, lines, tabbed, written_whole
+from datatune_tui.sheet import SheetFile, is_formula, lines, tabbed, writable, written_whole
 from engine.errors import BadInput
 
 COLUMNS = ("", "OUTPUT", "INPUT")
@@ -93,7 +93,10 @@ def test_where_nothing_can_be_written_one_line_says_so(tmp_path: Path) -> None:
 
 
 def test_names_end_as_they_should(tmp_path: Path) -> None:
-    assert check_ending(tmp_path / "a.CSV", (".csv", ".txt")) == ""
-    assert check_ending(tmp_path / "a.xls", (".csv", ".txt")) == "end the name in .csv or .txt"
+    assert writable(tmp_path / "a.CSV", (".csv", ".txt")) == ""
+    (tmp_path / "a.csv").touch()
+    assert "there already" in writable(tmp_path / "a.csv", (".csv", ".txt"))
     (tmp_path / "b.csv").mkdir()
-    assert "folder" in check_ending(tmp_path / "b.csv", (".csv",))
+    for name, says in (("a.xls", r"end the name in \.csv or \.txt"), ("b.csv", "folder")):
+        with pytest.raises(BadInput, match=says):
+            writable(tmp_path / name, (".csv", ".txt"))
