@@ -32,7 +32,7 @@ class Sheet(NamedTuple):
     """Rows with the names of their columns; cells whole, however little of them a screen shows."""
 
     columns: tuple[str, ...]
-    count: int
+    length: int
     """How many rows there are."""
     read: Callable[[int, int], Sequence[Sequence[str]]]
     """Rows from a number to before another; goes on reading the same rows when the screen shows others."""

@@ -40,7 +40,8 @@ class ExamplesPasted(ModalScreen[tuple[TaskExample, ...]]):
     @on(TextArea.Changed)
     def _changed(self) -> tuple[TaskExample, ...]:
         """Say what was read, or what is wrong; the examples."""
-        told, found = self.query_one("#pasted-told", Static), ()
+        told = self.query_one("#pasted-told", Static)
+        found: tuple[TaskExample, ...] = ()
         text = self.query_one(TextArea).text
         try:
             found = pasted(text) if text.strip() else ()

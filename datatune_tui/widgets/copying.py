@@ -67,7 +67,7 @@ class Copying(Screen[T]):
         part = self.copied_part
         if isinstance(part, KeyedTable | LongList):
             sheet, at = part.sheet(), part.cursor_row
-            rows = sheet.read(at, at + 1) if 0 <= at < sheet.count else ()
+            rows = sheet.read(at, at + 1) if 0 <= at < sheet.length else ()
             self._copied("\n".join(lines(sheet.columns, row) for row in rows))
         else:
             self._copied(text_of(part))
@@ -82,15 +82,15 @@ class Copying(Screen[T]):
         sheet = part.sheet()
         rows: list[Sequence[str]] = []
         characters = 0
-        while characters <= MOST_COPIED and len(rows) < sheet.count:
-            some = sheet.read(len(rows), min(sheet.count, len(rows) + AT_ONCE))
+        while characters <= MOST_COPIED and len(rows) < sheet.length:
+            some = sheet.read(len(rows), min(sheet.length, len(rows) + AT_ONCE))
             if not some:
                 break
             rows += some
             characters += sum(len(cell) + 1 for row in some for cell in row)
             await asyncio.sleep(0)
         if characters > MOST_COPIED:
-            self._too_much(f"{sheet.count:,} rows")
+            self._too_much(f"{sheet.length:,} rows")
         else:
             self._copied(tabbed(sheet.columns, rows) if rows else "")
 
@@ -100,11 +100,11 @@ class Copying(Screen[T]):
         part = self.copied_part
         sheet = part.sheet() if isinstance(part, KeyedTable | LongList) else None
         text = "" if sheet else text_of(part)
-        if not (sheet.count if sheet else text):
+        if not (sheet.length if sheet else text):
             self.notify("there is nothing to save here", markup=False)
             return
         endings = TABLE_ENDINGS if sheet else TEXT_ENDINGS
-        title = f"Save {sheet.count:,} rows" if sheet else f"Save {len(text):,} characters"
+        title = f"Save {sheet.length:,} rows" if sheet else f"Save {len(text):,} characters"
         path = await self.app.push_screen_wait(FilePath(title, str(self._free_path(part, endings[0])), partial(writable, endings=endings)))
         if path is None:
             return
@@ -144,11 +144,11 @@ async def _saved(app: DataTune, path: Path, sheet: Sheet | None, text: str) -> N
                 written.write(clean(text) + "\n")
             app.notify(f"saved: {path}", markup=False)
             return
-        if sheet.count > 20 * AT_ONCE:
-            app.notify(f"saving {sheet.count:,} rows …", markup=False)
+        if sheet.length > 20 * AT_ONCE:
+            app.notify(f"saving {sheet.length:,} rows …", markup=False)
         with SheetFile(path, sheet.columns).open() as file:
-            for start in range(0, sheet.count, AT_ONCE):
-                file.put(sheet.read(start, min(sheet.count, start + AT_ONCE)))
+            for start in range(0, sheet.length, AT_ONCE):
+                file.put(sheet.read(start, min(sheet.length, start + AT_ONCE)))
                 await asyncio.sleep(0)
     except EngineError as error:
         app.notify(f"{error.title}; {error.hint}", severity="error", markup=False)
@@ -176,7 +176,7 @@ def _own_text(node: Widget) -> str:
         return node.text
     if isinstance(node, KeyedTable):
         sheet = node.sheet()
-        return tabbed(sheet.columns, sheet.read(0, sheet.count)) if sheet.count else ""
+        return tabbed(sheet.columns, sheet.read(0, sheet.length)) if sheet.length else ""
     if isinstance(node, Static):
         content = node.content
         return content.plain if isinstance(content, Text) else str(content)

@@ -12,6 +12,7 @@ from textual.widgets import Input
 
 from datatune_tui.app import DataTune
 from datatune_tui.modals.trouble import Trouble
+from datatune_tui.sheet import SheetFile
 from datatune_tui.widgets import copying
 from datatune_tui.widgets.long_list import LongList
 from datatune_tui.widgets.rail import Rail
@@ -96,14 +97,14 @@ def test_what_is_wrong_with_the_name_is_said_while_it_is_typed_and_what_fails_in
 def test_units_are_saved_whole_while_keys_are_heard(home: Home, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     home.finished(examples=2_000)
     pieces = 0
-    put = copying.SheetFile.put
+    put = SheetFile.put
 
-    def counted(self: copying.SheetFile, rows: object) -> None:
+    def counted(self: SheetFile, rows: object) -> None:
         nonlocal pieces
         pieces += 1
         put(self, rows)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(copying.SheetFile, "put", counted)
+    monkeypatch.setattr(SheetFile, "put", counted)
 
     async def story(app: DataTune, pilot: Pilot[None]) -> None:
         await pilot.press("enter")
