@@ -5,15 +5,19 @@ from __future__ import annotations
 import sys
 import time
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import TypeVar
 
+from rich.terminal_theme import TerminalTheme
 from rich.text import Text
 from textual import on
-from textual.app import App
+from textual.app import App, SystemCommand
 from textual.binding import Binding
+from textual.dom import DOMNode
+from textual.screen import Screen
 
 from datatune_tui.catalog_process import CatalogProcess
+from datatune_tui.keymap import checked, shown
 from datatune_tui.marks import Marks
 from datatune_tui.modals.trouble import Trouble
 from datatune_tui.runs_read import Reader
@@ -23,16 +27,20 @@ from datatune_tui.screens.home import HomeScreen
 from datatune_tui.screens.models import ModelsScreen
 from datatune_tui.screens.place import Place
 from datatune_tui.screens.run import RunScreen
+from datatune_tui.screens.settings import SettingsScreen
 from datatune_tui.screens.task import TaskScreen
+from datatune_tui.themes import DEFAULT, THEMES, named_colours
 from datatune_tui.widgets.places import PLACES, Places
 from engine.errors import EngineError
 from engine.locations import Locations, locate
 from engine.plain_text import clean
+from engine.settings import change_settings, examine
 from engine.store.database import Connection, open_writer
 
 T = TypeVar("T")
 
 LOOK_SECONDS = 0.25
+TOAST_SECONDS = 12.0
 ANYWAY_SECONDS = 1.0
 """While something runs its age and time left change, and its engine may be gone without a word."""
 QUIET_SECONDS = 15.0
@@ -44,9 +52,21 @@ class DataTune(App[None]):
 
     TITLE = "DataTune"
     CSS_PATH = "app.tcss"
-    MODES = {"home": HomeScreen, "run": RunScreen, "data": DataScreen, "catalog": CatalogScreen, "task": TaskScreen, "models": ModelsScreen}
+    MODES = {
+        "home": HomeScreen,
+        "run": RunScreen,
+        "data": DataScreen,
+        "catalog": CatalogScreen,
+        "task": TaskScreen,
+        "models": ModelsScreen,
+        "settings": SettingsScreen,
+    }
     BINDINGS = [
-        *(Binding(str(number), f"go('{mode}')", name, show=False, id=f"go.{mode}") for number, (mode, name) in enumerate(PLACES, 1)),
+        *(
+            Binding(str(number), f"go('{mode}')", name, show=False, id=f"go.{mode}", tooltip=f"Go to {name}")
+            for number, (mode, name) in enumerate(PLACES, 1)
+        ),
+        Binding("ctrl+p", "command_palette", "palette", show=False, priority=True, id="app.palette", tooltip="Every command by its words"),
         Binding("question_mark", "help", "Help", id="app.help", tooltip="Keys and what this place is for"),
         Binding("q", "quit", "Quit", id="app.quit", tooltip="Close; runs go on"),
     ]
@@ -54,6 +74,10 @@ class DataTune(App[None]):
     def __init__(self, locations: Locations | None = None) -> None:
         super().__init__()
         self.reader = Reader(locations or locate())
+        self.wrong_settings: tuple[str, ...] = ()
+        """Lines about theme and keys in the settings that cannot be used."""
+        self._theme_kept = ""
+        self._begin_looks()
         self.run_id = ""
         """The run that is open; "" for none."""
         self.units_wanted: tuple[str, str] | None = None
@@ -62,6 +86,7 @@ class DataTune(App[None]):
         """What was said of data sets for the next task."""
         self.catalog = CatalogProcess()
         self._looked = 0.0
+        self._clashes: set[str] = set()
         self._told = ""
         """The trouble with the database that was shown last."""
 
@@ -76,6 +101,72 @@ class DataTune(App[None]):
             return
         self.switch_mode("home")
         self.set_interval(LOOK_SECONDS, self._look)
+        self.take_settings()
+
+    def _begin_looks(self) -> None:
+        """Only our themes, and the one that was chosen before anything is drawn."""
+        for name in list(self.available_themes):
+            self.unregister_theme(name)
+        for theme in THEMES.values():
+            self.register_theme(theme)
+        self._theme_kept = examine(self.reader.locations.settings, screens_only=True).settings.theme or DEFAULT
+        self.set_reactive(App.theme, self._theme_kept)
+        dark = self.current_theme.dark
+        self.set_class(dark, "-dark-mode", update=False)
+        self.set_class(not dark, "-light-mode", update=False)
+        self._refresh_truecolor_filter(self.ansi_theme)
+        self.stylesheet.set_variables(self.get_css_variables())
+
+    @property
+    def ansi_theme(self) -> TerminalTheme:
+        """What colours named in texts look like."""
+        return named_colours(self.current_theme)
+
+    def take_settings(self) -> None:
+        """Follow what the settings say of theme and keys; what is wrong with them is told once."""
+        examined = examine(self.reader.locations.settings, screens_only=True)
+        keys, wrong = checked(examined.settings.keys) if examined.settings.keys else ({}, ())
+        self.set_keymap(keys)
+        lines = (*examined.wrong, *wrong)
+        for line in lines:
+            if line not in self.wrong_settings:
+                self.notify(clean(line), title="Settings", severity="warning", markup=False, timeout=TOAST_SECONDS)
+        self.wrong_settings = lines
+        self._theme_kept = examined.settings.theme or DEFAULT
+        if self.theme != self._theme_kept and not examined.wrong:
+            self.theme = self._theme_kept
+
+    def keys_of(self, name: str, *keys: str) -> tuple[str, ...]:
+        """The keys something has: those given in the settings, else these."""
+        return tuple(self._keymap[name].split(",")) if name in self._keymap else keys
+
+    def handle_bindings_clash(self, clashed_bindings: set[Binding], node: DOMNode) -> None:
+        """Textual took a key from one that has no other: told once. What the settings ask for was checked for clashes before."""
+        for binding in clashed_bindings:
+            line = f"{shown(binding.key)} was “{binding.description or binding.action}” and is something else now"
+            if binding.id not in self._keymap and line not in self._clashes:
+                self._clashes.add(line)
+                self.notify(line, title="Keys", severity="warning", markup=False)
+
+    def watch_theme(self, theme: str) -> None:
+        """Keep the theme that was chosen, wherever it was."""
+        if not self.is_running or theme == self._theme_kept:
+            return
+        self._theme_kept = theme
+        try:
+            change_settings(self.reader.locations.settings, {"screens.theme": None if theme == DEFAULT else theme})
+        except EngineError as error:
+            self.notify(clean(f"the theme is not kept: {error.title}"), severity="warning", markup=False)
+        if isinstance(self.screen, Place) and self.screen.ready:
+            self.look_at(self.screen)
+
+    def get_system_commands(self, screen: Screen[object]) -> Iterable[SystemCommand]:
+        """Textual's own, in our words."""
+        for command in super().get_system_commands(screen):
+            if command.title == "Theme":
+                yield command._replace(title="Change theme", help=f"{', '.join(THEMES)}; kept in the settings")
+            elif command.title not in ("Quit", "Keys"):
+                yield command
 
     async def on_unmount(self) -> None:
         """Let go of the database; engines go on."""

@@ -81,7 +81,7 @@ def check_document(document: dict[str, Any], where: str) -> TaskFile:
 
     for key in document:
         if key not in ("task", "models", *STAGE_NAMES):
-            raise BadInput(f"{where}: unknown table [{key}]{_nearest(key, ('task', 'models', *STAGE_NAMES))}", "remove or rename it")
+            raise BadInput(f"{where}: unknown table [{key}]{nearest(key, ('task', 'models', *STAGE_NAMES))}", "remove or rename it")
     if not isinstance(document.get("task"), dict):
         raise BadInput(f"{where}: no [task] table", 'start with [task], name = "…", description = "…"')
     table = convert(document["task"], TaskTable, where, "task")
@@ -122,36 +122,48 @@ def check_task(task: Task, where: str) -> None:
         if not example.input.strip() or not example.output.strip():
             raise BadInput(f"{where}: task.examples number {number} has an empty input or output", "fill it in or remove it")
         if task.output.kind == "label" and example.output not in task.output.labels:
-            near = _nearest(example.output, task.output.labels)
+            near = nearest(example.output, task.output.labels)
             raise BadInput(f"{where}: task.examples number {number}: output {example.output!r} is not one of the labels{near}", "")
 
 
 def check_role(role: str, where: str) -> None:
     """Refuse a role nobody asks for. Raises BadInput."""
     if role not in ROLES:
-        raise BadInput(f"{where}: unknown role {role!r}{_nearest(role, ROLES)}", f"roles: {', '.join(ROLES)}")
+        raise BadInput(f"{where}: unknown role {role!r}{nearest(role, ROLES)}", f"roles: {', '.join(ROLES)}")
 
 
-def parse_setting(text: str) -> tuple[str, str, Any]:
-    """`stage.option=value` in parts, the value read as TOML where it is TOML, else as text. Raises BadInput."""
-    from engine.stages import STAGE_NAMES, options_type
+def parse_setting(text: str, said: str = "--set") -> tuple[str, str, Any]:
+    """`stage.option=value` in parts, the value read as TOML where it is TOML, else as text. Raises BadInput; `said` begins its words."""
+    from engine.stages import STAGE_NAMES
 
     name, equals, value = text.partition("=")
     stage, dot, option = name.strip().partition(".")
     if not equals or not dot:
-        raise BadInput(f"--set {text}: not of the form stage.option=value", "for example --set execute.examples=500")
+        raise BadInput(f"{said} {text}: not of the form stage.option=value", f"for example {said} execute.examples=500")
     if stage not in STAGE_NAMES:
-        raise BadInput(f"--set {text}: no stage {stage!r}{_nearest(stage, STAGE_NAMES)}", f"stages: {', '.join(STAGE_NAMES)}")
+        raise BadInput(f"{said} {text}: no stage {stage!r}{nearest(stage, STAGE_NAMES)}", f"stages: {', '.join(STAGE_NAMES)}")
+    check_option(stage, option, f"{said} {text}")
+    return stage, option, setting_value(stage, option, value)
+
+
+def check_option(stage: str, option: str, where: str) -> None:
+    """Refuse an option the stage does not have. Raises BadInput."""
+    from engine.stages import options_type
+
     fields = options_type(stage).__struct_fields__
     if option not in fields:
-        raise BadInput(f"--set {text}: {stage} has no option {option!r}{_nearest(option, fields)}", f"options: {', '.join(fields)}")
+        raise BadInput(f"{where}: {stage} has no option {option!r}{nearest(option, fields)}", f"options: {', '.join(fields)}")
+
+
+def setting_value(stage: str, option: str, text: str) -> Any:
+    """What a text stands for as a value of an option: TOML where it is TOML, else the text itself. Not checked otherwise."""
     try:
-        parsed = tomllib.loads(f"value = {value.strip()}")["value"]
+        parsed = tomllib.loads(f"value = {text.strip()}")["value"]
     except tomllib.TOMLDecodeError:
-        return stage, option, value.strip()
+        return text.strip()
     # A config may well be called 2024.
-    text_is_meant = not _takes(stage, option, parsed) and _takes(stage, option, value.strip())
-    return stage, option, value.strip() if text_is_meant else parsed
+    text_is_meant = not _takes(stage, option, parsed) and _takes(stage, option, text.strip())
+    return text.strip() if text_is_meant else parsed
 
 
 def _takes(stage: str, option: str, value: Any) -> bool:
@@ -182,7 +194,7 @@ def _plainly(message: str, where: str, table: str, into: type) -> str:
     place = table + path.strip("`").removeprefix("$")
     unknown = re.search(r"unknown field `(.+?)`", what)
     if unknown:
-        return f"{where}: unknown key {place}.{unknown[1]}{_nearest(unknown[1], _fields_at(into, path))}"
+        return f"{where}: unknown key {place}.{unknown[1]}{nearest(unknown[1], _fields_at(into, path))}"
     return f"{where}: {place}: {what[:1].lower()}{what[1:]}"
 
 
@@ -195,6 +207,7 @@ def _fields_at(into: Any, path: str) -> tuple[str, ...]:
     return tuple(getattr(into, "__struct_fields__", ()))
 
 
-def _nearest(word: str, known: Any) -> str:
+def nearest(word: str, known: Any) -> str:
+    """“; did you mean …?” with the known word that is most alike; "" where none is."""
     near = difflib.get_close_matches(str(word).lower(), [str(k) for k in known], n=1, cutoff=0.5)
     return f"; did you mean {near[0]!r}?" if near else ""

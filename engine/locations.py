@@ -23,6 +23,13 @@ class Locations(msgspec.Struct, frozen=True):
     """None puts the cache below `home`, as DATATUNE_HOME asks for."""
     log_home: Path | None = None
     """None puts the logs below `home`."""
+    config_home: Path | None = None
+    """None puts the settings into `home`."""
+
+    @property
+    def settings(self) -> Path:
+        """The user's defaults for new runs, their theme and keys; a TOML file, which need not be there."""
+        return (self.config_home or self.home) / "settings.toml"
 
     @property
     def cache(self) -> Path:
@@ -85,4 +92,4 @@ def locate(environment: Mapping[str, str] = os.environ) -> Locations:
     from platformdirs import PlatformDirs
 
     folders = PlatformDirs("datatune", appauthor=False)
-    return Locations(folders.user_data_path, folders.user_cache_path, folders.user_log_path)
+    return Locations(folders.user_data_path, folders.user_cache_path, folders.user_log_path, folders.user_config_path)

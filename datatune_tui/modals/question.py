@@ -13,7 +13,10 @@ class Question(ModalScreen[bool]):
     """A question with two answers; Escape is no."""
 
     CSS_PATH = "question.tcss"
-    BINDINGS = [Binding("escape,n", "answer(False)", "No"), Binding("y", "answer(True)", "Yes")]
+    BINDINGS = [
+        Binding("escape,n", "answer(False)", "No", id="question.no", tooltip="Leave it"),
+        Binding("y", "answer(True)", "Yes", id="question.yes", tooltip="Do it"),
+    ]
 
     def __init__(self, text: str, yes: str, no: str = "Leave it") -> None:
         super().__init__()

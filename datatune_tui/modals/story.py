@@ -20,8 +20,8 @@ class Story(ModalScreen[None], Copying[None]):
     CSS_PATH = "story.tcss"
     BINDINGS = [
         Binding("escape,q", "dismiss", "Close", id="story.close", tooltip="Back to the run"),
-        Binding("y,c", "copy_here", "Copy", id="copy.here", tooltip="Copy the whole story"),
-        Binding("w", "save_copy", "Save", id="copy.save", tooltip="Write the whole story to a file"),
+        Binding("y,c", "copy_here", "Copy", id="story.copy", tooltip="Copy the whole story"),
+        Binding("w", "save_copy", "Save", id="story.save", tooltip="Write the whole story to a file"),
     ]
 
     def __init__(self, view: View) -> None:

@@ -18,7 +18,7 @@ class Trouble(ModalScreen[None], Copying[None]):
     CSS_PATH = "trouble.tcss"
     BINDINGS = [
         Binding("escape", "dismiss", "Close", id="trouble.close", tooltip="Go on"),
-        Binding("y,c", "copy_here", "Copy", id="copy.here", tooltip="Copy what is wrong and what to do"),
+        Binding("y,c", "copy_here", "Copy", id="trouble.copy", tooltip="Copy what is wrong and what to do"),
     ]
 
     def __init__(self, title: str, details: str) -> None:

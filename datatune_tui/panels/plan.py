@@ -121,7 +121,8 @@ class PlanPanel(Panel):
         other = choice.runners_up[place - 1] if 0 < place <= len(choice.runners_up) else None
         verdict, evidence = (other.verdict, other.evidence) if other else (choice.verdict, choice.evidence)
         reasons, samples = (other.reasons, other.samples) if other else (choice.reasons, choice.samples)
-        text = Text(f"{verdict or 'not asked'}", style={"verified": "bold green", "beaten": "bold red"}.get(verdict, "bold yellow"))
+        text = Text()
+        text.append(verdict or "not asked", {"verified": "bold green", "beaten": "bold red"}.get(verdict, "bold yellow"))
         text.append(f"  {clean(evidence)}", "not bold default")
         for reason in reasons[:4]:
             text.append(f"\n· {clean(reason)}", "not bold default")

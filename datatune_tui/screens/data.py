@@ -54,7 +54,7 @@ All units of the open run: what became examples, and what did not, with the reas
 An export leaves out what was rejected and has the outputs that were put right.
 """
     BINDINGS = [
-        Binding("slash", "search", "Search", id="data.search"),
+        Binding("slash", "search", "Search", id="data.search", tooltip="Look for words in input, output or reason"),
         Binding("a", "review('accepted')", "Accept", id="data.accept", tooltip="Keep the example in exports"),
         Binding("r", "review('rejected')", "Reject", id="data.reject", tooltip="Leave the example out of exports"),
         Binding("u", "review('')", "Take back", id="data.undo", tooltip="Forget what was said of the example"),
@@ -62,7 +62,7 @@ An export leaves out what was rejected and has the outputs that were put right.
         Binding("n", "note", "Note", id="data.note", tooltip="Write down something about it"),
         Binding("l", "like", "Like this", id="data.like", tooltip="All with the same output, or the same reason"),
         Binding("o", "source", "Source row", id="data.source", tooltip="The row it was made of, as it stands in the data set"),
-        Binding("escape", "back", "Back", show=False),
+        Binding("escape", "back", "Back", show=False, id="data.back", tooltip="From the search to the list"),
     ]
     HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (110, "-wide")]
 

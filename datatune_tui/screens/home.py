@@ -41,7 +41,7 @@ Every run of this home, newest first. A run goes on when you leave: closing Data
 - **delete** forgets a run and what only it made, after a question; answers of models and exports stay
 """
     BINDINGS = [
-        Binding("enter", "open", "Open", id="home.open"),
+        Binding("enter", "open", "Open", id="home.open", tooltip="Go to the run"),
         Binding("n", "new", "New", id="home.new", tooltip="Describe a task"),
         Binding("d", "demo", "Demo", id="home.demo", tooltip="Try everything on the data and the model that came with DataTune"),
         Binding("r", "resume", "Resume", id="home.resume", tooltip="Go on where the run stopped"),

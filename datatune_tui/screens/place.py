@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable
+from importlib import import_module
 from typing import TYPE_CHECKING, Any, cast
 
 from textual.app import ComposeResult
@@ -27,6 +28,11 @@ class Place(Copying[None]):
 
     MODE = ""
     HELP = ""
+    COMMANDS = {
+        lambda: import_module("datatune_tui.commands").ActionOffers,
+        lambda: import_module("datatune_tui.commands").PlaceOffers,
+        lambda: import_module("datatune_tui.commands").RunOffers,
+    }
     ready = False
     """Whether all parts are mounted."""
 

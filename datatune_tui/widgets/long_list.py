@@ -42,12 +42,12 @@ class LongList(ScrollView, can_focus=True):
     LongList:focus .long-list--cursor { background: $block-cursor-background; color: $block-cursor-foreground; }
     """
     BINDINGS = [
-        Binding("up,k", "move(-1)", "Up", show=False),
-        Binding("down,j", "move(1)", "Down", show=False),
-        Binding("pageup", "page(-1)", "Page up", show=False),
-        Binding("pagedown", "page(1)", "Page down", show=False),
-        Binding("home,g", "end(0)", "First", show=False),
-        Binding("end,G", "end(1)", "Last", show=False),
+        Binding("up,k", "move(-1)", "Up", show=False, id="list.up", tooltip="The row above"),
+        Binding("down,j", "move(1)", "Down", show=False, id="list.down", tooltip="The row below"),
+        Binding("pageup", "page(-1)", "Page up", show=False, id="list.page-up", tooltip="As many rows up as are seen"),
+        Binding("pagedown", "page(1)", "Page down", show=False, id="list.page-down", tooltip="As many rows down as are seen"),
+        Binding("home,g", "end(0)", "First", show=False, id="list.first", tooltip="The first row"),
+        Binding("end,G", "end(1)", "Last", show=False, id="list.last", tooltip="The last row"),
     ]
 
     cursor = reactive(0)

@@ -8,7 +8,15 @@ from textual.containers import Horizontal
 from textual.message import Message
 from textual.widgets import Label
 
-PLACES = (("home", "Home"), ("run", "Run"), ("data", "Data"), ("catalog", "Catalog"), ("task", "Task"), ("models", "Models"))
+PLACES = (
+    ("home", "Home"),
+    ("run", "Run"),
+    ("data", "Data"),
+    ("catalog", "Catalog"),
+    ("task", "Task"),
+    ("models", "Models"),
+    ("settings", "Settings"),
+)
 """Modes of the app with their names, in the order of their keys."""
 
 

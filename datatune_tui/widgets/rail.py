@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from rich.style import Style
 from rich.text import Text
 from textual.widgets import OptionList
 from textual.widgets.option_list import Option
@@ -73,15 +74,17 @@ def entries(view: View) -> list[tuple[str, Text]]:
     for stage in STAGE_NAMES[: STAGE_NAMES.index(last) + 1]:
         if stage not in reached and stage not in skipped:
             ended = stage == "export" and view.run.state == "done"
-            shown.append((stage, Text(f"{'✓' if ended else '·'} {stage}", style="green" if ended else "dim")))
+            sign, style = SIGNS["done" if ended else "new"]
+            shown.append((stage, Text(f"{sign} {stage}", style=style)))
     return shown
 
 
 def _line(step: Step) -> Text:
     state = "reused" if step.reused and step.state == "done" else step.state
-    sign, style = SIGNS.get(state, ("?", ""))
+    sign, style = SIGNS.get(state, ("?", Style()))
     took = "reused" if state == "reused" else time_left(step.seconds) if step.seconds >= 1 else ""
-    text = Text(f"{sign} {step.stage}", style=style)
+    text = Text()  # the style belongs to these words alone: dimmed green would be hard to read
+    text.append(f"{sign} {step.stage}", style)
     text.append(f" {state if state not in ('done', 'reused') else took}", "dim")
     if step.stage in PER_DATASET and step.candidate:
         path = Path(step.candidate)

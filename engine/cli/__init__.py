@@ -18,6 +18,7 @@ from engine.cli.models import models
 from engine.cli.output import complain, fail_as_json
 from engine.cli.plan import plan
 from engine.cli.run import cancel, demo, export, resume, run
+from engine.cli.settings import settings
 from engine.cli.show import options, runs, show
 from engine.errors import EngineError, ExitCode
 
@@ -41,7 +42,7 @@ def datatune() -> None:
     """
 
 
-for command in (demo, run, runs, show, resume, cancel, export, catalog, models, plan, options, doctor, bench):
+for command in (demo, run, runs, show, resume, cancel, export, catalog, models, plan, options, settings, doctor, bench):
     datatune.add_command(command)
 
 

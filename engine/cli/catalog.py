@@ -254,9 +254,10 @@ def open_catalog(embedder: str = "") -> Catalog:
     from engine.catalog_here import catalog_here
     from engine.locations import locate
     from engine.roles import Roles
+    from engine.settings import read_settings
 
     locations = locate().ensure()
-    return catalog_here(locations, Roles({"embed": embedder} if embedder else {}, locations))
+    return catalog_here(locations, Roles({"embed": embedder} if embedder else read_settings(locations).models, locations))
 
 
 def _named(hit: Hit) -> str:

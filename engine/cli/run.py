@@ -172,11 +172,13 @@ def _settings(
     budget: str,
     to: Path | None,
 ) -> RunSettings:
-    """Everything the command line and the task file say, checked before a run is made. Raises BadInput."""
+    """Everything the command line, the task file and the settings say, in this order, checked before a run is made. Raises BadInput."""
     import difflib
 
     from engine.config import ROLES, check_role, parse_setting, stage_options
+    from engine.locations import locate
     from engine.roles import absolute_spec
+    from engine.settings import merged, read_settings
     from engine.stages import STAGE_NAMES
     from engine.store.runs import RunSettings
 
@@ -187,14 +189,15 @@ def _settings(
         )
     if plan_file and not (dataset or file.dataset):
         raise BadInput("--plan needs --dataset", "a plan names the columns of one data set; say which")
-    specs = {role: absolute_spec(spec, base) for role, spec in file.models.items()}
+    yours = read_settings(locate())
+    specs = yours.models | {role: absolute_spec(spec, base) for role, spec in file.models.items()}
     for text in models:
         role, equals, spec = text.partition("=")
         if not equals or (role not in ROLES and set(role) & set("/:#.")):
             role, spec = "default", text
         check_role(role, "--model")
         specs[role] = absolute_spec(spec, Path.cwd())
-    options: dict[str, dict[str, Any]] = {stage: dict(values) for stage, values in file.options.items()}
+    options = merged(yours, file.options)
     for text in given:
         stage, option, value = parse_setting(text)
         options.setdefault(stage, {})[option] = value
@@ -249,9 +252,10 @@ def _add_starter(locations: Locations) -> None:
     from engine.catalog import STARTER_PREFIX, starter_folders
     from engine.catalog_here import catalog_here
     from engine.roles import Roles
+    from engine.settings import read_settings
 
     note("cataloguing the starter data")
-    catalog = catalog_here(locations, Roles({}, locations))
+    catalog = catalog_here(locations, Roles(read_settings(locations).models, locations))
     folders = starter_folders()
     for number, folder in enumerate(folders, 1):
         catalog.add_folder(folder, prefix=STARTER_PREFIX, embed=number == len(folders))

@@ -92,29 +92,33 @@ def show(run_id: str, stage: str | None, with_events: bool, following: bool, fai
 @click.argument("stage", required=False)
 @json_option
 def options(stage: str | None, as_json: bool) -> int:
-    """List what can be set with --set or in a task file, stage by stage, with its default."""
+    """List what can be set with --set, in a task file or in the settings, with its value for new runs and where that comes from."""
+    from engine.locations import locate
+    from engine.options import options_of, written
+    from engine.settings import read_settings
     from engine.stages import STAGE_NAMES
 
     if stage is not None and stage not in STAGE_NAMES:
         raise BadInput(f"no stage {stage!r}", f"stages: {', '.join(STAGE_NAMES)}")
-    listed = [option for name in STAGE_NAMES if stage in (None, name) for option in option_list(name)]
-    rows = [(f"{o['stage']}.{o['option']}", str(o["default"]), str(o["help"])) for o in listed]
-    put(listed, as_json, lambda: table(("OPTION", "DEFAULT", "WHAT IT DOES"), rows, widest=110))
+    yours = read_settings(locate()).options
+    listed, rows = [], []
+    for option in (one for name in STAGE_NAMES if stage in (None, name) for one in options_of(name)):
+        mine = option.name in yours.get(option.stage, {})
+        value = yours[option.stage][option.name] if mine else option.default
+        listed.append(
+            {
+                "stage": option.stage,
+                "option": option.name,
+                "default": option.default,
+                "value": value,
+                "from": "settings" if mine else "default",
+                "help": option.help,
+            }
+        )
+        source = f"settings (default {written(option.default) or 'none'})" if mine else "default"
+        rows.append((option.key, written(value) or "-", source, option.help))
+    put(listed, as_json, lambda: table(("OPTION", "VALUE", "FROM", "WHAT IT DOES"), rows, widest=110))
     return ExitCode.DONE
-
-
-def option_list(name: str) -> list[dict[str, Any]]:
-    """A stage's options with default and description."""
-    import msgspec
-
-    from engine.stages import options_type
-
-    schema = msgspec.json.schema(options_type(name), ref_template="#/$defs/{name}")
-    properties = next(iter(schema["$defs"].values()))["properties"]
-    return [
-        {"stage": name, "option": key, "default": value.get("default"), "help": value.get("description", "")}
-        for key, value in properties.items()
-    ]
 
 
 def show_result(connection: Connection, found: Run, examples_shown: int) -> str:

@@ -14,6 +14,7 @@ from textual.pilot import Pilot
 
 from datatune_tui.app import DataTune
 from datatune_tui.screens.place import Place
+from engine.settings import change_settings
 from tests.datatune_tui.stored import Home, screen_text, until, with_app
 
 FOLDER = Path(__file__).parents[1] / "snapshots"
@@ -34,9 +35,13 @@ STORIES: dict[str, Sequence[str]] = {
     "data-none": ("3",),
     "catalog": ("4",),
     "task": ("5",),
+    "settings": ("7",),
+    "settings-execute": ("7", *["down"] * 6, "tab", "0"),
+    "settings-theme": ("7", "end", "up", "up", "tab"),
+    "settings-keys": ("7", "end", "up", "tab", *["down"] * 17, "enter", "x"),
 }
 """Keys from the start, by name."""
-MODES = {"enter": "run", "2": "run", "3": "data", "4": "catalog", "5": "task"}
+MODES = {"enter": "run", "2": "run", "3": "data", "4": "catalog", "5": "task", "7": "settings"}
 """Where a key leads."""
 
 
@@ -50,6 +55,8 @@ def test_it_looks_as_it_did(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, nam
         home.failed("no data set serves this task: nothing is near")
         home.running()
         home.finished()
+    if name.startswith("settings"):
+        change_settings(home.locations.settings, {"execute.examples": 500, "execute.max_tokens": 64, "keys.run.resume": "f5"})
 
     async def story(app: DataTune, pilot: Pilot[None]) -> str:
         for key in STORIES.get(name, ()):

@@ -1,0 +1,1 @@
+"""What the place of the settings is made of."""
