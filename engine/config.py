@@ -111,7 +111,7 @@ def check_task(task: Task, where: str) -> None:
     if not re.fullmatch(r"[A-Za-z]{2,3}([-_][A-Za-z0-9]+)*", task.language):
         raise BadInput(f"{where}: task.language {task.language!r} is not a language code", 'use a code such as "en", "de" or "zh"')
     if task.metric and task.metric not in METRICS:
-        raise BadInput(f"{where}: task.metric: no metric {task.metric!r}{_nearest(task.metric, METRICS)}", f"metrics: {', '.join(METRICS)}")
+        raise BadInput(f"{where}: task.metric: no metric {task.metric!r}{nearest(task.metric, METRICS)}", f"metrics: {', '.join(METRICS)}")
     if task.output.kind == "label" and len(set(task.output.labels)) < 2:
         raise BadInput(f'{where}: output kind "label" needs at least two different labels', 'add labels = ["…", "…"] to [task.output]')
     if task.output.kind != "label" and task.output.labels:

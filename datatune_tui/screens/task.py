@@ -31,6 +31,7 @@ from engine.errors import BadInput
 from engine.metrics import METRICS
 from engine.plain_text import clean, one_line
 from engine.records import TaskExample
+from engine.settings import examine
 from engine.task_examples import examples_in
 
 KINDS = (
@@ -350,7 +351,8 @@ What the form does not show stays in the file as it was, comments too.
             return
         models = await self.asked(command("models", "list"))
         form = self.form
-        roles = {str(role): str(spec) for role, spec in dict(form.rest.get("models", {})).items()}
+        kept = examine(self.here.reader.locations.settings).settings.models
+        roles = kept | {str(role): str(spec) for role, spec in dict(form.rest.get("models", {})).items()}
         text = f"Run {one_line(form.name, 40)}?\n\n{told(form, roles, models or [])}"
         if await self.app.push_screen_wait(Question(text, "Run")):
             started = await self.asked(command("run", str(self.file), "--detach"))
