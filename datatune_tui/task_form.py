@@ -152,5 +152,5 @@ def _refused(form: Form) -> str:
     try:
         check_document(form.document, "task")
     except BadInput as error:
-        return f"{error.title} {error.hint}".removeprefix("task: ").strip()
+        return "; ".join(filter(None, (error.title, error.hint))).removeprefix("task: ")
     return ""

@@ -20,7 +20,7 @@ CELL_CHARACTERS = 300
 
 
 class Question(Value):
-    """A line that comes in: a search, or a data set to be shown."""
+    """A line that comes in: a search with what narrows it, or a data set to be shown."""
 
     id: int
     search: str = ""

@@ -12,7 +12,6 @@ from typing import Any
 
 from rich.text import Text
 
-from engine.catalog.ranking import LEARNT
 from engine.plain_text import clean, one_line
 
 CELL = 200
@@ -68,6 +67,8 @@ def head_text(title: str, dataset: str, hit: Shown, rank: int, hits: int, mark: 
 
 def why(hit: Shown, rank: int, hits: int) -> list[str]:
     """Why it stands where it stands, in words, with the numbers that add up to its score."""
+    from engine.catalog.ranking import LEARNT  # deferred: brings the database, and start-up counts
+
     parts = hit.get("parts")
     if not parts:
         return [f"· {clean(reason)}" for reason in hit.get("reasons", ())]

@@ -10,7 +10,7 @@ from rich.text import Text
 from textual import on, work
 from textual.app import ComposeResult
 from textual.binding import Binding
-from textual.containers import Container, Vertical, VerticalScroll
+from textual.containers import VerticalScroll
 from textual.widgets import DataTable, Static
 
 from datatune_tui.engine_process import command
@@ -60,7 +60,6 @@ Roles are kept in the settings. The models of a task file come before them, --mo
         Binding("d", "doctor", "Doctor", id="models.doctor", tooltip="Try every part for real"),
         Binding("delete", "unassign", "Take back", id="models.unassign", show=False, tooltip="Let the role have the usual model again"),
     ]
-    HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (140, "-wide")]
 
     def content(self) -> ComposeResult:
         columns = (
@@ -73,12 +72,10 @@ Roles are kept in the settings. The models of a task file come before them, --mo
             ("LICENCE", 12),
             ("WHERE", None),
         )
-        with Container(id="both"):
-            with Vertical(id="weights"):
-                yield KeyedTable(columns, id="models")
-                with VerticalScroll(id="about"):
-                    yield Static("", id="told", markup=False)
-            yield KeyedTable((("ROLE", 8), ("MODEL", 24), ("FROM", 18), ("WHAT IT DOES", None)), id="roles")
+        yield KeyedTable(columns, id="models")
+        with VerticalScroll(id="about"):
+            yield Static("", id="told", markup=False)
+        yield KeyedTable((("ROLE", 8), ("MODEL", 24), ("FROM", 18), ("WHAT IT DOES", None)), id="roles")
 
     def on_mount(self) -> None:
         self._found: dict[str, dict[str, Any]] = {}
@@ -205,7 +202,7 @@ Roles are kept in the settings. The models of a task file come before them, --mo
         """Give the model under the cursor a role."""
         spec = self._spec(self._models.current)
         choices = [
-            (one.role, f"{one.role:9} {DOES.get(one.role, '')}; now {_short(one.spec)}") for one in self._served() if one.role != "embed"
+            (one.role, f"{one.role}: {DOES.get(one.role, '')}; now {_short(one.spec)}") for one in self._served() if one.role != "embed"
         ]
         role = await self.app.push_screen_wait(Choice(f"What does {one_line(spec, 40)} do in new runs?", choices))
         if role:

@@ -175,7 +175,9 @@ What the form does not show stays in the file as it was, comments too.
             wrong.update(one_line(said, 300))
             wrong.set_class(bool(said), "-shown")
         state = "changed" if form.document != self._kept else "saved" if self._file else "new"
-        self.query_one("#file", Static).update(one_line(f"{state}: {self.file}", 300))
+        home = self.here.reader.locations.home
+        where = self.file.relative_to(home) if self.file.is_relative_to(home) else self.file
+        self.query_one("#file", Static).update(one_line(f"{state}: {where}", 300))
         self._tell_test(problems)
         return problems
 
@@ -327,7 +329,7 @@ What the form does not show stays in the file as it was, comments too.
         if problems := self._check():
             first = next(name for name in FIELDS if name in problems)
             self.query_one(f"#{first}").focus()
-            self.notify(f"not saved: {first}: {problems[first]}", severity="warning", markup=False)
+            self.notify(f"not saved: see {', '.join(name for name in FIELDS if name in problems)}", severity="warning", markup=False)
             return False
         file = self.file
         try:

@@ -9,8 +9,6 @@ from textual.app import ComposeResult
 from textual.containers import Container
 from textual.widgets import Checkbox, Input
 
-from engine.catalog.facets import UNITS
-
 NUMBERS = {"min_rows": "rows from", "max_rows": "rows to", "min_downloads": "downloads from"}
 """Facets that are numbers, with their names on the screen."""
 
@@ -78,6 +76,8 @@ class FacetBar(Container):
 
 def number(text: str) -> int | None:
     """A count as people write it: 5000, 5,000, 5k, 1.5M; None for what is none."""
+    from engine.catalog.facets import UNITS  # deferred: brings the card parser, and start-up counts
+
     found = re.fullmatch(r"(\d{1,15}(?:[.,]\d{1,15}){0,4})\s*([kmbt]?)", text.strip(), re.IGNORECASE)
     if not found:
         return None

@@ -8,14 +8,20 @@ from collections.abc import Sequence
 from functools import partial
 from itertools import count
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 from textual.pilot import Pilot
+from textual.widgets import Input, TextArea
 
 from datatune_tui.app import DataTune
+from datatune_tui.catalog_process import CatalogProcess
+from datatune_tui.marks import Marks
 from datatune_tui.screens.place import Place
 from engine.settings import change_settings
-from tests.datatune_tui.stored import Home, screen_text, until, with_app
+from tests.datatune_tui.answers import HITS, MODELS, SHOWN, TASK_FILE
+from tests.datatune_tui.stored import Home, question, screen_text, until, with_app
 
 FOLDER = Path(__file__).parents[1] / "snapshots"
 SIZES = ((80, 24), (160, 50))
@@ -34,14 +40,24 @@ STORIES: dict[str, Sequence[str]] = {
     "run-none": ("2",),
     "data-none": ("3",),
     "catalog": ("4",),
+    "catalog-found": ("4", *"mails", "enter", "p", "down", "e"),
+    "catalog-narrowed": ("4", *"mails", "enter", "n", *"en", "tab", "tab", *"5x"),
     "task": ("5",),
+    "task-wrong": ("5", *"mails", "ctrl+s"),
+    "task-opened": ("5",),
+    "task-example": ("5", "ctrl+n"),
+    "task-pasted": ("5", "ctrl+t", *"a => b"),
+    "task-run": ("5", "ctrl+r"),
+    "models": ("6",),
+    "models-broken": ("6", "down"),
+    "models-role": ("6", "m"),
     "settings": ("7",),
     "settings-execute": ("7", *["down"] * 6, "tab", "0"),
     "settings-theme": ("7", "end", "up", "up", "tab"),
     "settings-keys": ("7", "end", "up", "tab", *["down"] * 17, "enter", "x"),
 }
 """Keys from the start, by name."""
-MODES = {"enter": "run", "2": "run", "3": "data", "4": "catalog", "5": "task", "7": "settings"}
+MODES = {"enter": "run", "2": "run", "3": "data", "4": "catalog", "5": "task", "6": "models", "7": "settings"}
 """Where a key leads."""
 
 
@@ -55,15 +71,32 @@ def test_it_looks_as_it_did(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, nam
         home.failed("no data set serves this task: nothing is near")
         home.running()
         home.finished()
+    _answered(monkeypatch)
     if name.startswith("settings"):
         change_settings(home.locations.settings, {"execute.examples": 500, "execute.max_tokens": 64, "keys.run.resume": "f5"})
 
     async def story(app: DataTune, pilot: Pilot[None]) -> str:
+        typing = False
         for key in STORIES.get(name, ()):
             await pilot.press(key)
-            if mode := MODES.get(key):
+            if not typing and (mode := MODES.get(key)):
                 await until(pilot, partial(_arrived, app, mode))
             await pilot.pause()
+            # Keys go on to where they lead: into a field, or through a list that answers must have filled.
+            typing = isinstance(app.focused, Input | TextArea)
+            if key == "5" and name in ("task-opened", "task-run"):
+                app.marks = Marks()
+                (tmp_path / "home" / "tasks").mkdir()
+                (tmp_path / "home" / "tasks" / "mails.toml").write_text(TASK_FILE)
+                (tmp_path / "home" / "tasks" / "test.csv").write_text("input,output\nx,refund\ny,odd\n")
+                app.screen.show_file(tmp_path / "home" / "tasks" / "mails.toml")  # type: ignore[attr-defined]
+                await until(pilot, lambda: "2 items" in screen_text(app) or size[1] < 30)
+            elif key == "6":
+                await until(pilot, lambda: "smollm2.gguf" in screen_text(app))
+            elif key == "enter" and name.startswith("catalog"):
+                await until(pilot, lambda: "Row 0" in screen_text(app) or (size[1] < 30 and "config default" in screen_text(app)))
+            elif name == "task-run" and key == "ctrl+r":
+                await until(pilot, lambda: question(app))
         seen = ""
         while seen != (shown := _steady(screen_text(app))):
             seen = shown
@@ -75,6 +108,21 @@ def test_it_looks_as_it_did(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, nam
     if os.environ.get("DATATUNE_SNAPSHOTS") == "write":
         file.write_text(shown + "\n", encoding="utf-8")
     assert shown + "\n" == file.read_text(encoding="utf-8")
+
+
+def _answered(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Answers of the processes that screens ask, the same on every machine."""
+
+    async def ask(self: CatalogProcess, kind: str, **asked: Any) -> dict[str, Any]:
+        return {"shown": SHOWN | {"dataset": asked["show"]}} if kind == "show" else {"hits": HITS, "cards": 15, "reading": False}
+
+    async def command(*words: str) -> Any:
+        return MODELS
+
+    monkeypatch.setattr(CatalogProcess, "ask", ask)
+    for place in ("models", "task"):
+        monkeypatch.setattr(f"datatune_tui.screens.{place}.command", command)
+    monkeypatch.setattr("psutil.virtual_memory", lambda: SimpleNamespace(available=8_000_000_000))
 
 
 def _arrived(app: DataTune, mode: str) -> bool:
