@@ -29,6 +29,7 @@ from datatune_tui.screens.place import Place
 from datatune_tui.screens.run import RunScreen
 from datatune_tui.screens.settings import SettingsScreen
 from datatune_tui.screens.task import TaskScreen
+from datatune_tui.settings.keys import PressKey
 from datatune_tui.themes import DEFAULT, THEMES, named_colours
 from datatune_tui.widgets.places import PLACES, Places
 from engine.errors import EngineError
@@ -121,6 +122,10 @@ class DataTune(App[None]):
     def ansi_theme(self) -> TerminalTheme:
         """What colours named in texts look like."""
         return named_colours(self.current_theme)
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Everything but the palette where a question wants to have every key."""
+        return None if action == "command_palette" and isinstance(self.screen, PressKey) else True
 
     def take_settings(self) -> None:
         """Follow what the settings say of theme and keys; what is wrong with them is told once."""

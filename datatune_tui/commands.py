@@ -6,7 +6,9 @@ from collections.abc import Callable, Iterator
 from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
+from rich.markup import escape
 from textual.command import DiscoveryHit, Hit, Hits, Provider
+from textual.content import Content
 from textual.dom import DOMNode
 from textual.screen import Screen
 
@@ -41,14 +43,19 @@ class Offers(Provider):
     async def discover(self) -> Hits:
         """All of them, while nothing is typed."""
         for offer in self.offers():
-            yield DiscoveryHit(offer.text, offer.do, help=offer.help)
+            yield DiscoveryHit(Content(offer.text), offer.do, text=offer.text, help=escape(offer.help))
 
     async def search(self, query: str) -> Hits:
         """Those the words fit."""
         matcher = self.matcher(query)
         for offer in self.offers():
-            if (score := matcher.match(offer.text)) > 0:
-                yield Hit(score, matcher.highlight(offer.text), offer.do, help=offer.help)
+            score, places = matcher.fuzzy_search.match(query, offer.text)
+            if score > 0:
+                # Matcher.highlight would read markup in the name of a task.
+                found = Content(offer.text)
+                for place in places:
+                    found = found.stylize(self.match_style or "bold", place, place + 1)
+                yield Hit(score, found, offer.do, text=offer.text, help=escape(offer.help))
 
 
 class ActionOffers(Offers):

@@ -144,7 +144,7 @@ def _problem(known: Mapping[str, Command], name: str, keys: str) -> str:
 
 def _clash(known: Mapping[str, Command], good: Mapping[str, str]) -> tuple[str, str, Command] | None:
     """(id, key, who has it) of the last given key that another has too; None for none. What shares a key by default may."""
-    for name in reversed(good):
+    for name in reversed(list(good)):
         mine = known[name]
         for other in known.values():
             if other.id == name or not _meet(mine.place, other.place):

@@ -1,4 +1,4 @@
-"""Options of all stages as values that a list, a command or a form can show: derived from each stage's Options, written down nowhere else."""
+"""Options of all stages as values that a list, a command or a form can show: derived from each stage's own Options."""
 
 from __future__ import annotations
 
@@ -65,21 +65,14 @@ def options_of(stage: str) -> tuple[Option, ...]:
 
 def written(value: Any) -> str:
     """A value as people write it: texts as they are, lists of them with commas between, the rest as in TOML; "" for none."""
-    if value is None:
+    if value is None or value in ("", [], (), {}):
         return ""
     if isinstance(value, str):
         return value
-    if (
-        isinstance(value, list | tuple)
-        and value
-        and all(isinstance(one, str) and one.strip() == one and not set(one) & set(",[") for one in value)
-    ):
+    if isinstance(value, list | tuple) and all(_plain(one) for one in value):
         return ", ".join(value)
-    if not isinstance(value, bool | int | float) and not value:
-        return ""
     if isinstance(value, dict):
-        pairs = [tomli_w.dumps({key: one}).strip() for key, one in value.items()]
-        return "{ " + ", ".join(pairs) + " }"
+        return "{ " + ", ".join(tomli_w.dumps({key: one}).strip() for key, one in value.items()) + " }"
     return tomli_w.dumps({"value": list(value) if isinstance(value, tuple) else value}).strip().removeprefix("value = ")
 
 
@@ -107,6 +100,11 @@ def read_value(option: Option, text: str) -> Any:
         told = error.title.removeprefix(f"options: {option.stage}").lstrip(".: ")
         raise BadInput(f"{told}; it takes {option.takes}") from None
     return value
+
+
+def _plain(one: Any) -> bool:
+    """Whether it can stand between commas as it is."""
+    return isinstance(one, str) and bool(one) and one == one.strip() and not set(one) & set(",[")
 
 
 def _option(stage: str, name: str, found: dict[str, Any]) -> Option:

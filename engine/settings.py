@@ -80,8 +80,8 @@ def examine(path: Path, *, screens_only: bool = False) -> Examined:
 def change_settings(path: Path, changes: Mapping[str, Any]) -> tuple[str, ...]:
     """Set what is named (`execute.examples`, `models.plan`, `screens.theme`, `keys.run.resume`) to a value, or take it out with None.
 
-    Gives the names that were not there to be taken out. Everything else in the file stays as it is, what is wrong there too. Raises BadInput for a change that is wrong, or a file that is no
-    TOML or cannot be read or written.
+    Gives the names that were not there to be taken out. Everything else in the file stays as it is, what is wrong there too. Raises
+    BadInput for a change that is wrong, or a file that is no TOML or cannot be read or written.
     """
     import filelock
     import tomlkit
@@ -91,9 +91,10 @@ def change_settings(path: Path, changes: Mapping[str, Any]) -> tuple[str, ...]:
             _checked(name, value, f"settings: {name}")
     # Where the file is kept elsewhere and linked here, the link stays.
     target = path.resolve()
+    lock = target.with_name(f".{target.name}.lock")
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
-        with filelock.FileLock(target.with_name(f".{target.name}.lock"), timeout=LOCK_SECONDS):
+        with filelock.FileLock(lock, timeout=LOCK_SECONDS):
             text = _text(path)
             _parsed(text, path)
             document = tomlkit.parse(text)
@@ -108,13 +109,9 @@ def change_settings(path: Path, changes: Mapping[str, Any]) -> tuple[str, ...]:
                 _write(target, tomlkit.dumps(document))
             return tuple(missing)
     except filelock.Timeout:
-        raise BadInput(
-            f"{path}: another DataTune is writing it", f"try again; if none is, delete {target.with_name(f'.{target.name}.lock')}"
-        ) from None
+        raise BadInput(f"{path}: another DataTune is writing it", f"try again; if none is, delete {lock}") from None
     except OSError as error:
-        raise BadInput(
-            f"{path}: cannot be written: {error.strerror or error}", "check its permissions and the space on the disk"
-        ) from error
+        raise BadInput(f"{path}: cannot be written: {error.strerror or error}", "check its permissions and the space left") from error
 
 
 def merged(settings: Settings, options: Mapping[str, Mapping[str, Any]]) -> dict[str, dict[str, Any]]:
@@ -128,7 +125,7 @@ def _text(path: Path) -> str:
         if path.stat().st_size > MAX_BYTES:
             raise BadInput(f"{path}: over {MAX_BYTES // 1_000_000} MB, so no settings", "move it away")
         return path.read_bytes().decode("utf-8-sig")
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return ""
     except UnicodeDecodeError as error:
         raise BadInput(f"{path}: not UTF-8 text (byte {error.start})", "save it as UTF-8") from None
@@ -243,11 +240,11 @@ def _take_out(document: Any, table: str, key: str) -> bool:
     """Forget a key, also one written with dots, and tables that are empty then and hold no comment; whether it was there."""
     if table not in document:
         return False
-    content = document[table]
+    content: Any = document[table]
     if not key:
         del document[table]
         return True
-    if not isinstance(content, dict):
+    if not hasattr(content, "keys"):
         return False
     if key in content:
         del content[key]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable
+from functools import partial
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, cast
 
@@ -16,6 +17,8 @@ from datatune_tui.widgets.places import Places
 from engine.errors import EngineError
 
 if TYPE_CHECKING:
+    from textual.command import Provider
+
     from datatune_tui.app import DataTune
 
 EVERYWHERE = """
@@ -23,16 +26,18 @@ EVERYWHERE = """
 """
 
 
+def _provider(name: str) -> type[Provider]:
+    """What the palette offers, imported when it is first opened."""
+    found: type[Provider] = getattr(import_module("datatune_tui.commands"), name)
+    return found
+
+
 class Place(Copying[None]):
     """A peer among peers; one mode of the app."""
 
     MODE = ""
     HELP = ""
-    COMMANDS = {
-        lambda: import_module("datatune_tui.commands").ActionOffers,
-        lambda: import_module("datatune_tui.commands").PlaceOffers,
-        lambda: import_module("datatune_tui.commands").RunOffers,
-    }
+    COMMANDS = {partial(_provider, name) for name in ("ActionOffers", "PlaceOffers", "RunOffers")}
     ready = False
     """Whether all parts are mounted."""
 

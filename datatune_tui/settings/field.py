@@ -82,7 +82,7 @@ class SettingField(Vertical):
     def show(self, value: Any, is_set: bool) -> None:
         """Show what is kept."""
         one = self.setting
-        self._text, self._set = written(value if is_set else one.default), is_set
+        self._text, self._set = self._written(value if is_set else one.default), is_set
         with self.prevent(Input.Changed, Select.Changed):
             if one.choices:
                 self.query_one(Select).value = self._text
@@ -122,11 +122,15 @@ class SettingField(Vertical):
             self._tell(f"not kept: {problem}")
             return
         value = one.read(text)
-        is_default = value is None or written(value) == written(one.default)
+        is_default = value is None or self._written(value) == self._written(one.default)
         if not is_default or self._set:
             self.post_message(self.Changed(one.name, None if is_default else value))
         else:
             self.show(None, False)
+
+    def _written(self, value: Any) -> str:
+        """An empty text is not the same as none where none is the default."""
+        return '""' if value == "" and self.setting.default is None else written(value)
 
     def _problem(self, text: str) -> str:
         try:
