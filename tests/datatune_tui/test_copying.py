@@ -16,7 +16,7 @@ from datatune_tui.sheet import SheetFile
 from datatune_tui.widgets import copying
 from datatune_tui.widgets.long_list import LongList
 from datatune_tui.widgets.rail import Rail
-from tests.datatune_tui.stored import TASK, Home, screen_text, told, until, with_app
+from tests.datatune_tui.stored import TASK, Home, question, screen_text, told, until, with_app
 
 
 @pytest.fixture
@@ -64,12 +64,12 @@ def test_a_table_is_saved_where_it_is_offered_and_never_over_another_file_unaske
         assert list(csv.reader(path.open(encoding="utf-8")))[1][2] == "weather-notes"
         path.write_text("mine")
         await saved_as(app, pilot, path)
-        await until(pilot, lambda: "is there already" in screen_text(app))
+        await until(pilot, lambda: "is there already" in question(app))
         await pilot.press("n")
         await pilot.pause()
         assert path.read_text() == "mine"
         again = await saved_as(app, pilot, path)
-        await until(pilot, lambda: "is there already" in screen_text(app))
+        await until(pilot, lambda: "is there already" in question(app))
         await pilot.press("y")
         await until(pilot, lambda: again.read_text() != "mine")
         await pilot.press("w")

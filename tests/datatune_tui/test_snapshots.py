@@ -88,7 +88,7 @@ def test_it_looks_as_it_did(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, nam
             # Keys go on to where they lead: into a field, or through a list that answers must have filled.
             typing = isinstance(app.focused, Input | TextArea)
             if waited := WAITED.get((name.split("-")[0], key)):
-                await until(pilot, lambda: shown in screen_text(app))
+                await until(pilot, lambda: waited in screen_text(app))
             if key == "5" and name in ("task-opened", "task-run"):
                 file = home.locations.home / "tasks" / "mails.toml"
                 file.parent.mkdir()
