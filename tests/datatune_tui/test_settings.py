@@ -155,7 +155,8 @@ def test_a_file_that_is_no_toml_is_not_written_over(home: Home) -> None:
         await opened(app, pilot, "execute")
         field(app, "execute.examples").query_one(Input).focus()
         await pilot.press("5", "enter")
-        await until(pilot, lambda: app.screen.query("#trouble") and "not valid TOML" in screen_text(app))
+        await until(pilot, lambda: app.screen.query("#trouble-title"))
+        assert "line 1: not valid TOML" in str(app.screen.query_one("#trouble-title", Static).render())
 
     with_app(home, story)
     assert home.locations.settings.read_text(encoding="utf-8") == "[execute\n"
