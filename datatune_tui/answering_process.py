@@ -22,6 +22,7 @@ class AnsweringProcess:
         self._process: asyncio.subprocess.Process | None = None
         self._lock = asyncio.Lock()
         self._number = 0
+        self._ending: list[asyncio.subprocess.Process] = []
         self._latest: dict[str, int] = {}
         """Number of the last question, by kind."""
 
@@ -56,12 +57,16 @@ class AnsweringProcess:
         return found
 
     async def close(self) -> None:
-        """End the process."""
+        """End the process, and wait for one that is being ended already: its pipes must be closed before the event loop is."""
         process, self._process = self._process, None
-        if process and process.returncode is None:
-            with contextlib.suppress(ProcessLookupError):
-                process.kill()
-            await process.wait()
+        if process:
+            self._ending.append(process)
+            if process.returncode is None:
+                with contextlib.suppress(ProcessLookupError):
+                    process.kill()
+        for one in tuple(self._ending):
+            await one.wait()
+        self._ending.clear()
 
     async def _started(self) -> asyncio.subprocess.Process:
         if self._process is None or self._process.returncode is not None:

@@ -13,7 +13,7 @@ from textual.keys import KEY_DISPLAY_ALIASES, Keys, _character_to_key, format_ke
 
 from engine.config import nearest
 
-EVERYWHERE = ("app", "list")
+EVERYWHERE = ("app", "copy", "list")
 """Places whose keys work in all others that ask no question."""
 FOLDERS = ("modals", "panels", "screens", "settings", "widgets")
 MODIFIERS = ("ctrl", "alt", "shift", "super", "meta", "hyper")
@@ -85,7 +85,7 @@ def shown(*keys: str) -> str:
 
 def place_name(place: str) -> str:
     """A place as people read it."""
-    words = {"app": "everywhere", "list": "long lists"}
+    words = {"app": "everywhere", "copy": "everywhere", "list": "long lists"}
     return words.get(place, f"question: {place[1:]}" if place.startswith("?") else place.replace("/", ", "))
 
 

@@ -2,27 +2,22 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Mapping, Sequence
+import tomllib
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import tomli_w
 
-from engine.config import parse_task, read_task
+from datatune_tui.marks import Marks, marks_of
+from datatune_tui.sheet import written_whole
+from datatune_tui.task_document import rewritten
+from engine.config import check_document, read_task
 from engine.errors import BadInput
 from engine.records import TaskExample
 
-FIELDS = ("name", "description", "language", "labels", "examples", "test")
-"""Where a problem can be shown; those of no field are shown with the description."""
-
-_PLACES = (
-    ("examples", r"task\.examples"),
-    ("labels", r"label"),
-    ("language", r"task\.language|language code"),
-    ("test", r"task\.test"),
-    ("name", r"task\.name"),
-)
+FIELDS = ("name", "description", "language", "labels", "metric", "examples", "test", "marks")
+"""Where a problem can be shown; those of tables the form does not show are shown with the name."""
 
 
 class Form(NamedTuple):
@@ -33,87 +28,129 @@ class Form(NamedTuple):
     language: str = "en"
     kind: str = "text"
     labels: str = ""
-    """Separated by commas."""
+    """Separated by commas; one that holds a comma stands in quotes."""
     examples: tuple[TaskExample, ...] = ()
+    metric: str = ""
     test: str = ""
+    marks: Marks = Marks()
     rest: Mapping[str, Any] = {}
     """Tables of the file that the form does not show, as they were read: models, options of stages."""
+    source: str = ""
+    """The text of the file that was opened: what is not changed stays as it stands there, comments too."""
 
-    def toml(self) -> str:
-        """The task file."""
+    @property
+    def document(self) -> dict[str, Any]:
+        """What the task file says."""
         task: dict[str, Any] = {"name": self.name.strip(), "description": self.description.strip(), "language": self.language.strip()}
-        if self.test.strip():
-            task["test"] = self.test.strip()
+        for name, value in (("metric", self.metric), ("test", self.test), ("dataset", self.marks.dataset)):
+            if value.strip():
+                task[name] = value.strip()
         output: dict[str, Any] = {"kind": self.kind}
-        if labels := [label.strip() for label in self.labels.split(",") if label.strip()]:
+        if labels := split_labels(self.labels):
             output["labels"] = labels
         task["output"] = output
         task["examples"] = [{"input": one.input, "output": one.output} for one in self.examples]
-        return tomli_w.dumps({"task": task, **self.rest}, multiline_strings=True)
+        marked = {name: list(value) for name, value in (("prefer", self.marks.prefer), ("exclude", self.marks.exclude)) if value}
+        others = {name: value for name, value in self.rest.get("retrieve", {}).items() if name not in ("prefer", "exclude")}
+        document = {"task": task, **self.rest}
+        document.pop("retrieve", None)
+        return document | ({"retrieve": others | marked} if others or marked else {})
 
-    def problem(self, folder: Path) -> tuple[str, str]:
-        """(field, what is wrong with it), the first that is; ("", "") where the task can be worked on."""
-        if not self.name.strip():
-            return "name", "give it a short name"
-        try:
-            parse_task(self.toml(), "task")
-        except BadInput as error:
-            told = f"{error.title} {error.hint}".removeprefix("task: ").strip()
-            return next((field for field, pattern in _PLACES if re.search(pattern, error.title)), "description"), told
-        if self.test.strip() and not (folder / Path(self.test.strip()).expanduser()).is_file():
-            return "test", f"no file {self.test.strip()}"
-        return "", ""
+    def toml(self) -> str:
+        """The task file."""
+        if self.source:
+            return rewritten(self.source, self.document)
+        return tomli_w.dumps(self.document, multiline_strings=True)
+
+    def problems(self, folder: Path) -> dict[str, str]:
+        """What is wrong with each field, of those that are wrong; nothing where the task can be worked on.
+
+        `folder` is the task file's: paths in it count from there.
+        """
+        sound = Form("task", "A task.")
+        found = {} if self.name.strip() else {"name": "give it a short name"}
+        parts = {
+            "description": sound._replace(description=self.description),
+            "language": sound._replace(language=self.language),
+            "labels": sound._replace(kind=self.kind, labels=self.labels),
+            "metric": sound._replace(metric=self.metric),
+            "examples": sound._replace(examples=self.examples),
+            "marks": sound._replace(marks=self.marks),
+        }
+        for field, part in parts.items():
+            if told := _refused(part):
+                found[field] = told
+        if not {"labels", "examples"} & found.keys() and (told := _refused(parts["labels"]._replace(examples=self.examples))):
+            found["examples"] = told
+        if self.rest and "name" not in found and (told := _refused(sound._replace(rest=self.rest))):
+            found["name"] = told
+        if self.test.strip() and not (folder / expanded(self.test)).is_file():
+            found["test"] = f"no file {folder / expanded(self.test)}"
+        named = self.marks.dataset
+        if named.startswith(("/", "./", "../", "~")) and not (folder / expanded(named)).is_dir():
+            found["marks"] = f"no folder {folder / expanded(named)}"
+        return found
 
 
 def form_of(path: Path) -> Form:
     """The form of a task file. Raises BadInput."""
-    import tomllib
-
     file = read_task(path)
-    document = tomllib.loads(path.read_bytes().decode("utf-8-sig"))
+    source = path.read_bytes().decode("utf-8-sig")
+    document = tomllib.loads(source)
     rest = {name: table for name, table in document.items() if name != "task"}
     task = file.task
-    return Form(task.name, task.description, task.language, task.output.kind, ", ".join(task.output.labels), task.examples, task.test, rest)
+    return Form(
+        name=task.name,
+        description=task.description,
+        language=task.language,
+        kind=task.output.kind,
+        labels=joined_labels(task.output.labels),
+        examples=task.examples,
+        metric=task.metric,
+        test=task.test,
+        marks=marks_of(file.dataset, rest.get("retrieve", {})),
+        rest=rest,
+        source=source,
+    )
 
 
-def examples_in(path: Path) -> tuple[TaskExample, ...]:
-    """Examples of a file: {"input", "output"} a line of JSON, or CSV and TSV with those columns. Raises BadInput."""
+def save(form: Form, path: Path) -> str:
+    """Write the task file, whole or not at all; its text. Raises BadInput where it cannot be written."""
+    text = form.toml()
+    with written_whole(path) as file:
+        file.write(text)
+    return text
+
+
+def expanded(path: str) -> Path:
+    """A path a person wrote, "~" resolved where it names somebody."""
+    try:
+        return Path(path.strip()).expanduser()
+    except RuntimeError:
+        return Path(path.strip())
+
+
+def split_labels(text: str) -> list[str]:
+    """Labels from a line with commas between; quotes hold one together that has a comma of its own."""
     import csv
-    import json
 
     try:
-        text = path.read_text(encoding="utf-8-sig")
-    except (OSError, UnicodeDecodeError) as error:
-        raise BadInput(f"{path}: cannot be read: {error}", "give a JSONL, CSV or TSV file with input and output") from error
-    found: list[Mapping[str, Any]] = []
-    if path.suffix.lower() in (".csv", ".tsv"):
-        found = list(csv.DictReader(text.splitlines(keepends=True), delimiter="\t" if path.suffix.lower() == ".tsv" else ","))
-    else:
-        for number, line in enumerate(text.splitlines(), 1):
-            if line.strip():
-                try:
-                    found.append(dict(json.loads(line)))
-                except (ValueError, TypeError) as error:
-                    raise BadInput(f"{path}, line {number}: no JSON object", 'write lines such as {"input": "…", "output": "…"}') from error
-    return _examples(found, path)
+        cells = next(csv.reader([text.replace("\n", " ")], skipinitialspace=True, strict=True), [])
+    except csv.Error:
+        cells = text.split(",")
+    return [cell.strip() for cell in cells if cell.strip()]
 
 
-def pasted(text: str) -> tuple[TaskExample, ...]:
-    """Examples as people paste them: blocks with an empty line between, in each the output after the last "→", "=>" or tab."""
-    found = []
-    for block in re.split(r"\n\s*\n", text.strip()):
-        parts = re.split(r"\s*(?:→|=>|\t)\s*", block.strip())
-        if len(parts) < 2 or not parts[-1] or not "".join(parts[:-1]).strip():
-            raise BadInput(f"no output in: {block.strip()[:60]}", "write: input → output, with an empty line between examples")
-        cut = block.strip()[: -len(parts[-1])]
-        found.append(TaskExample(re.sub(r"\s*(?:→|=>|\t)\s*$", "", cut), parts[-1]))
-    return tuple(found)
+def joined_labels(labels: tuple[str, ...]) -> str:
+    """The line that `split_labels` reads as these."""
+    quoted = ['"{}"'.format(label.replace('"', '""')) if "," in label or '"' in label else label for label in labels]
+    return ", ".join(quoted)
 
 
-def _examples(rows: Sequence[Mapping[str, Any]], path: Path) -> tuple[TaskExample, ...]:
-    for number, row in enumerate(rows, 1):
-        if not isinstance(row.get("input"), str) or not isinstance(row.get("output"), str):
-            raise BadInput(f'{path}, row {number}: no text "input" and "output"', "name its two columns so")
-    if not rows:
-        raise BadInput(f"{path} holds no examples", "give a JSONL, CSV or TSV file with input and output")
-    return tuple(TaskExample(row["input"], row["output"]) for row in rows)
+def _refused(form: Form) -> str:
+    """Why the task would be refused; "" where it would not be."""
+    try:
+        check_document(form.document, "task")
+    except BadInput as error:
+        return "; ".join(filter(None, (error.title, error.hint))).removeprefix("task: ")
+    return ""

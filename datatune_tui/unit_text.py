@@ -17,6 +17,8 @@ from engine.store.reviews import Review
 
 SHOWN = 20_000
 """Characters of a text that are shown."""
+WHOLE = ("STATE", "REVIEW", "NOTE", "OUTPUT", "INPUT", "REASON", "TRACE", "DATA SET", "CONFIG", "SPLIT", "ROW", "LICENCE", "UNIT")
+"""Columns of units as they are copied and saved."""
 FEW = 8
 """Examples a next run takes over at most: more would fill the prompts of a small model."""
 
@@ -33,6 +35,20 @@ def unit_cells(item: Item | None, review: Review | None) -> tuple[Text, ...]:
     example = msgspec.json.decode(item.result, type=Example)
     output = review.output if review and review.output is not None else example.output
     return (Text(sign, style), Text(one_line(output, 60)), Text(one_line(example.input, 400), "dim" if state == "rejected" else ""))
+
+
+def unit_row(item: Item | None, review: Review | None) -> tuple[str, ...]:
+    """A unit under the columns of WHOLE."""
+    if item is None:
+        return ("gone",)
+    said = (review.verdict, review.note) if review else ("", "")
+    if item.state != "accepted":
+        return (item.state, *said, "", "", item.reason, item.result, "", "", "", "", "", item.key)
+    example = msgspec.json.decode(item.result, type=Example)
+    output = review.output if review and review.output is not None else example.output
+    source = example.source
+    place = (source.dataset, source.config, source.split, str(source.row), source.licence)
+    return (item.state, *said, output, example.input, "", "", *place, item.key)
 
 
 def unit_text(item: Item, review: Review | None) -> Text:

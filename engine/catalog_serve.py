@@ -20,7 +20,7 @@ CELL_CHARACTERS = 300
 
 
 class Question(Value):
-    """A line that comes in: a search, or a data set to be shown."""
+    """A line that comes in: a search with what narrows it, or a data set to be shown."""
 
     id: int
     search: str = ""
@@ -28,6 +28,11 @@ class Question(Value):
     language: str = ""
     licence: str = ""
     here: bool = False
+    min_rows: int = 0
+    max_rows: int = 0
+    min_downloads: int = 0
+    open: bool = False
+    """Leave out what its owner gives to those alone who ask."""
     show: str = ""
     row: int = -1
     """Of the data set to be shown this row alone, of `config` and `split`."""
@@ -65,11 +70,16 @@ def _hits(question: Question, catalog: Catalog) -> dict[str, Any]:
     facets = Facets(
         languages=(question.language,) if question.language else (),
         licences=(question.licence,) if question.licence else (),
+        least_rows=max(0, question.min_rows),
+        most_rows=max(0, question.max_rows),
+        least_downloads=max(0, question.min_downloads),
+        open_only=question.open,
         only=catalog.here() if question.here else None,
     )
     hits = catalog.search(question.search, question.k, facets=facets)
-    names = ("id", "score", "title", "reasons", "available", "aliases")
-    return {"hits": [{name: getattr(hit, name) for name in names} for hit in hits], "cards": catalog.info().cards}
+    names = ("id", "score", "title", "reasons", "available", "aliases", "parts")
+    found = [{name: msgspec.to_builtins(getattr(hit, name)) for name in names} for hit in hits]
+    return {"hits": found, "cards": catalog.info().cards, "reading": catalog.reading}
 
 
 def _shown(dataset: str, catalog: Catalog, rows: RowsHere) -> dict[str, Any]:
@@ -80,6 +90,7 @@ def _shown(dataset: str, catalog: Catalog, rows: RowsHere) -> dict[str, Any]:
         "title": card.title,
         "summary": card.summary,
         "card": card.raw[:CARD_CHARACTERS],
+        "card_characters": len(card.raw),
         "licence": card.licence,
         "languages": list(card.languages),
         "downloads": card.downloads,

@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 import msgspec
 
 from engine.errors import BadInput
+from engine.metrics import METRICS
 from engine.records import Output, Task, TaskExample, Value
 
 T = TypeVar("T")
@@ -32,6 +33,8 @@ class TaskTable(Value):
     language: str = "en"
     metric: str = ""
     test: str = ""
+    dataset: str = ""
+    """Use this data set instead of finding one: an id of the catalog, or a folder's path from the task file's folder."""
     output: Output = Output()
     examples: tuple[TaskExample, ...] = ()
 
@@ -42,6 +45,8 @@ class TaskFile(Value):
     task: Task
     models: dict[str, str] = {}
     options: dict[str, dict[str, Any]] = {}
+    dataset: str = ""
+    """As in TaskTable."""
 
 
 def read_task(path: Path) -> TaskFile:
@@ -66,12 +71,17 @@ def read_task(path: Path) -> TaskFile:
 
 def parse_task(text: str, where: str) -> TaskFile:
     """Check a task file's text; `where` names it in errors."""
-    from engine.stages import STAGE_NAMES, options_type
-
     try:
         document = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise BadInput(f"{where}: not valid TOML: {error}", "see README, “Task file”") from None
+    return check_document(document, where)
+
+
+def check_document(document: dict[str, Any], where: str) -> TaskFile:
+    """Check what a task file's TOML says. Raises BadInput."""
+    from engine.stages import STAGE_NAMES, options_type
+
     for key in document:
         if key not in ("task", "models", *STAGE_NAMES):
             raise BadInput(f"{where}: unknown table [{key}]{nearest(key, ('task', 'models', *STAGE_NAMES))}", "remove or rename it")
@@ -94,7 +104,7 @@ def parse_task(text: str, where: str) -> TaskFile:
     options = {stage: document[stage] for stage in STAGE_NAMES if stage in document}
     for stage, given in options.items():
         convert(given, options_type(stage), where, stage)
-    return TaskFile(task, models, options)
+    return TaskFile(task, models, options, table.dataset.strip())
 
 
 def check_task(task: Task, where: str) -> None:
@@ -103,6 +113,8 @@ def check_task(task: Task, where: str) -> None:
         raise BadInput(f"{where}: task.description is missing", "say in two or three sentences what goes in and what comes out")
     if not re.fullmatch(r"[A-Za-z]{2,3}([-_][A-Za-z0-9]+)*", task.language):
         raise BadInput(f"{where}: task.language {task.language!r} is not a language code", 'use a code such as "en", "de" or "zh"')
+    if task.metric and task.metric not in METRICS:
+        raise BadInput(f"{where}: task.metric: no metric {task.metric!r}{nearest(task.metric, METRICS)}", f"metrics: {', '.join(METRICS)}")
     if task.output.kind == "label" and len(set(task.output.labels)) < 2:
         raise BadInput(f'{where}: output kind "label" needs at least two different labels', 'add labels = ["…", "…"] to [task.output]')
     if task.output.kind != "label" and task.output.labels:

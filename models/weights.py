@@ -56,6 +56,8 @@ FILE_TYPES: dict[int, str] = {
 ENCODERS = frozenset({"bert", "nomic-bert", "jina-bert-v2", "clip", "t5encoder"})
 
 
+DIGESTS = "digests.json"
+"""Remembers SHA-256 sums."""
 MANY_ROWS_TOKENS = 16 * 512
 MANY_ROWS_BYTES = 1 << 30
 """The cache for rows worked on at once: so many tokens usually, so much memory at most."""
@@ -100,6 +102,8 @@ class FoundWeights(msgspec.Struct, frozen=True):
     path: str
     weights: Weights | None
     problem: str = ""
+    cure: str = ""
+    """What to do about the problem."""
 
 
 def describe(path: Path) -> Weights:
@@ -146,7 +150,7 @@ def find_weights(folders: Iterable[Path]) -> list[FoundWeights]:
         try:
             found.append(FoundWeights(str(path), describe(path)))
         except ModelError as error:
-            found.append(FoundWeights(str(path), None, error.title))
+            found.append(FoundWeights(str(path), None, error.title, error.hint))
     return found
 
 
@@ -162,12 +166,21 @@ def packaged_file(package: str, pattern: str) -> Path:
     )
 
 
+def known_digest(path: Path, cache: Path | None) -> str:
+    """SHA-256 of a file as `digest` remembers it; "" where it is not known yet, or the file has changed since."""
+    try:
+        stat = path.stat()
+    except OSError:
+        return ""
+    return CacheFile(cache, DIGESTS, str).get(f"{path.resolve()}|{stat.st_size}|{stat.st_mtime_ns}") or ""
+
+
 def digest(path: Path, cache: Path | None = None) -> str:
     """SHA-256 of a file, in hex. With a `cache` folder it is computed once for each (path, size, modification time)."""
     try:
         stat = path.stat()
         key = f"{path.resolve()}|{stat.st_size}|{stat.st_mtime_ns}"
-        known = CacheFile(cache, "digests.json", str)
+        known = CacheFile(cache, DIGESTS, str)
         if value := known.get(key):
             return value
         with path.open("rb") as file:

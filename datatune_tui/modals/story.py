@@ -10,16 +10,18 @@ from textual.screen import ModalScreen
 from textual.widgets import Footer, TextArea
 
 from datatune_tui.runs_read import View
+from datatune_tui.widgets.copying import Copying
 from engine.plain_text import clean
 
 
-class Story(ModalScreen[None]):
+class Story(ModalScreen[None], Copying[None]):
     """What happened, line by line."""
 
     CSS_PATH = "story.tcss"
     BINDINGS = [
         Binding("escape,q", "dismiss", "Close", id="story.close", tooltip="Back to the run"),
-        Binding("c", "copy", "Copy all", id="story.copy", tooltip="Copy the whole story"),
+        Binding("y,c", "copy_here", "Copy", id="story.copy", tooltip="Copy the whole story"),
+        Binding("w", "save_copy", "Save", id="story.save", tooltip="Write the whole story to a file"),
     ]
 
     def __init__(self, view: View) -> None:
@@ -32,7 +34,3 @@ class Story(ModalScreen[None]):
     def compose(self) -> ComposeResult:
         yield TextArea(self._text or "Nothing happened yet.", read_only=True, id="story")
         yield Footer()
-
-    def action_copy(self) -> None:
-        self.app.copy_to_clipboard(self._text)
-        self.notify("copied; where the terminal does not take it, use: datatune show RUN --events")

@@ -6,16 +6,19 @@ from textual.app import ComposeResult
 from textual.binding import Binding
 from textual.containers import Horizontal, Vertical
 from textual.screen import ModalScreen
+from textual.widget import Widget
 from textual.widgets import Button, Label, TextArea
 
+from datatune_tui.widgets.copying import Copying
 
-class Trouble(ModalScreen[None]):
+
+class Trouble(ModalScreen[None], Copying[None]):
     """An error with its cure."""
 
     CSS_PATH = "trouble.tcss"
     BINDINGS = [
         Binding("escape", "dismiss", "Close", id="trouble.close", tooltip="Go on"),
-        Binding("c", "copy", "Copy", id="trouble.copy", tooltip="Copy the words"),
+        Binding("y,c", "copy_here", "Copy", id="trouble.copy", tooltip="Copy what is wrong and what to do"),
     ]
 
     def __init__(self, title: str, details: str) -> None:
@@ -28,7 +31,7 @@ class Trouble(ModalScreen[None]):
             yield Label(self._title, markup=False, id="trouble-title")
             yield TextArea(self._details, read_only=True, id="trouble-details")
             with Horizontal():
-                yield Button("Copy (c)", id="copy")
+                yield Button("Copy (y)", id="copy")
                 yield Button("Close (esc)", id="close")
 
     def on_mount(self) -> None:
@@ -36,10 +39,10 @@ class Trouble(ModalScreen[None]):
 
     def on_button_pressed(self, event: Button.Pressed) -> None:
         if event.button.id == "copy":
-            self.action_copy()
+            self.action_copy_here()
         else:
             self.dismiss()
 
-    def action_copy(self) -> None:
-        self.app.copy_to_clipboard(f"{self._title}\n{self._details}")
-        self.notify("copied; where the terminal does not take it, select the text instead")
+    @property
+    def copied_part(self) -> Widget:
+        return self

@@ -20,13 +20,15 @@ from datatune_tui.panels.panel import record_of
 from datatune_tui.panels.preview import steps_text
 from datatune_tui.runs_read import MAKING
 from datatune_tui.screens.place import Place
-from datatune_tui.unit_text import few_shot, unit_cells, unit_text
+from datatune_tui.sheet import Sheet
+from datatune_tui.unit_text import WHOLE, few_shot, unit_cells, unit_row, unit_text
 from datatune_tui.widgets.long_list import Column, LongList
 from engine.plain_text import clean, one_line
 from engine.plan.file import write_plan
 from engine.records import Example, PlanChoice, TaskExample
 from engine.store.browse import Order, find_units, read_units
 from engine.store.browse import Place as Unit
+from engine.store.database import translated
 from engine.store.items import Item
 from engine.store.reviews import Review, put_reviews, reviews_of
 from engine.store.runs import create_run
@@ -55,6 +57,7 @@ All units of the open run: what became examples, and what did not, with the reas
 - **l** lists all that are like the one the cursor is on: the same output, or the same reason
 - **f** starts the next run with the examples you accepted as its own: plans are judged by them, prompts show them
 
+
 An export leaves out what was rejected and has the outputs that were put right.
 """
     BINDINGS = [
@@ -68,7 +71,6 @@ An export leaves out what was rejected and has the outputs that were put right.
         Binding("o", "source", "Source row", id="data.source", tooltip="The row it was made of, as it stands in the data set"),
         Binding("s", "steps", "Steps", id="data.steps", tooltip="What every step of the plan read and gave, and what a model was asked"),
         Binding("f", "few_shot", "Next run", id="data.few-shot", tooltip="Start a run that has the accepted examples as its own"),
-        Binding("y", "copy", "Copy", id="data.copy", tooltip="Copy the example as JSON"),
         Binding("escape", "back", "Back", show=False, id="data.back", tooltip="From the search to the list"),
     ]
     HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (110, "-wide")]
@@ -115,6 +117,7 @@ An export leaves out what was rejected and has the outputs that were put right.
             self._next_find = time.monotonic() + RARELY * (time.monotonic() - begun)
             self._read_reviews(steps)
             units.fill(len(self._units), self._rows, keep=same)
+            units.whole = self._sheet(self._units)
         elif self._read_reviews(steps):
             units.read_again()  # somebody else looks at this run too
             self._show_detail()
@@ -126,9 +129,9 @@ An export leaves out what was rejected and has the outputs that were put right.
         return self._behind
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        if action in ("review", "edit", "note", "source", "steps", "like", "copy") and self.ready:
+        if action in ("review", "edit", "note", "source", "steps", "like") and self.ready:
             item = self._current()
-            if action in ("like", "copy", "source", "steps"):
+            if action in ("like", "source", "steps"):
                 return item is not None or None
             return (item is not None and item.state == "accepted") or None
         return True
@@ -157,6 +160,18 @@ An export leaves out what was rejected and has the outputs that were put right.
             return []
         places = self._units[start:end]
         return [unit_cells(item, self._review(place)) for place, item in zip(places, read_units(connection, places), strict=True)]
+
+    def _sheet(self, places: list[Unit]) -> Sheet:
+        """These units with all that is known of them, as they are copied and saved."""
+
+        def read(start: int, end: int) -> list[tuple[str, ...]]:
+            connection = self.here.reader.connection()
+            some = places[start:end]
+            with translated(self.here.reader.locations.database):
+                items = read_units(connection, some) if connection else []
+            return [unit_row(item, self._review(place)) for place, item in zip(some, items, strict=False)]
+
+        return Sheet(WHOLE, len(places), read)
 
     def _review(self, place: Unit) -> Review | None:
         return self._reviews.get(place[0], {}).get(place[2])
@@ -310,12 +325,6 @@ An export leaves out what was rejected and has the outputs that were put right.
     def _accepted(self, place: Unit) -> bool:
         review = self._review(place)
         return review is not None and review.verdict == "accepted"
-
-    def action_copy(self) -> None:
-        """Copy the unit as JSON."""
-        if item := self._current():
-            self.app.copy_to_clipboard(item.result or item.reason)
-            self.notify("copied; where the terminal does not take it, export and look into examples.jsonl", markup=False)
 
     def _put(self, **said: Any) -> None:
         row = self.query_one(LongList).cursor

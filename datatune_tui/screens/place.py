@@ -8,11 +8,11 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any, cast
 
 from textual.app import ComposeResult
-from textual.screen import Screen
 from textual.widgets import Footer
 
 from datatune_tui.engine_process import Refused
 from datatune_tui.modals.trouble import Trouble
+from datatune_tui.widgets.copying import Copying
 from datatune_tui.widgets.places import Places
 from engine.errors import EngineError
 
@@ -21,6 +21,10 @@ if TYPE_CHECKING:
 
     from datatune_tui.app import DataTune
 
+EVERYWHERE = """
+**y** copies the row or the text in focus, **Y** the whole table, **w** writes it to a file.
+"""
+
 
 def _provider(name: str) -> type[Provider]:
     """What the palette offers, imported when it is first opened."""
@@ -28,7 +32,7 @@ def _provider(name: str) -> type[Provider]:
     return found
 
 
-class Place(Screen[None]):
+class Place(Copying[None]):
     """A peer among peers; one mode of the app."""
 
     MODE = ""
@@ -36,6 +40,11 @@ class Place(Screen[None]):
     COMMANDS = {partial(_provider, name) for name in ("ActionOffers", "PlaceOffers", "RunOffers")}
     ready = False
     """Whether all parts are mounted."""
+
+    def __init_subclass__(cls, **given: Any) -> None:
+        super().__init_subclass__(**given)
+        if "HELP" in cls.__dict__:
+            cls.HELP += EVERYWHERE
 
     def compose(self) -> ComposeResult:
         yield Places(self.MODE)

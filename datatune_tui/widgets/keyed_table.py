@@ -8,6 +8,7 @@ from typing import Any
 from rich.text import Text
 from textual.widgets import DataTable
 
+from datatune_tui.sheet import Sheet
 from engine.plain_text import one_line
 
 CELL_CHARACTERS = 400
@@ -24,6 +25,8 @@ class KeyedTable(DataTable[Text]):
         super().__init__(cursor_type="row", zebra_stripes=True, **given)
         self._columns_wanted = tuple(columns)
         self._shown: dict[str, tuple[Text, ...]] = {}
+        self._whole: tuple[tuple[str, ...], ...] = ()
+        """Texts of the rows as they were given, uncut."""
 
     def on_mount(self) -> None:
         for title, width in self._columns_wanted:
@@ -47,6 +50,12 @@ class KeyedTable(DataTable[Text]):
                 same = keys.index(at) if at in keys else min(place, len(keys) - 1)
                 self.move_cursor(row=same if keep else 0)
         self._shown = wanted
+        self._whole = tuple(tuple(cell.plain if isinstance(cell, Text) else cell for cell in cells) for _, cells in rows)
+
+    def sheet(self) -> Sheet:
+        """The whole table, cells uncut."""
+        whole = self._whole
+        return Sheet(tuple(title for title, _ in self._columns_wanted), len(whole), lambda start, end: whole[start:end])
 
     @property
     def keys_shown(self) -> tuple[str, ...]:

@@ -17,6 +17,8 @@ from textual.reactive import reactive
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
+from datatune_tui.sheet import Sheet
+
 PAGE = 100
 """Rows read at once."""
 PAGES_KEPT = 20
@@ -63,6 +65,8 @@ class LongList(ScrollView, can_focus=True):
         self._count = 0
         self._read: Callable[[int, int], Sequence[Sequence[Text]]] = lambda start, end: ()
         self._pages: dict[int, Sequence[Sequence[Text]]] = {}
+        self.whole: Sheet | None = None
+        """All columns of the same rows, uncut, for copying and saving; None where what is shown is all there is."""
 
     def fill(self, count: int, read: Callable[[int, int], Sequence[Sequence[Text]]], keep: bool = False) -> None:
         """Show `count` rows; `read` gives the cells of those from a number to before another. `keep` leaves the cursor where it is."""
@@ -81,6 +85,21 @@ class LongList(ScrollView, can_focus=True):
         """Rows have changed where they are."""
         self._pages.clear()
         self.refresh()
+
+    @property
+    def cursor_row(self) -> int:
+        """Number of the row the cursor is on."""
+        return self.cursor
+
+    def sheet(self) -> Sheet:
+        """All rows, read when they are asked for."""
+        read = self._read
+        shown = Sheet(
+            tuple(column.title for column in self._columns),
+            self._count,
+            lambda start, end: [[cell.plain for cell in row] for row in read(start, end)],
+        )
+        return self.whole or shown
 
     @property
     def count(self) -> int:

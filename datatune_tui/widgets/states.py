@@ -17,6 +17,9 @@ SIGNS: dict[str, tuple[str, Style]] = {
     "accepted": ("✓", Style.parse("green")),
     "rejected": ("✗", Style.parse("yellow")),
     "skipped": ("·", Style.parse("dim")),
+    "used": ("●", Style.parse("bold cyan")),
+    "preferred": ("▲", Style.parse("green")),
+    "excluded": ("✗", Style.parse("red")),
 }
 """Styles, not their names: a name as the style of a whole text would be CSS's colour, which no theme maps."""
 

@@ -259,7 +259,8 @@ class Catalog:
         results = []
         for query, weighed in zip(asked, self.weighed(asked, max(LEAST_DEPTH, 2 * k), facets), strict=True):
             likeness = weighed.likeness
-            ranked = weighed.ranked(language, weights)
+            parts = weighed.parts(language, weights)
+            ranked = weighed.in_order(parts)
             here = {one.number: _available(one.dataset, one.folder) for _, one in ranked[: k + 25 if k > 0 else 0]}
             shown = without_copies(ranked, max(0, k), here)
             copies = self._table.copies([one.copy for _, one in shown if one.copy and not one.folder], facets)
@@ -276,6 +277,7 @@ class Catalog:
                         available=here[one.number] if one.number in here else _available(one.dataset, one.folder),
                         likeness=likeness.get(one.number),
                         aliases=() if one.folder else tuple(other for other in copies.get(one.copy, ()) if other != one.dataset),
+                        parts=parts.get(one.number),
                     )
                     for score, one in shown
                 ]

@@ -34,6 +34,25 @@ class Weights(Value, frozen=True):
 LEARNT = Weights()
 
 
+class Parts(Value, frozen=True):
+    """What a score is the sum of: what each part counts, with its weight."""
+
+    meaning: float
+    """The cosine to the query, times its weight."""
+    words: float
+    """BM25 against the best of the query, times its weight."""
+    popularity: float
+    language: float = 1.0
+    """Factor on these three, for the language the card states."""
+    generated: float = 0.0
+    """Added for cards a machine made."""
+
+    @property
+    def score(self) -> float:
+        """Higher is better."""
+        return (self.meaning + self.words + self.popularity) * self.language + self.generated
+
+
 class Weighed(Value, frozen=True):
     """What speaks for the entries that one query found."""
 
@@ -47,23 +66,32 @@ class Weighed(Value, frozen=True):
     """Of any entry in the catalog."""
 
     def ranked(self, language: str | None, weights: Weights = LEARNT) -> list[tuple[float, Found]]:
-        """(score, entry), best first.
+        """(score, entry), best first."""
+        return self.in_order(self.parts(language, weights))
+
+    def in_order(self, parts: Mapping[int, Parts]) -> list[tuple[float, Found]]:
+        """(score, entry) with these parts of their scores, best first."""
+        scored = ((parts[number].score, one) for number, one in self.found.items())
+        return sorted(scored, key=lambda pair: (-pair[0], pair[1].dataset))
+
+    def parts(self, language: str | None, weights: Weights = LEARNT) -> dict[int, Parts]:
+        """What each entry's score is the sum of, by number.
 
         Where there is no meaning to go by, words count for both: else what is popular would win with hardly a word in common.
         """
         by_words = weights.words if self.likeness else weights.words + weights.meaning
         best = self.worded[0][1] if self.worded else 0.0
         words = {number: value / best for number, value in self.worded} if best > 0 else {}
-
-        def score(one: Found) -> float:
-            parts = (
-                weights.meaning * max(0.0, self.likeness.get(one.number, 0.0))
-                + by_words * words.get(one.number, 0.0)
-                + weights.popularity * popularity(one, self.most_downloads, weights)
+        return {
+            number: Parts(
+                meaning=weights.meaning * max(0.0, self.likeness.get(number, 0.0)),
+                words=by_words * words.get(number, 0.0),
+                popularity=weights.popularity * popularity(one, self.most_downloads, weights),
+                language=_language(one, language, weights),
+                generated=weights.generated * one.generated,
             )
-            return parts * _language(one, language, weights) + weights.generated * one.generated
-
-        return sorted(((score(one), one) for one in self.found.values()), key=lambda pair: (-pair[0], pair[1].dataset))
+            for number, one in self.found.items()
+        }
 
 
 def popularity(one: Found, most_downloads: int, weights: Weights = LEARNT) -> float:

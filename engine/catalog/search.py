@@ -10,6 +10,7 @@ from itertools import pairwise
 from engine.catalog.facets import EVERYTHING, Facets
 from engine.catalog.index import CardTable, Entry, Found, Words
 from engine.catalog.languages import states
+from engine.catalog.ranking import Parts
 from engine.records import Value
 
 FIELD_WEIGHTS = (6.0, 4.0, 2.0, 1.0)
@@ -51,6 +52,8 @@ class Hit(Value, frozen=True):
     """Cosine of the query's and the card's meaning, comparable between searches; None where meaning was not looked at."""
     aliases: tuple[str, ...] = ()
     """Other entries whose cards are copies of this one's, most downloads first."""
+    parts: Parts | None = None
+    """What the score is the sum of."""
 
 
 class Query(Value, frozen=True):

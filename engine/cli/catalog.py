@@ -187,7 +187,7 @@ def show(dataset: str, as_json: bool) -> int:
 @click.option("--embedder", default="", help="minilm, hashing, or a sentence-transformers folder.")
 @json_option
 def serve(embedder: str, as_json: bool) -> int:
-    """Answer searches for a program: {"id", "search", "k", "language", "licence", "here"} or {"id", "show"} a line, JSON both ways."""
+    """Answer searches for a program: {"id", "search", "k", …} or {"id", "show"} a line, JSON both ways."""
     from engine.catalog_serve import serve as answer
     from engine.locations import locate
     from engine.rows_here import RowsHere

@@ -13,6 +13,7 @@ from engine.cli.output import json_option, note, put, table
 from engine.errors import BadInput, ExitCode
 
 if TYPE_CHECKING:
+    from models.llama_cpp.calibration import Calibration
     from models.weights import FoundWeights, Weights
 
 
@@ -26,12 +27,13 @@ def models() -> None:
 def list_(as_json: bool) -> int:
     """List weights on this machine with size, context and the memory they need."""
     found = _found()
+    rates = {one.path: _measured(one) for one in found}
     rows = []
     for one in found:
         if one.weights is None:
-            rows.append((_spec(one), "-", "-", "-", "-", f"unusable: {one.problem}"))
+            rows.append((_spec(one), "-", "-", "-", "-", "-", f"unusable: {one.problem}. {one.cure}"))
         else:
-            w = one.weights
+            w, rate = one.weights, rates[one.path]
             need = _needed(w)
             rows.append(
                 (
@@ -40,21 +42,24 @@ def list_(as_json: bool) -> int:
                     w.quantisation,
                     f"{w.context_length:,}",
                     f"{need / 1e9:.1f} GB",
+                    f"{rate.read:,.0f}/{rate.write:,.0f}" if rate else "-",
                     w.name or w.architecture,
                 )
             )
-    put(
-        [
-            {"path": one.path, "weights": one.weights, "problem": one.problem, "needs_bytes": one.weights and _needed(one.weights)}
-            for one in found
-        ],
-        as_json,
-        lambda: (
-            table(("SPEC", "SIZE", "QUANTISATION", "CONTEXT", "MEMORY AT 4K", "NAME"), rows, widest=70)
-            if rows
-            else "none found; add one: datatune models add FILE.gguf"
-        ),
-    )
+    told = [
+        {
+            "spec": _spec(one),
+            "path": one.path,
+            "weights": one.weights,
+            "problem": one.problem,
+            "cure": one.cure,
+            "needs_bytes": one.weights and _needed(one.weights),
+            "rates": rates[one.path],
+        }
+        for one in found
+    ]
+    heads = ("SPEC", "SIZE", "QUANTISATION", "CONTEXT", "MEMORY AT 4K", "READ/WRITE TOKENS/S", "NAME")
+    put(told, as_json, lambda: table(heads, rows, widest=70) if rows else "none found; add one: datatune models add FILE.gguf")
     return ExitCode.DONE
 
 
@@ -173,6 +178,16 @@ def bench(spec: str, again: bool, as_json: bool) -> int:
 def _needed(weights: Weights) -> int:
     """Memory at a context of 4,096 tokens, in bytes."""
     return weights.needs_bytes(min(weights.context_length, 4096))
+
+
+def _measured(found: FoundWeights) -> Calibration | None:
+    import msgspec
+
+    from engine.locations import locate
+    from models.llama_cpp.measured import measured
+
+    known = measured(Path(found.path), locate().cache) if found.weights else None
+    return known and msgspec.structs.replace(known, variants=())
 
 
 def _spec(found: FoundWeights) -> str:

@@ -198,7 +198,7 @@ def _settings(
         raise BadInput(
             f"--until {until}: no such stage" + (f"; did you mean {near[0]!r}?" if near else ""), f"stages: {', '.join(STAGE_NAMES)}"
         )
-    if plan_file and dataset in ("", NO_DATASET):
+    if plan_file and (dataset or file.dataset) in ("", NO_DATASET):
         raise BadInput("--plan needs --dataset", "a plan names the columns of one data set; say which")
     yours = read_settings(locate())
     specs = yours.models | {role: absolute_spec(spec, base) for role, spec in file.models.items()}
@@ -217,7 +217,7 @@ def _settings(
     made = RunSettings(
         models=specs,
         options=options,
-        dataset=_dataset(dataset),
+        dataset=_dataset(dataset) if dataset else _dataset_named(file, base),
         plan=_plan_text(plan_file) if plan_file else "",
         until=until,
         seed=seed,
@@ -227,6 +227,16 @@ def _settings(
     if dataset == NO_DATASET and not generates(made):
         raise BadInput("--dataset none leaves nothing to make examples of", "say how many a model should write: --synthetic 500")
     return made
+
+
+def _dataset_named(file: TaskFile, base: Path) -> str:
+    """The data set a task file names; a folder's path counts from the task file's own. Raises BadInput."""
+    folder = base / Path(file.dataset).expanduser()
+    if file.dataset and folder.is_dir():
+        return str(folder.resolve())
+    if file.dataset.startswith(("/", "./", "../", "~")):
+        raise BadInput(f"task.dataset: no folder {file.dataset}", "give a folder with data files, or an id from `datatune catalog search`")
+    return file.dataset
 
 
 def _dataset(given: str) -> str:

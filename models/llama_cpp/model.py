@@ -13,17 +13,18 @@ from pathlib import Path
 import msgspec
 
 from models import weights
-from models.cache_file import CacheFile, key_of
+from models.cache_file import CacheFile
 from models.errors import ModelError, RequestInvalid, WeightsInvalid
 from models.language import Completion, Identity, Message, Request, Speed, unhindered
 from models.llama_cpp import library
 from models.llama_cpp.batch import Steps
-from models.llama_cpp.calibration import FILE, VERSION, WIDTHS, Cache, Calibration, Flash, calibrate
+from models.llama_cpp.calibration import FILE, WIDTHS, Cache, Calibration, Flash, calibrate
 from models.llama_cpp.chat import Chat
 from models.llama_cpp.constrain import Constrainer
 from models.llama_cpp.context import Context
 from models.llama_cpp.decode import decode
 from models.llama_cpp.jobs import Failed, Job, Weighing, Writing
+from models.llama_cpp.measured import calibration_key
 from models.llama_cpp.options import Options
 from models.llama_cpp.sequences import SHORTEST, Layout, Sequences, cell_bytes
 from models.llama_cpp.together import Together
@@ -197,10 +198,7 @@ class LlamaCppModel:
 
     @property
     def _calibration_key(self) -> str:
-        ask = self.options
-        # Not the machine's name: containers on one machine have many.
-        build = (self.identity.digest, self.identity.runtime, library.build(), library.processor(), self._threads)
-        return key_of(VERSION, *build, ask.gpu_layers, ask.sequences, ask.layout, ask.flash, ask.cache, ask.batch)
+        return calibration_key(self.identity.digest, self.options)
 
     def start(self, layout: Layout) -> Sequences:
         """Sequences of this model; the caller closes them."""

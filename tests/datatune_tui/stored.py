@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 
 import msgspec
 from textual.pilot import Pilot
+from textual.widgets import Label
 
 from datatune_tui.app import DataTune
 from engine.locations import Locations
@@ -178,3 +179,13 @@ def screen_text(app: Any) -> str:
     """What is on the screen, line by line, without trailing blanks."""
     strips = app.screen._compositor.render_strips()
     return "\n".join("".join(segment.text for segment in strip).rstrip() for strip in strips)
+
+
+def told(app: DataTune) -> str:
+    """What was said in passing and is still shown; on the screen it is broken into lines amid other text."""
+    return "\n".join(one.message for one in app._notifications)
+
+
+def question(app: DataTune) -> str:
+    """The question that is asked, before it is broken into lines; "" where none is."""
+    return "".join(str(label.content) for label in app.screen.query("#question Label").results(Label))

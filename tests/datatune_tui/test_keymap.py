@@ -85,7 +85,7 @@ def test_keys_are_shown_as_people_read_them() -> None:
 def test_a_key_of_the_settings_works_is_in_the_footer_and_the_old_one_is_gone(tmp_path: Path) -> None:
     home = Home(tmp_path)
     home.failed()
-    change_settings(home.locations.settings, {"home.demo": None, "keys.home.delete": "f8", "keys.go.models": "m"})
+    change_settings(home.locations.settings, {"home.demo": None, "keys.home.delete": "f8", "keys.go.models": "f9"})
 
     async def story(app: DataTune, pilot: Pilot[None]) -> None:
         assert "f8 Delete" in screen_text(app) and "del Delete" not in screen_text(app)
@@ -95,7 +95,7 @@ def test_a_key_of_the_settings_works_is_in_the_footer_and_the_old_one_is_gone(tm
         await until(pilot, lambda: app.screen.query("#question"))
         await pilot.press("escape", "6")
         assert app.current_mode == "home"
-        await pilot.press("m")
+        await pilot.press("f9")
         await until(pilot, lambda: app.current_mode == "models")
 
     with_app(home, story)

@@ -8,14 +8,19 @@ from collections.abc import Sequence
 from functools import partial
 from itertools import count
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 from textual.pilot import Pilot
+from textual.widgets import Input, Static, TextArea
 
+from datatune_tui.answering_process import AnsweringProcess
 from datatune_tui.app import DataTune
 from datatune_tui.screens.place import Place
 from engine.settings import change_settings
-from tests.datatune_tui.stored import Home, screen_text, until, with_app
+from tests.datatune_tui.answers import HITS, MODELS, SHOWN, TASK_FILE
+from tests.datatune_tui.stored import Home, question, screen_text, until, with_app
 
 FOLDER = Path(__file__).parents[1] / "snapshots"
 SIZES = ((80, 24), (160, 50))
@@ -34,15 +39,27 @@ STORIES: dict[str, Sequence[str]] = {
     "run-none": ("2",),
     "data-none": ("3",),
     "catalog": ("4",),
+    "catalog-found": ("4", *"mails", "enter", "p", "down", "e"),
+    "catalog-narrowed": ("4", *"mails", "enter", "n", *"en", "tab", "tab", *"5x"),
     "task": ("5",),
+    "task-wrong": ("5", *"mails", "ctrl+s"),
+    "task-opened": ("5",),
+    "task-example": ("5", "ctrl+n"),
+    "task-pasted": ("5", "ctrl+t", *"a => b"),
+    "task-run": ("5", "ctrl+r"),
+    "models": ("6",),
+    "models-broken": ("6", "down"),
+    "models-role": ("6", "m"),
     "settings": ("7",),
     "settings-execute": ("7", *["down"] * 6, "tab", "0"),
     "settings-theme": ("7", "end", "up", "up", "tab"),
     "settings-keys": ("7", "end", "up", "tab", *["down"] * 17, "enter", "x"),
 }
 """Keys from the start, by name."""
-MODES = {"enter": "run", "2": "run", "3": "data", "4": "catalog", "5": "task", "7": "settings"}
+MODES = {"enter": "run", "2": "run", "3": "data", "4": "catalog", "5": "task", "6": "models", "7": "settings"}
 """Where a key leads."""
+WAITED = {("models", "6"): "smollm2.gguf", ("catalog", "enter"): "config default"}
+"""What is on the screen before the next key, by place and key."""
 
 
 @pytest.mark.parametrize("size", SIZES, ids=lambda size: f"{size[0]}x{size[1]}")
@@ -55,17 +72,33 @@ def test_it_looks_as_it_did(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, nam
         home.failed("no data set serves this task: nothing is near")
         home.running()
         home.finished()
+    _answered(monkeypatch)
     if name.startswith("settings"):
         change_settings(home.locations.settings, {"execute.examples": 500, "execute.max_tokens": 64, "keys.run.resume": "f5"})
 
     async def story(app: DataTune, pilot: Pilot[None]) -> str:
+        typing = False
         for place, key in enumerate(STORIES.get(name, ())):
             await pilot.press(key)
-            if (mode := MODES.get(key)) and (place == 0 or key != "enter"):
+            if (mode := MODES.get(key)) and not typing and (place == 0 or key != "enter"):
                 await until(pilot, partial(_arrived, app, mode))
-            elif key == "enter":
+            elif key == "enter" and name.startswith("settings"):
                 await until(pilot, lambda: app.screen.is_modal and app.screen.query("Label"))
             await pilot.pause()
+            # Keys go on to where they lead: into a field, or through a list that answers must have filled.
+            typing = isinstance(app.focused, Input | TextArea)
+            if waited := WAITED.get((name.split("-")[0], key)):
+                await until(pilot, lambda: waited in screen_text(app))
+            if key == "5" and name in ("task-opened", "task-run"):
+                file = home.locations.home / "tasks" / "mails.toml"
+                file.parent.mkdir()
+                file.write_text(TASK_FILE)
+                (file.parent / "test.csv").write_text("input,output\nx,refund\ny,odd\n")
+                app.screen.show_file(file)  # type: ignore[attr-defined]
+                told = app.screen.query_one("#test-told", Static)
+                await until(pilot, lambda: "2 items" in str(told.content))  # noqa: B023
+            if key == "ctrl+r" and name == "task-run":
+                await until(pilot, lambda: question(app))
         seen = ""
         while seen != (shown := _steady(screen_text(app))):
             seen = shown
@@ -77,6 +110,21 @@ def test_it_looks_as_it_did(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, nam
     if os.environ.get("DATATUNE_SNAPSHOTS") == "write":
         file.write_text(shown + "\n", encoding="utf-8")
     assert shown + "\n" == file.read_text(encoding="utf-8")
+
+
+def _answered(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Answers of the processes that screens ask, the same on every machine."""
+
+    async def ask(self: AnsweringProcess, kind: str, **asked: Any) -> dict[str, Any]:
+        return {"shown": SHOWN | {"dataset": asked["show"]}} if kind == "show" else {"hits": HITS, "cards": 15, "reading": False}
+
+    async def command(*words: str) -> Any:
+        return MODELS
+
+    monkeypatch.setattr(AnsweringProcess, "ask", ask)
+    for place in ("models", "task"):
+        monkeypatch.setattr(f"datatune_tui.screens.{place}.command", command)
+    monkeypatch.setattr("psutil.virtual_memory", lambda: SimpleNamespace(available=8_000_000_000))
 
 
 def _arrived(app: DataTune, mode: str) -> bool:

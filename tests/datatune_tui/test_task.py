@@ -1,4 +1,4 @@
-"""Task: what the form writes is what the command line reads; problems stand beside their field; examples pasted and loaded."""
+"""Task: a form that checks while one writes, takes examples in many forms, keeps files safe, and says what a run will do."""
 
 from __future__ import annotations
 
@@ -10,99 +10,291 @@ from textual.pilot import Pilot
 from textual.widgets import Input, Select, TextArea
 
 from datatune_tui.app import DataTune
-from datatune_tui.task_form import Form, examples_in, form_of, pasted
+from datatune_tui.marks import Marks
+from datatune_tui.screens.task import TaskScreen
+from datatune_tui.task_form import Form
+from datatune_tui.what_happens import told as what_happens
+from datatune_tui.widgets.keyed_table import KeyedTable
 from engine.config import parse_task
-from engine.errors import BadInput
 from engine.records import TaskExample
-from tests.datatune_tui.stored import Home, screen_text, until, with_app
-from tests.end_to_end.workbench import TASK
+from tests.datatune_tui.stored import Home, question, screen_text, told, until, with_app
+from tests.end_to_end.workbench import Workbench
 
-GOOD = Form("mails", "Sort mails.\nOne label each.", "en", "label", "refund, other", (TaskExample("Money back!", "refund"),))
-
-
-def test_what_the_form_writes_is_read_as_it_was_meant() -> None:
-    task = parse_task(GOOD.toml(), "task").task
-    assert (task.name, task.description, task.output.labels) == ("mails", "Sort mails.\nOne label each.", ("refund", "other"))
-    assert task.examples == GOOD.examples and not task.test
-
-
-@pytest.mark.parametrize(
-    ("change", "field", "says"),
-    [
-        ({"name": " "}, "name", "short name"),
-        ({"description": ""}, "description", "missing"),
-        ({"language": "klingon!"}, "language", "not a language code"),
-        ({"labels": "refund"}, "labels", "at least two"),
-        ({"kind": "text"}, "labels", "kind"),
-        ({"examples": (TaskExample("Money back!", "refunds"),)}, "examples", "did you mean 'refund'"),
-        ({"test": "nowhere.jsonl"}, "test", "no file"),
-        ({}, "", ""),
-    ],
-)
-def test_a_problem_is_said_of_its_field(tmp_path: Path, change: dict[str, object], field: str, says: str) -> None:
-    at, told = GOOD._replace(**change).problem(tmp_path)  # type: ignore[arg-type]
-    assert (at, says in told) == (field, True), told
+COMMENTED = """\
+[task]
+name = "mails"  # short
+description = "Sort mails."
+[task.output]
+kind = "label"
+labels = ["refund", "other"]
+[[task.examples]]
+input = "Money back!"
+output = "refund"
+[execute]
+examples = 12  # a dozen
+"""
 
 
-def test_a_task_file_goes_through_the_form_and_keeps_what_the_form_does_not_show(tmp_path: Path) -> None:
-    file = tmp_path / "task.toml"
-    file.write_text(TASK + '\n[models]\ndefault = "smollm2"\n[execute]\nexamples = 12\n')
-    form = form_of(file)
-    assert form.labels == "sun, rain, snow" and len(form.examples) == 2
-    again = parse_task(form.toml(), "task")
-    before = parse_task(file.read_text(), "task")
-    assert (again.task, again.models, again.options) == (before.task, before.models, before.options)
+@pytest.fixture
+def home(tmp_path: Path) -> Home:
+    return Home(tmp_path)
 
 
-def test_examples_are_pasted_several_at_once() -> None:
-    text = "Where is it?\nI ordered in May. → delivery\n\nMoney back! => refund\n\nA → B → other"
-    assert pasted(text) == (
-        TaskExample("Where is it?\nI ordered in May.", "delivery"),
-        TaskExample("Money back!", "refund"),
-        TaskExample("A → B", "other"),
-    )
-    with pytest.raises(BadInput, match="no output in: Money"):
-        pasted("Money back!")
+async def opened(app: DataTune, pilot: Pilot[None], file: Path | None = None) -> TaskScreen:
+    await pilot.press("n")
+    await until(pilot, lambda: isinstance(app.screen, TaskScreen) and app.screen.ready)
+    assert isinstance(app.screen, TaskScreen)
+    if file:
+        app.screen.show_file(file)
+        await pilot.pause()
+    return app.screen
 
 
-def test_examples_are_loaded_from_the_usual_files(tmp_path: Path) -> None:
-    rows = [{"input": "a, b", "output": "x"}, {"input": "ü\nö", "output": "y"}]
-    (tmp_path / "a.jsonl").write_text("\n".join(map(json.dumps, rows)))
-    (tmp_path / "a.csv").write_text('input,output\n"a, b",x\n"ü\nö",y\n', encoding="utf-8")
-    wanted = tuple(TaskExample(row["input"], row["output"]) for row in rows)
-    assert examples_in(tmp_path / "a.jsonl") == wanted == examples_in(tmp_path / "a.csv")
-    (tmp_path / "b.jsonl").write_text('{"input": "a"}\n')
-    with pytest.raises(BadInput, match="row 1"):
-        examples_in(tmp_path / "b.jsonl")
-    (tmp_path / "c.jsonl").write_text("[1]\n")
-    with pytest.raises(BadInput, match="line 1"):
-        examples_in(tmp_path / "c.jsonl")
-    with pytest.raises(BadInput, match="cannot be read"):
-        examples_in(tmp_path / "none.jsonl")
+def written(folder: Path, text: str = COMMENTED) -> Path:
+    (folder / "mails.toml").write_text(text)
+    return folder / "mails.toml"
 
 
-def test_a_task_is_written_checked_and_saved(tmp_path: Path) -> None:
-    home = Home(tmp_path)
-
+def test_a_task_is_written_checked_and_saved(home: Home) -> None:
     async def story(app: DataTune, pilot: Pilot[None]) -> None:
-        await pilot.press("n")
-        await until(pilot, lambda: app.screen.query("#description") and getattr(app.screen, "ready", False))
+        screen = await opened(app, pilot)
         await pilot.press(*"mails")
+        await until(pilot, lambda: "new: " in screen_text(app) or "changed: " in screen_text(app))
+        assert "missing" not in screen_text(app), "nobody came to the description yet"
+        await pilot.press("ctrl+s")
         await until(pilot, lambda: "task.description is missing" in screen_text(app))
-        app.screen.query_one("#description", TextArea).text = "Sort mails."
-        app.screen.query_one("#kind", Select).value = "label"
+        assert screen.focused is screen.query_one("#description") and not (home.locations.home / "tasks").exists()
+        screen.query_one("#description", TextArea).text = "Sort mails."
+        screen.query_one("#kind", Select).value = "label"
         await until(pilot, lambda: "at least two different labels" in screen_text(app))
-        await pilot.press("ctrl+s")
-        assert not (home.locations.home / "tasks").exists()
-        app.screen.query_one("#labels", Input).value = "refund, other"
+        screen.query_one("#labels", Input).value = "refund, other"
+        screen.query_one("#metric", Select).value = "macro_f1"
         await pilot.press("ctrl+n")
-        await until(pilot, lambda: app.screen.query("#line-text"))
-        app.screen.query_one("#line-text", TextArea).text = "Money back! → refund"
+        await until(pilot, lambda: app.screen.query("#example-input"))
+        await pilot.press(*"Money back!", "tab", *"refnd", "ctrl+s")
+        await until(pilot, lambda: "refnd is not one of the labels; did you mean refund?" in screen_text(app))
+        app.screen.query_one("#example-output", TextArea).text = "refund"
         await pilot.press("ctrl+s")
-        await until(pilot, lambda: "Money back!" in screen_text(app))
+        await until(pilot, lambda: app.screen is screen and "Money back!" in screen_text(app))
         await pilot.press("ctrl+s")
         file = home.locations.home / "tasks" / "mails.toml"
         await until(pilot, file.exists)
-        assert parse_task(file.read_text(encoding="utf-8"), "t").task.examples == (TaskExample("Money back!", "refund"),)
+        await until(pilot, lambda: "saved: tasks/mails.toml" in screen_text(app))
+        task = parse_task(file.read_text(encoding="utf-8"), "t").task
+        assert task.examples == (TaskExample("Money back!", "refund"),) and task.metric == "macro_f1"
 
-    with_app(home, story, (100, 40))
+    with_app(home, story, (100, 44))
+
+
+def test_several_examples_are_pasted_and_what_was_read_is_said_before_they_are_taken(home: Home) -> None:
+    async def story(app: DataTune, pilot: Pilot[None]) -> None:
+        screen = await opened(app, pilot)
+        await pilot.press("ctrl+t")
+        await until(pilot, lambda: app.screen.query("#pasted-text"))
+        area = app.screen.query_one("#pasted-text", TextArea)
+        area.text = "no output here"
+        await until(pilot, lambda: "no output in: no output here" in screen_text(app))
+        await pilot.press("ctrl+s")
+        assert app.screen is not screen
+        area.text = "a\tb\nc [bold]\x1b[31m\td\n"
+        await until(pilot, lambda: "2 examples; the last: c [bold][31m → d" in screen_text(app))
+        await pilot.press("ctrl+s")
+        await until(pilot, lambda: app.screen is screen)
+        assert screen.form.examples == (TaskExample("a", "b"), TaskExample("c [bold]\x1b[31m", "d"))
+        assert "\x1b" not in screen_text(app)
+
+    with_app(home, story)
+
+
+def test_examples_are_loaded_moved_changed_and_taken_out(home: Home, tmp_path: Path) -> None:
+    (tmp_path / "a.jsonl").write_text("".join(json.dumps({"input": name, "output": name.upper()}) + "\n" for name in "abc"))
+
+    async def story(app: DataTune, pilot: Pilot[None]) -> None:
+        screen = await opened(app, pilot)
+
+        def there() -> str:
+            return "".join(one.input for one in screen.form.examples)
+
+        await pilot.press("ctrl+l")
+        await until(pilot, lambda: app.screen.query("#path"))
+        app.screen.query_one("#path", Input).value = str(tmp_path / "none.csv")
+        await until(pilot, lambda: "cannot be read" in screen_text(app))
+        await pilot.press("enter")
+        assert app.screen is not screen
+        app.screen.query_one("#path", Input).value = str(tmp_path / "a.jsonl")
+        await until(pilot, lambda: "3 examples; the first: a → A" in screen_text(app))
+        await pilot.press("enter")
+        await until(pilot, lambda: app.screen is screen and there() == "abc")
+        await pilot.press("escape", "shift+down", "J")
+        await until(pilot, lambda: there() == "bca")
+        assert screen.query_one("#examples", KeyedTable).cursor_row == 2, "the cursor goes with it"
+        await pilot.press("J", "K")
+        await until(pilot, lambda: there() == "bac")
+        await pilot.press("delete")
+        await until(pilot, lambda: there() == "bc")
+        await pilot.press("enter")
+        await until(pilot, lambda: app.screen.query("#example-input"))
+        app.screen.query_one("#example-input", TextArea).text = "d"
+        await pilot.press("ctrl+s")
+        await until(pilot, lambda: there() == "bd")
+
+    with_app(home, story)
+
+
+def test_a_test_file_is_looked_at_while_its_path_is_written(home: Home, tmp_path: Path) -> None:
+    file = written(tmp_path)
+    (tmp_path / "test.csv").write_text("input,output\nx,refund\ny,\x1b]0;x\x07odd\n")
+
+    async def story(app: DataTune, pilot: Pilot[None]) -> None:
+        screen = await opened(app, pilot, file)
+        screen.query_one("#test", Input).value = "test.cs"
+        await until(pilot, lambda: "no file" in screen_text(app))
+        screen.query_one("#test", Input).value = "test.csv"
+        await until(pilot, lambda: "2 items; columns input, output; no labels: ]0;xodd" in screen_text(app))
+        assert "no file" not in screen_text(app)
+        screen.query_one("#labels", Input).value = "refund, other, x"
+        screen.query_one("#kind", Select).value = "text"
+        await until(pilot, lambda: "no labels" not in screen_text(app))
+        (tmp_path / "bad.jsonl").write_text("{")
+        screen.query_one("#test", Input).value = "bad.jsonl"
+        await until(pilot, lambda: "bad.jsonl, line 1: no JSON" in screen_text(app))
+
+    with_app(home, story, (100, 50))
+
+
+def test_an_opened_file_keeps_its_comments_and_is_not_written_over_what_others_wrote(home: Home, tmp_path: Path) -> None:
+    file = written(tmp_path)
+
+    async def story(app: DataTune, pilot: Pilot[None]) -> None:
+        screen = await opened(app, pilot)
+        await pilot.press("ctrl+o")
+        await until(pilot, lambda: app.screen.query("#path"))
+        app.screen.query_one("#path", Input).value = str(tmp_path / "a.jsonl")
+        await until(pilot, lambda: "no such file" in screen_text(app))
+        app.screen.query_one("#path", Input).value = str(file)
+        await until(pilot, lambda: "mails: Sort mails." in screen_text(app))
+        await pilot.press("enter")
+        await until(pilot, lambda: app.screen is screen and screen.query_one("#name", Input).value == "mails")
+        await until(pilot, lambda: "saved: " in screen_text(app))
+        screen.query_one("#description", TextArea).text = "Sort all mails."
+        await until(pilot, lambda: "changed: " in screen_text(app))
+        await pilot.press("ctrl+s")
+        await until(pilot, lambda: file.read_text() == COMMENTED.replace("Sort mails", "Sort all mails"))
+        file.write_text(COMMENTED)
+        screen.query_one("#description", TextArea).text = "Sort no mails."
+        await pilot.pause()
+        await pilot.press("ctrl+s")
+        await until(pilot, lambda: "was changed elsewhere" in screen_text(app))
+        await pilot.press("n")
+        await pilot.pause()
+        assert file.read_text() == COMMENTED
+        await pilot.press("f2")
+        await until(pilot, lambda: "is not saved. Forget it?" in screen_text(app))
+        await pilot.press("y")
+        await until(pilot, lambda: screen.form == Form())
+
+    with_app(home, story)
+
+
+def test_another_task_of_the_same_name_is_asked_about(home: Home) -> None:
+    file = home.locations.home / "tasks" / "mails.toml"
+    file.parent.mkdir()
+    file.write_text("mine")
+
+    async def story(app: DataTune, pilot: Pilot[None]) -> None:
+        screen = await opened(app, pilot)
+        await pilot.press(*"mails")
+        screen.query_one("#description", TextArea).text = "Sort mails."
+        await pilot.press("ctrl+s")
+        await until(pilot, lambda: "with another task. Replace it?" in question(app))
+        await pilot.press("escape")
+        await pilot.pause()
+        assert file.read_text() == "mine"
+        await pilot.press("ctrl+s")
+        await until(pilot, lambda: "with another task" in question(app))
+        await pilot.press("y")
+        await until(pilot, lambda: "Sort mails." in file.read_text())
+
+    with_app(home, story)
+
+
+def test_marks_of_the_catalog_stand_in_the_form_and_in_the_file_and_are_taken_back(home: Home, tmp_path: Path) -> None:
+    file = written(tmp_path)
+
+    async def story(app: DataTune, pilot: Pilot[None]) -> None:
+        screen = await opened(app, pilot, file)
+        assert "none is marked" in screen_text(app)
+        await pilot.press("escape", "4")
+        await until(pilot, lambda: app.current_mode == "catalog")
+        app.marks = Marks("", ("owner/[b]good",), ("owner/bad",))
+        await pilot.press("escape", "5")
+        await until(pilot, lambda: "▲ preferred" in screen_text(app) and "owner/[b]good" in screen_text(app))
+        await pilot.press("ctrl+s")
+        await until(pilot, lambda: "prefer" in file.read_text())
+        assert parse_task(file.read_text(), "t").options["retrieve"] == {"prefer": ["owner/[b]good"], "exclude": ["owner/bad"]}
+        screen.query_one("#marks", KeyedTable).focus()
+        await pilot.press("delete")
+        await until(pilot, lambda: app.marks == Marks("", (), ("owner/bad",)))
+        app.marks = Marks("owner/x", (), ("owner/bad",))
+        app.look_at(screen)
+        await until(pilot, lambda: "none is looked for, so the others do not matter" in screen_text(app))
+        await pilot.press("delete", "delete")
+        await until(pilot, lambda: app.marks == Marks() and "none is marked" in screen_text(app))
+
+    with_app(home, story, (100, 44))
+
+
+def test_what_a_run_will_do_is_said_before_it_starts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    bench = Workbench(tmp_path)
+    monkeypatch.setenv("DATATUNE_HOME", str(bench.home))
+    commands = []
+
+    async def command(*words: str) -> object:
+        commands.append(words)
+        return [{"spec": "smollm2", "path": "/s.gguf", "rates": {"read": 416.0, "write": 95.0}}] if words[0] == "models" else {"run": "abc"}
+
+    monkeypatch.setattr("datatune_tui.screens.task.command", command)
+
+    async def story(app: DataTune, pilot: Pilot[None]) -> None:
+        await opened(app, pilot, bench.task)
+        await pilot.press("ctrl+r")
+        shown = await until(pilot, lambda: question(app))
+        assert shown.startswith("Run weather-notes?")
+        assert "expand, retrieve, rerank, schema, plan, execute, export" in shown
+        assert "it reads 416 and writes 95 tokens a second here" in shown and "3,000 examples" in shown
+        await pilot.press("n")
+        await pilot.pause()
+        assert commands == [("models", "list")]
+        await pilot.press("ctrl+r")
+        await until(pilot, lambda: "Run weather-notes?" in screen_text(app))
+        await pilot.press("y")
+        await until(pilot, lambda: app.current_mode == "run" and app.run_id == "abc")
+        assert commands[-1] == ("run", str(bench.task), "--detach")
+
+    with_app(Home(tmp_path / "other"), story, (80, 24))
+
+
+def test_what_happens_names_the_model_of_each_role_and_the_data_set_that_is_used() -> None:
+    form = Form("a", "b", marks=Marks("starter/x"), rest={"execute": {"examples": 7}})
+    said = what_happens(form, {"plan": "/w/big.gguf", "default": "openai:http://x/v1"}, [])
+    assert "schema, plan, execute, export" in said and "retrieve" not in said
+    assert "http://x/v1 is asked in expand, execute;" in said
+    assert "big.gguf is asked in plan; how fast it is here was not measured yet" in said
+    assert "Data: starter/x, and no other." in said and "7 examples" in said
+
+
+def test_what_cannot_be_written_is_said_with_its_cure(home: Home) -> None:
+    (home.locations.home / "tasks").write_text("a file where a folder should be")
+
+    async def story(app: DataTune, pilot: Pilot[None]) -> None:
+        screen = await opened(app, pilot)
+        await pilot.press(*"mails")
+        screen.query_one("#description", TextArea).text = "Sort mails."
+        await pilot.press("ctrl+s")
+        await until(pilot, lambda: app.screen.query("#trouble-title") and "cannot be written" in screen_text(app))
+        await pilot.press("escape")
+        await pilot.press("ctrl+r")
+        await until(pilot, lambda: app.screen.query("#trouble-title"))
+        assert "saved" not in told(app)
+
+    with_app(home, story)

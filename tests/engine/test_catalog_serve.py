@@ -46,6 +46,21 @@ def test_a_search_gives_hits_and_facets_narrow_it(catalog: Catalog) -> None:
     assert [hit["id"] for hit in licensed["hits"]] == ["local/notes"]
 
 
+def test_rows_and_downloads_narrow_it_too_and_parts_of_scores_are_told(catalog: Catalog) -> None:
+    downloaded, small, none, open_to_all = asked(
+        catalog,
+        {"id": 1, "search": "rivers", "min_downloads": 7},
+        {"id": 2, "search": "rivers", "max_rows": 10},
+        {"id": 3, "search": "rivers", "min_rows": 1_000_000},
+        {"id": 4, "search": "rivers", "open": True},
+    )
+    assert [hit["id"] for hit in downloaded["hits"]] == ["owner/rivers"] and not none["hits"] and not small["hits"]
+    assert len(open_to_all["hits"]) == 2 and not open_to_all["reading"]
+    (hit,) = downloaded["hits"]
+    parts = hit["parts"]
+    assert parts["meaning"] + parts["words"] + parts["popularity"] == pytest.approx(hit["score"], abs=1e-5)
+
+
 def test_a_data_set_is_shown_with_its_first_rows_or_says_that_they_are_not_here(catalog: Catalog) -> None:
     here, away = asked(catalog, {"id": 1, "show": "local/notes"}, {"id": 2, "show": "owner/rivers"})
     shown = here["shown"]

@@ -198,3 +198,16 @@ def test_every_role_a_stage_asks_can_be_given_a_model() -> None:
 
     for name in STAGE_NAMES:
         assert set(stage(name).roles) <= set(ROLES)
+
+
+def test_a_metric_is_one_that_is_known_or_none() -> None:
+    assert parse_task(LEAST.replace("[task]", '[task]\nmetric = "macro_f1"'), "t").task.metric == "macro_f1"
+    with pytest.raises(BadInput, match="no metric 'acuracy'; did you mean 'accuracy'") as raised:
+        parse_task(LEAST.replace("[task]", '[task]\nmetric = "acuracy"'), "t")
+    assert "rouge_l" in raised.value.hint
+
+
+def test_a_task_may_name_its_data_set() -> None:
+    file = parse_task(LEAST.replace("[task]", '[task]\ndataset = "starter/notes"'), "t")
+    assert file.dataset == "starter/notes"
+    assert parse_task(LEAST, "t").dataset == ""

@@ -154,3 +154,15 @@ def test_a_catalog_of_the_version_before_is_brought_up_to_date(tmp_path: Path) -
     assert [hit.id for hit in again.search("levels of rivers", 5)] == before
     assert [hit.id for hit in again.search("rivers", 5, facets=Facets(licences=("mit",)))] == ["x/other"]
     assert again.info().embedded == 2
+
+
+def test_the_parts_of_a_score_add_up_to_it(tmp_path: Path) -> None:
+    texts = {"x/boats": "# Boats\n\nSailing boats.", "x/rivers": "---\nlanguage: de\n---\n# Rivers\n\nBoats on rivers."}
+    catalog = _catalog(tmp_path, texts)
+    for language in (None, "en"):
+        hits = catalog.search("sailing boats", 5, language)
+        assert len(hits) == 2
+        for hit in hits:
+            assert hit.parts and hit.parts.score == pytest.approx(hit.score, abs=1e-6)
+    assert hits[0].parts and hits[0].parts.words == pytest.approx(LEARNT.words)
+    assert hits[1].parts and hits[1].parts.language == LEARNT.other_language

@@ -19,6 +19,7 @@ from engine.records import Example, ExpandedTask, Generated, Output, Task, TaskE
 from engine.session import Session
 from engine.stages.generate import Given
 from engine.store import items, runs
+from engine.store.tallies import ItemState
 from models.intake import Intake
 from models.language import Completion, Request, unhindered
 from models.scripted import Script, ScriptedModel
@@ -121,7 +122,7 @@ def examples(house: House, step: str) -> list[Example]:
 
 def stored(house: House, step: str) -> list[items.Item]:
     """All units in their order."""
-    states: tuple[items.ItemState, ...] = ("accepted", "rejected", "failed", "skipped")
+    states: tuple[ItemState, ...] = ("accepted", "rejected", "failed", "skipped")
     found = [item for state in states for item in items.items_in_order(house.connection, step, state)]
     return sorted(found, key=lambda item: item.key)
 
@@ -501,7 +502,7 @@ def test_the_end_of_the_budget_keeps_what_was_made(tmp_path: Path, monkeypatch: 
 @pytest.mark.parametrize("batch", [1, 3])
 def test_units_that_killed_an_engine_are_passed_over_and_suspects_run_alone(tmp_path: Path, batch: int) -> None:
     house = bench(tmp_path)
-    options = {"examples": 30, "topics": 0, "batch": batch}
+    options: dict[str, Any] = {"examples": 30, "topics": 0, "batch": batch}
     house.roles.special["generate"] = Cancelling20(house)
     with pytest.raises(Cancelled):
         house.step("generate", given(), **options)

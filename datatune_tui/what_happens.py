@@ -1,0 +1,60 @@
+"""What a run of a task will do and what it costs, told before it is started."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from datatune_tui.task_form import Form
+from engine.config import stage_options
+from engine.errors import BadInput
+from engine.plain_text import clean
+from engine.roles import DEFAULT_EMBEDDER, DEFAULT_LANGUAGE_MODEL
+from engine.stages import STAGE_NAMES, stage
+
+SKIPPED = ("retrieve", "rerank")
+"""Where a data set is named."""
+
+
+def told(form: Form, roles: Mapping[str, str], models: Sequence[Mapping[str, Any]]) -> str:
+    """A few lines: the stages, which model they ask and how fast it is here, how many examples are wanted.
+
+    `roles` are specs by role after all that is set; `models` what `models list` found.
+    """
+    default = roles.get("default", DEFAULT_LANGUAGE_MODEL)
+    names = [name for name in STAGE_NAMES if not (form.marks.dataset and name in SKIPPED)]
+    asked: dict[str, list[str]] = {}
+    for name in names:
+        if name == "retrieve" and not form.rest.get(name, {}).get("name_task"):
+            continue  # it searches by itself unless it is told to ask
+        for role in stage(name).roles[:1]:
+            asked.setdefault(roles.get(role, default), []).append(name)
+    lines = [", ".join(names)]
+    lines += [f"{clean(_short(spec))} is asked in {', '.join(stages)}; {_speed(spec, models)}" for spec, stages in asked.items()]
+    if form.marks.dataset:
+        lines.append(f"Data: {clean(form.marks.dataset)}, and no other.")
+    else:
+        lines.append(f"Data: what fits in your catalog, by meaning with {clean(roles.get('embed', DEFAULT_EMBEDDER))}.")
+    lines.append(_examples(form))
+    lines.append("Rows cost model time only where the plan has a model write or check. It goes on when you close this; c stops it.")
+    return "\n".join(lines)
+
+
+def _examples(form: Form) -> str:
+    try:
+        wanted = stage_options("execute", dict(form.rest.get("execute", {}))).examples
+    except BadInput:
+        return ""
+    return f"It ends with {wanted:,} examples, or when no data set is left."
+
+
+def _speed(spec: str, models: Sequence[Mapping[str, Any]]) -> str:
+    known = next((one for one in models if spec in (one["spec"], one["path"])), None)
+    rates = known and known.get("rates")
+    if rates:
+        return f"it reads {rates['read']:,.0f} and writes {rates['write']:,.0f} tokens a second here"
+    return "how fast it is here was not measured yet (6, b)"
+
+
+def _short(spec: str) -> str:
+    return spec.rpartition("/")[2] if spec.startswith("/") else spec
