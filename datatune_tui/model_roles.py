@@ -14,6 +14,7 @@ DOES = {
     "rerank": "votes among the data sets",
     "plan": "finds plans and checks them",
     "execute": "writes and judges, row by row",
+    "retry": "tries again what failed in execute",
     "generate": "writes synthetic examples",
     "judge": "judges examples",
     "base": "the model that is finetuned",

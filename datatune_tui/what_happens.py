@@ -10,7 +10,7 @@ from engine.config import stage_options
 from engine.errors import BadInput
 from engine.plain_text import clean
 from engine.roles import DEFAULT_EMBEDDER, DEFAULT_LANGUAGE_MODEL
-from engine.stages import STAGE_NAMES, stage
+from engine.stages import STAGE_NAMES, asks_for_synthetic, stage
 
 SKIPPED = ("retrieve", "rerank")
 """Where a data set is named."""
@@ -23,6 +23,8 @@ def told(form: Form, roles: Mapping[str, str], models: Sequence[Mapping[str, Any
     """
     default = roles.get("default", DEFAULT_LANGUAGE_MODEL)
     names = [name for name in STAGE_NAMES if not (form.marks.dataset and name in SKIPPED)]
+    if not asks_for_synthetic(form.rest):
+        names.remove("generate")
     asked: dict[str, list[str]] = {}
     for name in names:
         if name == "retrieve" and not form.rest.get(name, {}).get("name_task"):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
@@ -24,6 +25,11 @@ def options_type(name: str) -> Any:
 
 
 def generates(settings: RunSettings) -> bool:
-    """Whether a run asks for synthetic examples: it says something of generate, and not that there be none."""
-    given = settings.options.get("generate")
+    """Whether a run asks for synthetic examples."""
+    return asks_for_synthetic(settings.options)
+
+
+def asks_for_synthetic(options: Mapping[str, Mapping[str, Any]]) -> bool:
+    """Whether options by stage say something of generate, and not that there be none."""
+    given = options.get("generate")
     return given is not None and given.get("examples") not in (0, "0")
