@@ -104,7 +104,7 @@ class Copying(Screen[T]):
             self.notify("there is nothing to save here", markup=False)
             return
         endings = TABLE_ENDINGS if sheet else TEXT_ENDINGS
-        title = f"Save {sheet.length:,} rows" if sheet else f"Save {len(text):,} characters"
+        title = f"Save {_rows(sheet.length)}" if sheet else f"Save {len(text):,} characters"
         path = await self.app.push_screen_wait(FilePath(title, str(self._free_path(part, endings[0])), partial(writable, endings=endings)))
         if path is None:
             return
@@ -145,7 +145,7 @@ async def _saved(app: DataTune, path: Path, sheet: Sheet | None, text: str) -> N
             app.notify(f"saved: {path}", markup=False)
             return
         if sheet.length > 20 * AT_ONCE:
-            app.notify(f"saving {sheet.length:,} rows …", markup=False)
+            app.notify(f"saving {_rows(sheet.length)} …", markup=False)
         with SheetFile(path, sheet.columns).open() as file:
             for start in range(0, sheet.length, AT_ONCE):
                 file.put(sheet.read(start, min(sheet.length, start + AT_ONCE)))
@@ -154,7 +154,11 @@ async def _saved(app: DataTune, path: Path, sheet: Sheet | None, text: str) -> N
         app.notify(f"{error.title}; {error.hint}", severity="error", markup=False)
         return
     kept = "" if not file.guarded else f"; {file.guarded:,} cells that look like formulas have an apostrophe before them"
-    app.notify(f"{file.written:,} rows in {path}{kept}", markup=False)
+    app.notify(f"{_rows(file.written)} in {path}{kept}", markup=False)
+
+
+def _rows(count: int) -> str:
+    return f"{count:,} row{'' if count == 1 else 's'}"
 
 
 def text_of(part: Widget) -> str:
