@@ -59,7 +59,7 @@ def test_what_is_looked_for_narrows_the_list_at_once(home: Home) -> None:
         await pilot.press("escape")
         app.screen.query_one("#search", Input).value = "100%"
         await until(pilot, lambda: units.count == 0)
-        assert "Nothing to show." in screen_text(app)
+        await until(pilot, lambda: "Nothing to show." in screen_text(app))
         app.screen.query_one("#search", Input).value = ""
         app.screen.query_one("#state", Select).value = "rejected"
         await until(pilot, lambda: units.count == 2)
