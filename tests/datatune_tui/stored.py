@@ -166,10 +166,11 @@ def with_app(home: Home, story: Callable[[DataTune, Pilot[None]], Coroutine[Any,
 
 
 async def until(pilot: Pilot[None], condition: Callable[[], Any], seconds: float = 30.0) -> Any:
-    """The first true value of `condition`, asked while the app goes on."""
+    """The first true value of `condition`, asked while the app goes on; what came with it is drawn as well by then."""
     deadline = asyncio.get_running_loop().time() + seconds
     while asyncio.get_running_loop().time() < deadline:
         if value := condition():
+            await pilot.pause()
             return value
         await pilot.pause(0.02)
     raise AssertionError(f"waited {seconds} s in vain; on the screen:\n{screen_text(pilot.app)}")

@@ -56,7 +56,7 @@ def test_results_come_while_one_types_and_the_first_is_shown_with_its_rows(home:
         await until(pilot, lambda: hits.row_count == 2)
         app.screen.query_one("#here", Checkbox).value = True
         await until(pilot, lambda: hits.row_count == 1 and "said neighbour number 0" in screen_text(app))
-        assert "1 of 2 cards" in screen_text(app)
+        await until(pilot, lambda: "1 of 2 cards" in screen_text(app))
         app.screen.query_one("#here", Checkbox).value = False
         app.screen.query_one("#search", Input).value = "levels of rivers in spring"
         await until(pilot, lambda: hits.row_count and hits.current == "owner/rivers" and "Rivers [@click=app.quit]x[/]" in screen_text(app))
@@ -120,7 +120,7 @@ def test_what_is_narrowed_to_is_asked_and_a_number_that_is_none_is_said_at_once(
         assert not hits.row_count, "nothing is shown as if it had been asked for"
         app.screen.query_one("#min-downloads", Input).value = "7"
         await until(pilot, lambda: hits.keys_shown == ("owner/rivers",))
-        assert "1 of 2 cards; only downloads from 7" in screen_text(app)
+        await until(pilot, lambda: "1 of 2 cards; only downloads from 7" in screen_text(app))
         app.screen.query_one("#min-rows", Input).value = "1k"
         await until(pilot, lambda: "nothing found among 2 cards" in screen_text(app))
         app.screen.query_one("#max-rows", Input).value = "10"

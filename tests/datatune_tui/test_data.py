@@ -93,7 +93,7 @@ def test_reviews_are_stored_shown_and_taken_back(home: Home) -> None:
         assert units.cursor == 2
         stored = reviews_of(home.connection, step)
         assert stored == {"train:0": Review("train:0", "rejected"), "train:1": Review("train:1", "accepted")}
-        assert "2 reviewed, 1 rejected" in screen_text(app)
+        await until(pilot, lambda: "2 reviewed, 1 rejected" in screen_text(app))
         await pilot.press("home")
         await until(pilot, lambda: "rejected by you" in screen_text(app))
         await pilot.press("u")

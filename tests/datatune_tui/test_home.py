@@ -59,7 +59,7 @@ def test_what_an_engine_writes_is_seen_without_a_key(home: Home) -> None:
     run = home.running()
 
     async def story(app: DataTune, pilot: Pilot[None]) -> None:
-        assert "execute 40 of 100" in screen_text(app)
+        await until(pilot, lambda: "execute 40 of 100" in screen_text(app))
         from engine.store import events, runs
 
         events.set_progress(home.connection, run, "s", "execute", "owner/notes", 77, 100, 4.0, "examples")
@@ -134,7 +134,7 @@ def test_a_database_that_is_just_being_made_is_no_trouble(tmp_path: Path) -> Non
         half = open_small_writer(path)
         half.execute("CREATE TABLE something (x)")
         await pilot.pause(0.6)
-        assert "Press d to see it work" in screen_text(app)
+        await until(pilot, lambda: "Press d to see it work" in screen_text(app))
         half.close()
         connection = open_writer(path)
         create_run(connection, TASK, RunSettings())

@@ -88,7 +88,7 @@ def test_a_key_of_the_settings_works_is_in_the_footer_and_the_old_one_is_gone(tm
     change_settings(home.locations.settings, {"home.demo": None, "keys.home.delete": "f8", "keys.go.models": "f9"})
 
     async def story(app: DataTune, pilot: Pilot[None]) -> None:
-        assert "f8 Delete" in screen_text(app) and "del Delete" not in screen_text(app)
+        await until(pilot, lambda: "f8 Delete" in screen_text(app) and "del Delete" not in screen_text(app))
         await pilot.press("delete")
         assert len(app.screen_stack) == 1
         await pilot.press("f8")

@@ -102,7 +102,7 @@ def test_a_runner_up_is_shown_when_the_cursor_is_on_it_unless_the_text_was_edite
         await opened(pilot, app, "plan")
         await pilot.press("tab", "down")
         await until(pilot, lambda: "kinds-turned" in app.screen.query_one(TextArea).text)
-        assert "beaten" in screen_text(app) and "the model agrees less" in screen_text(app)
+        await until(pilot, lambda: "beaten" in screen_text(app) and "the model agrees less" in screen_text(app))
         app.screen.query_one(TextArea).text = 'name = "mine"'
         await pilot.press("up")
         await pilot.pause()
@@ -146,7 +146,7 @@ def test_enter_on_a_reason_shows_its_units_alone(home: Home) -> None:
         await pilot.press("tab", "enter")
         units = await until(pilot, lambda: app.screen.query(LongList))
         await until(pilot, lambda: units.first().count == 2)
-        assert "rejected: too short" in screen_text(app)
+        await until(pilot, lambda: "rejected: too short" in screen_text(app))
 
     with_app(home, story, (120, 40))
 

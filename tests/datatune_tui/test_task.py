@@ -223,7 +223,7 @@ def test_marks_of_the_catalog_stand_in_the_form_and_in_the_file_and_are_taken_ba
 
     async def story(app: DataTune, pilot: Pilot[None]) -> None:
         screen = await opened(app, pilot, file)
-        assert "none is marked" in screen_text(app)
+        await until(pilot, lambda: "none is marked" in screen_text(app))
         await pilot.press("escape", "4")
         await until(pilot, lambda: app.current_mode == "catalog")
         app.marks = Marks("", ("owner/[b]good",), ("owner/bad",))
