@@ -253,7 +253,7 @@ def shuffle(step: Shuffle, context: Context, picks: tuple[str, ...]) -> Run:
             raise fail(f"shuffle: {step.options} is not a set of options")
         if any(len(item.text) <= 20 and _NAMES_LETTERS.fullmatch(item.text) for item in before.items):
             return
-        last = [item for item in before.items if _stays_last(item.text)]
+        last = [item for item in before.items if stays_last(item.text)]
         free = [item for item in before.items if item not in last] if last else before.items
         after = OptionSet([*shuffled(free, context.seed, "shuffle", step.options, key), *last])
         values[step.options] = after
@@ -265,7 +265,8 @@ def shuffle(step: Shuffle, context: Context, picks: tuple[str, ...]) -> Run:
     return run
 
 
-def _stays_last(text: str) -> bool:
+def stays_last(text: str) -> bool:
+    """Whether an option such as “none of these” has its place after all others."""
     return len(text) <= 60 and _STAYS_LAST.fullmatch(text.rstrip(".!。 ")) is not None
 
 
