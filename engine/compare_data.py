@@ -6,14 +6,12 @@ from __future__ import annotations
 import random
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 import msgspec
 
 from engine.data_sources import DataSource, Kind, Line
-from engine.prompts.witness import solve_messages
-from engine.quality.correctness import Correctness, Known, judge_correctness
-from engine.quality.difficulty import Difficulty, base_difficulty, rate_difficulty
+from engine.judged_data import NOBODY, Asked, Models, ask_models
 from engine.quality.diversity import Interval, Spread, compare_diversity, measure_diversity, measure_spread
 from engine.quality.language_check import Languages, check_languages
 from engine.quality.leakage import find_leakage
@@ -22,10 +20,8 @@ from engine.quality.licences import Licence, licence_of
 from engine.quality.near_duplicates import find_duplicates
 from engine.quality.provenance import count_origins
 from engine.quality.regions import LEAST, Map, Regions, region_map, tell_apart
-from engine.quality.solving import calls_each, is_closed
 from engine.quality.template import template_of
 from engine.records import Example, Task, Value
-from engine.stored_answers import StoredAnswers
 from models.embedding import Embedder
 
 if TYPE_CHECKING:
@@ -34,11 +30,7 @@ if TYPE_CHECKING:
 
 THRESHOLDS = (0.7, 0.8, 0.9)
 """ROUGE-L from which texts are repeats, as in arXiv 2404.14361."""
-ROTATIONS = 2
-VOTES = 2
 _AT_ONCE = 64
-_LONGEST = 64
-"""Tokens of an answer in free text, unless the examples' outputs are longer."""
 _ON_MAP = 1500
 
 Tell = Callable[[str, int, int], None]
@@ -75,13 +67,8 @@ class Figures(Value):
     """Licence as stated → examples."""
     families: dict[str, int]
     origins: dict[str, int]
-    correctness: Correctness | None = None
-    difficulty: Difficulty | None = None
-    """By the judge."""
-    base: Difficulty | None = None
-    """By the base model."""
-    unasked: tuple[str, ...] = ()
-    """Why a model was not asked."""
+    asked: Asked = Asked()
+    """What models say of some of its examples."""
 
 
 class Between(Value):
@@ -118,44 +105,6 @@ class DataComparison(Value):
     notes: tuple[str, ...]
 
 
-class Models(NamedTuple):
-    """Who is asked."""
-
-    judge: StoredAnswers | None = None
-    base: StoredAnswers | None = None
-    known: tuple[Known, ...] = ()
-
-
-NOBODY = Models()
-
-
-class Cost(NamedTuple):
-    """What asking a model takes at most."""
-
-    model: str
-    calls: int
-    seconds: float | None
-    """At the rate measured on this machine; None where it was not."""
-
-
-def expected_costs(sources: Sequence[DataSource], task: Task, models: Models) -> list[Cost]:
-    """Calls of each model, those answered before among them, and their time; may measure the model's speed first."""
-    costs = []
-    examples = sum(len(source.examples) for source in sources)
-    each = calls_each(task, ROTATIONS)
-    for answers, calls in (
-        (models.judge, (each + VOTES) * examples + (each * len(models.known) if is_closed(task) else 3 * len(models.known))),
-        (models.base, (each if is_closed(task) else 1) * examples),
-    ):
-        if answers is not None and calls:
-            shared = answers.model.count_tokens("\n".join(message.content for message in solve_messages(task, "")))
-            texts = [example.input for source in sources for example in source.examples[:10]]
-            read = shared + sum(map(answers.model.count_tokens, texts)) // len(texts) + 20
-            written = calls * (1 if is_closed(task) else _LONGEST // 3)
-            costs.append(Cost(answers.model.identity.name, calls, answers.expected_seconds(calls, calls * read, written, shared)))
-    return costs
-
-
 def compare_data(
     sources: Sequence[DataSource],
     task: Task,
@@ -181,13 +130,13 @@ def compare_data(
         rows = embedded.get(source.name)
         figures.append(_figures(source, task, test, equal, varied[source.name], rows, seed))
     tell("measuring", len(sources), len(sources))
-    asked = _asked(judged, task, models, notes, seed)
+    asked = ask_models(judged, task, models, notes, seed)
     return DataComparison(
         task=task.name,
         seed=seed,
         equal_examples=compared.examples,
         equal_tokens=compared.tokens,
-        sources=tuple(msgspec.structs.replace(one, **asked.get(one.name, {})) for one in figures),
+        sources=tuple(msgspec.structs.replace(one, asked=asked.get(one.name, one.asked)) for one in figures),
         regions=tuple(_between(named, embedded, seed)),
         map=_map(embedded, seed) if with_map and embedded else None,
         embedder=embedder.name if embedder is not None else "",
@@ -195,9 +144,6 @@ def compare_data(
         base=models.base.model.identity.name if models.base else "",
         notes=tuple(notes),
     )
-
-
-# ── without models ────────────────────────────────────────────────────────────────────────────────────────
 
 
 def _figures(
@@ -291,64 +237,3 @@ def _map(embedded: Mapping[str, NDArray[np.float32]], seed: int) -> Placed | Non
     except BadInput:
         return None
     return Placed(tuple(owners[place][0] for place in drawn.places), tuple(owners[place][1] for place in drawn.places), drawn)
-
-
-# ── with models ───────────────────────────────────────────────────────────────────────────────────────────
-
-
-def _asked(
-    judged: Sequence[DataSource], task: Task, models: Models, notes: list[str], seed: int
-) -> dict[str, dict[str, Correctness | Difficulty | tuple[str, ...]]]:
-    """Figures by source and field. A model is not asked about outputs it wrote itself."""
-    found: dict[str, dict[str, Correctness | Difficulty | tuple[str, ...]]] = {source.name: {} for source in judged}
-    judge, base = models.judge, models.base
-    unasked: dict[str, list[str]] = {}
-    allowed: dict[str, dict[str, tuple[Example, ...]]] = {}
-    for role, answers in (("judge", judge), ("base", base)):
-        allowed[role] = {}
-        for source in judged if answers is not None else ():
-            assert answers is not None
-            if wrote(source, answers):
-                unasked.setdefault(source.name, []).append(
-                    f"the {role} {answers.model.identity.name} is the model that wrote outputs of it"
-                )
-            else:
-                allowed[role][source.name] = source.examples
-    right: dict[str, frozenset[int]] = {}
-    if judge is not None and allowed["judge"]:
-        longest = max(judge.model.count_tokens(one.output) for some in allowed["judge"].values() for one in some)
-        correct = judge_correctness(
-            task,
-            allowed["judge"],
-            judge.complete,
-            known=models.known,
-            rotations=ROTATIONS,
-            tokens=max(_LONGEST, longest + 8),
-            seed=seed,
-        )
-        right = {name: one.found for name, one in correct.items()}
-        for name, one in correct.items():
-            found[name]["correctness"] = one
-        for name, rated in rate_difficulty(task, allowed["judge"], right, judge.complete, votes=VOTES, seed=seed).items():
-            found[name]["difficulty"] = rated
-    if judge is not None and not models.known:
-        notes.append("the judge's own error is not measured: give --known FILE.jsonl with right answers it has not seen")
-    if base is not None and judge is None:
-        notes.append("without --judge it is not known which examples are right: the base model is asked about all, wrong ones look hard")
-        right = {name: frozenset(range(len(some))) for name, some in allowed["base"].items()}
-    if base is not None:
-        some = {name: examples for name, examples in allowed["base"].items() if name in right}
-        if judge is not None and judge.model.identity.digest == base.model.identity.digest:
-            notes.append("the base model is the judge: what it found right has a margin above 0 by that alone; take another judge")
-        for name, measured in base_difficulty(task, some, right, base.complete, base.model.count_tokens, rotations=ROTATIONS).items():
-            found[name]["base"] = measured
-    for name, reasons in unasked.items():
-        found[name]["unasked"] = tuple(reasons)
-    return found
-
-
-def wrote(source: DataSource, answers: StoredAnswers) -> bool:
-    """Whether this model wrote outputs of a source: by its digest, or by the name synthetic examples bear."""
-    identity = answers.model.identity
-    named = {getattr(example.source, "model", "") for example in source.examples}
-    return identity.digest in source.writers or identity.name in named

@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 from engine.cli.output import json_option, note, put
+from engine.cli.progress import Meter, time_left
 from engine.errors import BadInput, ExitCode, Unavailable
 
 if TYPE_CHECKING:
-    from engine.compare_data import Cost
     from engine.data_sources import Line
+    from engine.judged_data import Cost
     from engine.records import Task
+    from engine.roles import Roles
+    from models.embedding import Embedder
 
 
 @click.command("compare-data")
@@ -49,9 +54,9 @@ def compare_data(
     """
     from engine.cli.comparison_table import side_by_side
     from engine.cli.find import find_run
-    from engine.cli.progress import Meter
-    from engine.compare_data import Models, compare_data, expected_costs
+    from engine.compare_data import compare_data
     from engine.data_sources import by_kind, read_pairs, sources_of
+    from engine.judged_data import Models, expected_costs
     from engine.locations import locate
     from engine.quality.correctness import Known
     from engine.roles import Roles
@@ -73,43 +78,30 @@ def compare_data(
     given = {"judge": judge_spec, "base": base_spec}
     specs = {role: spec for role, spec in {**runs[0].settings.models, **given}.items() if spec and role in ("embed", *given)}
     roles = Roles(specs, locations)
-    meters: dict[str, Meter] = {}
-
-    def tell(what: str, done: int, of: int, unit: str = "examples") -> None:
-        meters.setdefault(what, Meter(what, click.get_text_stream("stderr").isatty())).show(done, of, unit)
-
+    notes: list[str] = []
+    lines = read_pairs(known) if known else []
+    test = _test(task, notes)
+    progress = _Progress()
     try:
-        notes = []
-        try:
-            embedder = roles.embedder()
-        except Unavailable as error:
-            embedder = None
-            notes.append(f"no embeddings: {error.title}")
-        test = _test(task, notes)
         writer = open_small_writer(locations.database) if judge_spec or base_spec else None
-        answers = {}
-        for role, spec in (("judge", judge_spec), ("base", base_spec)):
-            if spec and writer is not None:
-                answers[role] = StoredAnswers(roles.model(role), role, writer)
-        lines = read_pairs(known) if known else []
+        answers = {role: StoredAnswers(roles.model(role), role, writer) for role, spec in given.items() if spec and writer is not None}
         models = Models(answers.get("judge"), answers.get("base"), tuple(Known(one.input, one.output, one.right) for one in lines))
         asked = [source.drawn(judged, seed) for source in drawn] if answers else []
-        for (role, one), cost in zip(answers.items(), expected_costs(asked, task, models), strict=True):
+        for role, cost in expected_costs(asked, task, models).items() if asked else ():
             note(_cost(role, cost))
-            one.tell = lambda done, role=role, cost=cost: tell(f"asking the {role}", done, max(done, cost.calls), "answers")
+            answers[role].tell = progress.of(f"asking the {role}", cost.calls)
         compared = compare_data(
             drawn,
             task,
             test=test,
-            embedder=embedder,
+            embedder=_embedder(roles, notes),
             models=models,
             judged=asked,
             with_map=as_json,
             seed=seed,
-            tell=tell,
+            tell=progress.tell,
         )
-        for meter in meters.values():
-            meter.end()
+        progress.end()
         for role, one in answers.items():
             if one.fresh:
                 note(f"{role}: {one.fresh:,} new answers in {one.wall:.0f} s, {one.fresh / max(one.wall, 1e-6):.2f}/s")
@@ -117,6 +109,36 @@ def compare_data(
         roles.close()
     put({"comparison": compared, "notes": notes}, as_json, lambda: side_by_side(compared, notes))
     return ExitCode.DONE
+
+
+class _Progress:
+    """A line on stderr for each thing that takes time."""
+
+    def __init__(self) -> None:
+        self._meters: dict[str, Meter] = {}
+
+    def tell(self, what: str, done: int, of: int, unit: str = "examples") -> None:
+        """How far something is."""
+        if what not in self._meters:
+            self._meters[what] = Meter(what, sys.stderr.isatty())
+        self._meters[what].show(done, of, unit)
+
+    def of(self, what: str, calls: int) -> Callable[[int], None]:
+        """Tells of answers, of which there are at most about so many."""
+        return lambda done: self.tell(what, done, max(done, calls), "answers")
+
+    def end(self) -> None:
+        """Clear what is drawn."""
+        for meter in self._meters.values():
+            meter.end()
+
+
+def _embedder(roles: Roles, notes: list[str]) -> Embedder | None:
+    try:
+        return roles.embedder()
+    except Unavailable as error:
+        notes.append(f"no embeddings: {error.title}")
+        return None
 
 
 def _test(task: Task, notes: list[str]) -> list[Line]:
@@ -133,8 +155,6 @@ def _test(task: Task, notes: list[str]) -> list[Line]:
 
 
 def _cost(role: str, cost: Cost) -> str:
-    from engine.cli.progress import time_left
-
     time = (
         f"about {time_left(cost.seconds)} at the rate measured here"
         if cost.seconds is not None

@@ -43,8 +43,8 @@ def side_by_side(found: DataComparison, notes: Sequence[str]) -> str:
         different = "different regions" if pair.regions.different else "not surely different regions"
         told.append(f"{pair.one} and {pair.other}: {different}, {pair.regions.reason}")
     for one in found.sources:
-        told += [f"{one.name}: the judge {one.correctness.reason}"] if one.correctness else []
-        told += [f"{one.name}: not asked: {reason}" for reason in one.unasked]
+        told += [f"{one.name}: the judge {one.asked.correctness.reason}"] if one.asked.correctness else []
+        told += [f"{one.name}: not asked: {reason}" for reason in one.asked.unasked]
     return "\n".join([*told, *notes, *found.notes])
 
 
@@ -74,7 +74,7 @@ def _lines_without_models(found: DataComparison) -> list[tuple[str, Cell]]:
 
 
 def _lines_of_models(found: DataComparison) -> list[tuple[str, Cell]]:
-    origins = sorted({origin for one in found.sources if one.correctness for origin in one.correctness.by_origin})
+    origins = sorted({origin for one in found.sources if one.asked.correctness for origin in one.asked.correctness.by_origin})
     lines: list[tuple[str, Cell]] = [
         ("judged", _of_judged(lambda one: f"{one.judged} of {one.examples}")),
         ("found right by the judge", _of_judged(lambda one: _share(one.found_right))),
@@ -87,15 +87,15 @@ def _lines_of_models(found: DataComparison) -> list[tuple[str, Cell]]:
         lines.append((f"found right, output {origin}", _of_judged(lambda one, of=origin: _share(one.by_origin.get(of)))))  # type: ignore[misc]
     return [
         *lines,
-        ("difficulty 1 to 5, of those found right", lambda one: _difficulty(one.difficulty, "rating")),
-        ("  two wordings agree (Spearman)", lambda one: _votes(one.difficulty)),
-        ("base model's margin in nats, of the same", lambda one: _difficulty(one.base, "margin")),
-        ("base model, nats a token, of the same", lambda one: _difficulty(one.base, "log-probability")),
+        ("difficulty 1 to 5, of those found right", lambda one: _difficulty(one.asked.difficulty, "rating")),
+        ("  two wordings agree (Spearman)", lambda one: _votes(one.asked.difficulty)),
+        ("base model's margin in nats, of the same", lambda one: _difficulty(one.asked.base, "margin")),
+        ("base model, nats a token, of the same", lambda one: _difficulty(one.asked.base, "log-probability")),
     ]
 
 
 def _of_judged(cell: Callable[[Correctness], str]) -> Cell:
-    return lambda one: cell(one.correctness) if one.correctness and one.correctness.judged else ""
+    return lambda one: cell(one.asked.correctness) if one.asked.correctness and one.asked.correctness.judged else ""
 
 
 def _corrected(one: Correctness) -> str:

@@ -106,7 +106,7 @@ def judge_correctness(
     outputs of other rows. Wrong examples are made of the right known ones with outputs of others; those given as wrong are added. Known
     examples that are the user's own are left out, for the judge is shown those. Raises BadInput for known examples that measure nothing.
     """
-    asked = {name: list(pairs) for name, pairs in sources.items()}
+    asked: dict[str, Sequence[Pair]] = dict(sources)
     if known:
         asked[_RIGHT], asked[_WRONG] = known_answers(task, known, seed)
     failed: Counter[str] = Counter()
@@ -120,20 +120,21 @@ def judge_correctness(
 
 
 def known_answers(task: Task, known: Sequence[Known], seed: int) -> tuple[list[Known], list[Known]]:
-    """Right and wrong examples to measure a judge on. Raises BadInput where there are not two right ones with different outputs."""
+    """Right and wrong examples to measure a judge on. Raises BadInput where there are none of either."""
     shown = {normalised(one.input) for one in task.examples}
     fresh = [one for one in known if normalised(one.input) not in shown]
     right = [one for one in fresh if one.right]
-    if len({one.output for one in right}) < 2:
-        raise BadInput(
-            f"{len(right)} known examples give no wrong ones: their outputs are the same",
-            "Give examples with different outputs, best 50 or more, other than those in the task file.",
-        )
-    dealt = dealt_out([one.output for one in right], f"{seed} known")
+    dealt = dealt_out([one.output for one in right], f"{seed} known") if right else []
     if task.output.kind in ("option_text", "option_letter"):
         dealt = [_other_option(task, one, f"{seed} {place}") for place, one in enumerate(right)]
     wrong = [Known(one.input, output, False) for one, output in zip(right, dealt, strict=True) if output is not None]
-    return right, [*wrong, *(one for one in fresh if not one.right)]
+    wrong += [one for one in fresh if not one.right]
+    if not right or not wrong:
+        raise BadInput(
+            f"{len(right)} known right examples and {len(wrong)} wrong ones measure nothing",
+            "Give right ones with different outputs, best 50 or more, other than those in the task file.",
+        )
+    return right, wrong
 
 
 def _other_option(task: Task, one: Known, seed: str) -> str | None:
