@@ -13,8 +13,9 @@ from engine.errors import BadInput
 from engine.plain_text import one_line
 from engine.records import Example, Value
 from engine.store import items
+from engine.store.browse import find_units, read_units
 from engine.store.database import Connection
-from engine.store.reviews import reviews_of
+from engine.store.reviews import Review, reviews_of
 from engine.store.runs import Run
 from engine.store.steps import Step, steps_of_run
 
@@ -37,6 +38,7 @@ class DataSource(NamedTuple):
     writers: frozenset[str]
     """Digests of the models that answered its steps, where any output is written by a model."""
     examples: tuple[Example, ...]
+    """Those drawn, in the order they were made."""
 
     def drawn(self, count: int, seed: int) -> DataSource:
         """At most so many of its examples, by seed."""
@@ -54,8 +56,10 @@ class Line(Value):
     right: bool = True
 
 
-def sources_of(connection: Connection, runs: Sequence[Run]) -> list[DataSource]:
+def sources_of(connection: Connection, runs: Sequence[Run], at_most: int = 1_000_000, seed: int = 0) -> list[DataSource]:
     """Every step of the runs whose accepted items are examples, transformed data sets first; one step of several runs once.
+
+    Of each, at most so many examples are drawn by seed, and only these are read.
 
     Raises BadInput for runs of different tasks, or none with an example.
     """
@@ -67,19 +71,22 @@ def sources_of(connection: Connection, runs: Sequence[Run]) -> list[DataSource]:
     for run in runs:
         for step in steps_of_run(connection, run.id):
             taken.setdefault(step.fingerprint, (step, []))[1].append(run.id)
-    found = [source for step, ids in taken.values() if (source := _source(connection, step, ids)) is not None]
+    found = [source for step, ids in taken.values() if (source := _source(connection, step, ids, at_most, seed)) is not None]
     if not found:
         names = ", ".join(run.id for run in runs)
         raise BadInput(f"no examples yet in {names}", "wait until a run has made some, or see why: datatune show RUN")
     return sorted(_named_apart(found), key=lambda source: source.kind != "transformed")
 
 
-def by_kind(sources: Sequence[DataSource]) -> list[DataSource]:
-    """All transformed examples as one source, all synthetic ones as another."""
+def by_kind(sources: Sequence[DataSource], at_most: int = 1_000_000, seed: int = 0) -> list[DataSource]:
+    """All transformed examples as one source, all synthetic ones as another, at most so many: of each step by what it made."""
     merged = []
     for kind in ("transformed", "synthetic"):
         some = [source for source in sources if source.kind == kind]
         if some:
+            every = sum(source.stored - source.rejected for source in some)
+            share = min(1.0, at_most / max(1, every))
+            parts = [source.drawn(round(share * (source.stored - source.rejected)), seed).examples for source in some]
             merged.append(
                 DataSource(
                     kind,
@@ -90,7 +97,7 @@ def by_kind(sources: Sequence[DataSource]) -> list[DataSource]:
                     sum(source.rejected for source in some),
                     any(source.going_on for source in some),
                     frozenset(writer for source in some for writer in source.writers),
-                    tuple(example for source in some for example in source.examples),
+                    tuple(example for part in parts for example in part),
                 )
             )
     return merged
@@ -121,14 +128,19 @@ class _Loose(msgspec.Struct):
     right: bool = True
 
 
-def _source(connection: Connection, step: Step, runs: list[str]) -> DataSource | None:
+def _source(connection: Connection, step: Step, runs: list[str], at_most: int, seed: int) -> DataSource | None:
+    places = find_units(connection, [step.fingerprint], "accepted")
+    reviews = reviews_of(connection, step.fingerprint)
+    kept = [place for place in places if place[2] not in reviews or reviews[place[2]].verdict != "rejected"]
+    drawn = sorted(random.Random(f"{seed} {step.fingerprint}").sample(range(len(kept)), min(at_most, len(kept))))
     try:
-        examples, stored, rejected = _examples(connection, step.fingerprint)
+        found = [_reviewed(unit, reviews) for unit in read_units(connection, [kept[at] for at in drawn] or places[:1]) if unit]
     except msgspec.DecodeError:
         return None
-    if not stored:
+    if not found:
         return None
-    synthetic = step.stage == "generate" or any(getattr(example.source, "synthetic", False) for example in examples[:1])
+    examples = tuple(found) if drawn else ()
+    synthetic = step.stage == "generate" or getattr(found[0].source, "synthetic", False)
     written = synthetic or any(example.output_origin == "written" for example in examples)
     name = f"synthetic: {step.candidate or 'generate'}" if synthetic else f"transformed: {Path(step.candidate).name or step.stage}"
     return DataSource(
@@ -136,30 +148,21 @@ def _source(connection: Connection, step: Step, runs: list[str]) -> DataSource |
         "synthetic" if synthetic else "transformed",
         tuple(runs),
         (step.fingerprint,),
-        stored,
-        rejected,
+        len(places),
+        len(places) - len(kept),
         step.state == "running",
         frozenset(items.models_of_step(connection, step.fingerprint)) if written else frozenset(),
         examples,
     )
 
 
-def _examples(connection: Connection, step: str) -> tuple[tuple[Example, ...], int, int]:
-    """The examples as reviewed, how many are stored, how many a person rejected. Raises DecodeError where items are no examples."""
-    reviews = reviews_of(connection, step)
-    kept: list[Example] = []
-    stored = rejected = 0
-    for item in items.items_in_order(connection, step, "accepted"):
-        example = msgspec.json.decode(item.result, type=Example)
-        stored += 1
-        review = reviews.get(item.key)
-        if review and review.verdict == "rejected":
-            rejected += 1
-        elif review and review.output is not None:
-            kept.append(msgspec.structs.replace(example, output=review.output, output_origin="edited"))
-        else:
-            kept.append(example)
-    return tuple(kept), stored, rejected
+def _reviewed(unit: items.Item, reviews: dict[str, Review]) -> Example:
+    """An example with the output a person gave it, if any. Raises DecodeError for an item that is none."""
+    example = msgspec.json.decode(unit.result, type=Example)
+    review = reviews.get(unit.key)
+    if review is None or review.output is None:
+        return example
+    return msgspec.structs.replace(example, output=review.output, output_origin="edited")
 
 
 def _named_apart(sources: Sequence[DataSource]) -> Iterator[DataSource]:

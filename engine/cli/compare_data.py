@@ -69,9 +69,8 @@ def compare_data(
     reader = open_reader(locations.database)
     runs = [find_run(reader, run_id) for run_id in dict.fromkeys(run_ids)]
     task = runs[0].task
-    found = sources_of(reader, runs)
-    found = by_kind(found) if by == "kind" else found
-    drawn = [source.drawn(examples, seed) for source in found]
+    drawn = sources_of(reader, runs, examples, seed)
+    drawn = by_kind(drawn, examples, seed) if by == "kind" else drawn
     for source in drawn:
         if len(source.examples) < 2:
             raise BadInput(f"{source.name} has {len(source.examples)} examples", "a source needs two or more that nobody rejected")
@@ -87,6 +86,8 @@ def compare_data(
         answers = {role: StoredAnswers(roles.model(role), role, writer) for role, spec in given.items() if spec and writer is not None}
         models = Models(answers.get("judge"), answers.get("base"), tuple(Known(one.input, one.output, one.right) for one in lines))
         asked = [source.drawn(judged, seed) for source in drawn] if answers else []
+        if asked:
+            note("reckoning the cost; where many calls are to come, it is measured first how they are fastest here")
         for role, cost in expected_costs(asked, task, models).items() if asked else ():
             note(_cost(role, cost))
             answers[role].tell = progress.of(f"asking the {role}", cost.calls)

@@ -55,23 +55,22 @@ def answers(tmp_path: Path, role: str = "judge", fond: float = 0.0) -> StoredAns
 
 def test_sources_are_measured_at_equal_numbers() -> None:
     repeated = varied(10, 1) * 12
-    found = compare_data([source("few", varied(40, 2)), source("copies", repeated)], MOODS, embedder=HashingEmbedder())
+    found = compare_data([source("few", varied(18, 2)), source("copies", repeated)], MOODS, embedder=HashingEmbedder())
     few, copies = found.sources
-    assert found.equal_examples == 40 and few.examples == 40 and copies.examples == 120
-    assert few.repeats == {"0.7": 0.0, "0.8": 0.0, "0.9": 0.0} and copies.repeats["0.9"] >= 0.7
+    assert found.equal_examples == 18 and few.examples == 18 and copies.examples == 120
+    assert few.repeats == {"0.7": 0.0, "0.8": 0.0, "0.9": 0.0} and copies.repeats["0.9"] >= 0.4
     assert few.diversity["unique_2"].mean > copies.diversity["unique_2"].mean
-    assert few.spread is not None and copies.spread is not None and few.spread.vendi > 2 * copies.spread.vendi
-    assert few.spread.examples == copies.spread.examples == 40
-    assert few.origins == {"copied": 40} and few.licences == {"mit": 40} and few.asked.correctness is None
+    assert few.spread is not None and copies.spread is not None and few.spread.vendi > 1.5 * copies.spread.vendi
+    assert few.spread.examples == copies.spread.examples == 18
+    assert few.origins == {"copied": 18} and few.licences == {"mit": 18} and few.asked.correctness is None
 
 
 def test_regions_are_held_against_halves_of_one_source() -> None:
-    cooking = [Line(f"{one.input} with garlic, onions and butter in the pan", one.output) for one in varied(60, 3)]
-    sailing = [Line(f"{one.input} under sail off the coast at anchor", one.output) for one in varied(60, 4)]
-    mixed = [*cooking[:30], *sailing[:30]]
-    found = compare_data([source("a", varied(60, 5)), source("b", varied(60, 6)), source("c", mixed)], MOODS)
-    told = {(one.one, one.other): one.regions for one in found.regions}
-    assert len(told) == 3 and not told["a", "b"].different and told["a", "c"].different
+    sailing = [Line(f"{one.input} under sail off the coast at anchor", one.output) for one in varied(20, 4)]
+    cooking = [Line(f"{one.input} with garlic, onions and butter in the pan", one.output) for one in varied(20, 3)]
+    found = compare_data([source("a", varied(40, 5)), source("c", [*sailing, *cooking]), source("few", varied(5, 6))], MOODS)
+    (told,) = found.regions
+    assert (told.one, told.other) == ("a", "c") and told.regions.different and "halves of one source" in told.regions.reason
     assert found.map is None and found.embedder == ""
 
 
@@ -94,7 +93,7 @@ def test_difficulty_is_of_those_the_judge_found_right(tmp_path: Path) -> None:
     right = source("right", moods(40))
     half = source("half", moods(40, wrong=20, seed=1))
     models = Models(answers(tmp_path), answers(tmp_path, "base", 1.0), tuple(Known(one.input, one.output) for one in moods(40, seed=2)))
-    found = compare_data([right, half], MOODS, models=models, judged=[right, half])
+    found = compare_data([right.drawn(12, 0), half.drawn(12, 0)], MOODS, models=models, judged=[right, half])
     first, second = (one.asked for one in found.sources)
     assert first.correctness is not None and second.correctness is not None
     assert first.correctness.found_right.count == 40 and second.correctness.found_right.count == 20
@@ -108,7 +107,7 @@ def test_a_model_is_not_asked_about_what_it_wrote(tmp_path: Path) -> None:
     judge = answers(tmp_path)
     own = source("own", moods(30), "synthetic", "written", (judge.model.identity.digest,))
     other = source("other", moods(30, seed=1))
-    found = compare_data([own, other], MOODS, models=Models(judge, judge), judged=[own, other])
+    found = compare_data([own.drawn(12, 0), other.drawn(12, 0)], MOODS, models=Models(judge, judge), judged=[own, other])
     assert found.sources[0].asked.correctness is None and len(found.sources[0].asked.unasked) == 2
     assert "wrote outputs" in found.sources[0].asked.unasked[0]
     assert found.sources[1].asked.correctness is not None and found.sources[1].asked.unasked == ()

@@ -65,6 +65,9 @@ def test_a_step_that_goes_on_counts_with_what_it_has_and_synthetic_examples_are_
     add_step(house, "execute", written(5), "/data/more", "other")
     merged = by_kind(sources_of(house.connection, [run_of(house)]))
     assert [(one.name, one.stored) for one in merged] == [("transformed", 25), ("synthetic", 7)]
+    fewer = by_kind(sources_of(house.connection, [run_of(house)]), 10)
+    assert [len(one.examples) for one in fewer] == [10, 7]
+    assert sum(one.output_origin == "written" for one in fewer[0].examples) == 2
 
 
 def test_a_step_two_runs_share_is_one_source_and_equal_names_are_told_apart(house: House) -> None:
@@ -80,6 +83,8 @@ def test_draws_are_the_same_for_the_same_seed(house: House) -> None:
     source = only(sources_of(house.connection, [run_of(house)]))
     assert source.drawn(5, 1).examples == source.drawn(5, 1).examples != source.drawn(5, 2).examples
     assert source.drawn(50, 1) is source
+    few = only(sources_of(house.connection, [run_of(house)], 5, 1))
+    assert len(few.examples) == 5 and few.stored == 20 and set(few.examples) < set(source.examples)
 
 
 def test_runs_of_different_tasks_and_runs_without_examples_are_refused(house: House) -> None:
