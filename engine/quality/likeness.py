@@ -20,7 +20,10 @@ def token_f1(one: str, other: str) -> float:
 
 
 def chrf(answer: str, reference: str) -> float:
-    """Character n-gram F-score, n = 1 … 6, recall twice as important, white space left out (chrF2, Popović 2015); 0 to 1."""
+    """Character n-gram F-score, 0 to 1: n from 1 to 6, as far as both are that long; recall counts twice, white space is left out.
+
+    chrF2 (Popović 2015).
+    """
     ours, theirs = "".join(answer.split()), "".join(reference.split())
     if not ours or not theirs:
         return float(ours == theirs)
@@ -28,11 +31,11 @@ def chrf(answer: str, reference: str) -> float:
     orders = 0
     for size in range(1, _ORDER + 1):
         mine, wanted = _ngrams(ours, size), _ngrams(theirs, size)
-        if not mine and not wanted:
-            continue
+        if not mine or not wanted:
+            break
         same = (mine & wanted).total()
-        precision += same / mine.total() if mine else 0.0
-        recall += same / wanted.total() if wanted else 0.0
+        precision += same / mine.total()
+        recall += same / wanted.total()
         orders += 1
     precision, recall = precision / orders, recall / orders
     together = _BETA**2 * precision + recall
