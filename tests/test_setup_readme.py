@@ -45,7 +45,7 @@ def test_every_exit_code_is_named() -> None:
 def test_every_command_is_explained_and_no_other() -> None:
     from engine.cli import datatune
 
-    told = set(re.findall(r"`datatune ([a-z]+)", section("Commands")))
+    told = set(re.findall(r"`datatune ([a-z-]+)", section("Commands")))
     assert told == set(datatune.commands)
 
 

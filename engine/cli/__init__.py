@@ -13,6 +13,7 @@ import click
 
 from engine.cli.bench import bench
 from engine.cli.catalog import catalog
+from engine.cli.compare_data import compare_data
 from engine.cli.doctor import doctor
 from engine.cli.models import models
 from engine.cli.output import complain, fail_as_json
@@ -42,7 +43,7 @@ def datatune() -> None:
     """
 
 
-for command in (demo, run, runs, show, resume, cancel, export, catalog, models, plan, options, settings, doctor, bench):
+for command in (demo, run, runs, show, resume, cancel, export, catalog, models, plan, compare_data, options, settings, doctor, bench):
     datatune.add_command(command)
 
 

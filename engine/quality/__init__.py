@@ -1,4 +1,5 @@
-"""Measures over examples, each usable alone; none asks a model, and embeddings come in as an array.
+"""Measures over examples, each usable alone. Embeddings come in as an array; correctness and difficulty ask a model through a function
+that is given, so that stored answers are used.
 
 This is the table of contents; a name's module is imported when the name is first used.
 """
@@ -9,6 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from engine.quality.benchmarks import Related, related_source
+    from engine.quality.correctness import Correctness, Known, judge_correctness
+    from engine.quality.difficulty import Difficulty, base_difficulty, rate_difficulty
     from engine.quality.diversity import (
         Comparison,
         Diversity,
@@ -27,6 +30,7 @@ if TYPE_CHECKING:
     from engine.quality.pairs import Pair, Verdict
     from engine.quality.provenance import Origins, Provenance, SourceOrigins, count_origins
     from engine.quality.regions import Map, Regions, region_map, tell_apart
+    from engine.quality.shares import Calibration, Share
     from engine.quality.summary import Flag, Summary, summarise
     from engine.quality.template import Template, template_of, templates
     from engine.quality.words import normalised, tokens
@@ -53,6 +57,9 @@ _HOMES = {
     "licences": ("Clash", "Licence", "LicenceSummary", "allowed", "licence_of", "sort_licences"),
     "regions": ("Map", "Regions", "region_map", "tell_apart"),
     "provenance": ("Origins", "Provenance", "SourceOrigins", "count_origins"),
+    "correctness": ("Correctness", "Known", "judge_correctness"),
+    "difficulty": ("Difficulty", "base_difficulty", "rate_difficulty"),
+    "shares": ("Calibration", "Share"),
     "summary": ("Flag", "Summary", "summarise"),
 }
 _HOME = {name: home for home, names in _HOMES.items() for name in names}
@@ -100,6 +107,14 @@ __all__ = [
     "Provenance",
     "SourceOrigins",
     "count_origins",
+    "Correctness",
+    "Known",
+    "judge_correctness",
+    "Difficulty",
+    "base_difficulty",
+    "rate_difficulty",
+    "Calibration",
+    "Share",
     "Flag",
     "Summary",
     "summarise",

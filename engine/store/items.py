@@ -181,6 +181,12 @@ def model_of_run(connection: sqlite3.Connection, run: str) -> str:
     return str(row["model"]) if row else ""
 
 
+def models_of_step(connection: sqlite3.Connection, step: str) -> list[str]:
+    """Digests of the models whose answers a step used."""
+    rows = connection.execute("SELECT DISTINCT model FROM step_calls JOIN calls USING (hash) WHERE step = ? ORDER BY model", (step,))
+    return [str(row["model"]) for row in rows]
+
+
 class Cost(Value):
     """What calls cost when they were made."""
 

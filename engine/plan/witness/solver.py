@@ -42,20 +42,30 @@ class Solver:
     def gains(self, rows: Sequence[Shown]) -> dict[tuple[str, ...], float]:
         """Gain by row key (or by two row keys, for texts): from -1 to 1, around 0 by chance."""
         if all(row.choices for row in rows):
-            self._score([row for row in rows if _asked(row) not in self._scores])
-            return self._closed([row for row in rows if _asked(row) in self._scores])
+            return self._closed(rows)
         return self._open(rows)
 
+    def chances(self, rows: Sequence[Shown]) -> dict[str, list[float]]:
+        """By row key, how likely the model takes each choice to be, what it likes of each place in all these rows taken off.
+
+        A row it gave no answer to is left out; every row has choices.
+        """
+        self._score([row for row in rows if _asked(row) not in self._scores])
+        answered = [row for row in rows if _asked(row) in self._scores]
+        places = max((len(row.choices) for row in answered), default=0)
+        liked = [_mean([self._scores[_asked(row)][place] for row in answered if place < len(row.choices)]) for place in range(places)]
+        return {row.key: _softmax([score - liked[place] for place, score in enumerate(self._scores[_asked(row)])]) for row in answered}
+
     def _closed(self, rows: Sequence[Shown]) -> dict[tuple[str, ...], float]:
-        places = max((len(row.choices) for row in rows), default=0)
-        liked = [_mean([self._scores[_asked(row)][place] for row in rows if place < len(row.choices)]) for place in range(places)]
-        fixed = len({row.choices for row in rows}) == 1
-        shares = Counter(row.output for row in rows)
+        chances = self.chances(rows)
+        answered = [row for row in rows if row.key in chances]
+        fixed = len({row.choices for row in answered}) == 1
+        shares = Counter(row.output for row in answered)
         gains: dict[tuple[str, ...], float] = {}
-        for row in rows:
-            chance = _softmax([score - liked[place] for place, score in enumerate(self._scores[_asked(row)])])
+        for row in answered:
+            chance = chances[row.key]
             if fixed:
-                usual = sum(chance[place] * shares[choice] for place, choice in enumerate(row.choices)) / len(rows)
+                usual = sum(chance[place] * shares[choice] for place, choice in enumerate(row.choices)) / len(answered)
             else:
                 usual = 1 / len(row.choices)
             gains[(row.key,)] = chance[row.choices.index(row.output)] - usual
