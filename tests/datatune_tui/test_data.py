@@ -155,3 +155,16 @@ def test_hostile_text_has_no_effect_and_a_megabyte_does_not_freeze(home: Home) -
     shown = with_app(home, story, (80, 24))
     assert "[@click=app.quit]x[/]" in shown and "\x1b" not in shown and "\u202e" not in shown
     assert shown.count("\n") == 23
+
+
+def test_synthetic_examples_name_their_model_and_have_no_row_to_show(home: Home) -> None:
+    home.synthetic()
+
+    async def story(app: DataTune, pilot: Pilot[None]) -> None:
+        units = await opened(app, pilot)
+        assert units.count == 6
+        assert "synthetic, written by tiny.gguf" in screen_text(app) and "row -1" not in screen_text(app)
+        await pilot.press("o")
+        await until(pilot, lambda: "no row stands behind" in screen_text(app))
+
+    with_app(home, story, (120, 30))

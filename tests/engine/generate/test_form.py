@@ -99,6 +99,6 @@ def test_several_examples_are_asked_for_and_read_as_a_list() -> None:
 @given(st.text(max_size=60), st.text(max_size=30))
 def test_any_text_can_be_taken_apart_without_an_error(text: str, output: str) -> None:
     for kind in ("option_letter", "option_text", "text"):
-        form = Form(task_with(kind, (text, output)))  # type: ignore[arg-type]
+        form = Form(task_with(kind, (text, output)))
         form.taken_apart(TaskExample(text, output))
         form.outputs_of(text)

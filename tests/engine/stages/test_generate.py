@@ -280,6 +280,16 @@ def test_free_texts_are_not_voted_on_and_options_by_what_they_say(tmp_path: Path
     assert len([prompt for prompt in house.asked("generate") if "You do one task" in prompt]) >= 30
 
 
+def test_a_model_that_likes_one_letter_does_not_choose_where_the_right_option_stands(tmp_path: Path) -> None:
+    def liking(role: str, prompt: str, request: Request) -> str | None:
+        return '"B"' if "#" in request.key else write(role, prompt, request)
+
+    house = bench(tmp_path, liking)
+    made = house.run("generate", given(QUIZ), examples=60)
+    assert made.examples == 60 and made.reasons == {"rejected: no output has most votes": made.rejected} and made.rejected > 60
+    assert min(made.outputs.values()) >= 10 and set(made.outputs) == set("ABC")
+
+
 # ── what is asked ─────────────────────────────────────────────────────────────────────────────────────────
 
 
@@ -501,7 +511,7 @@ def test_the_end_of_the_budget_keeps_what_was_made(tmp_path: Path, monkeypatch: 
 @pytest.mark.parametrize("batch", [1, 3])
 def test_units_that_killed_an_engine_are_passed_over_and_suspects_run_alone(tmp_path: Path, batch: int) -> None:
     house = bench(tmp_path)
-    options = {"examples": 30, "topics": 0, "batch": batch}
+    options: dict[str, Any] = {"examples": 30, "topics": 0, "batch": batch}
     house.roles.special["generate"] = Cancelling20(house)
     with pytest.raises(Cancelled):
         house.step("generate", given(), **options)
