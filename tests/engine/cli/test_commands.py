@@ -280,7 +280,7 @@ def test_a_mistake_of_ours_is_one_line_with_the_traceback_in_a_file(
 
 
 def test_synthetic_examples_are_shown_with_model_and_reasons(datatune: Datatune, house: House) -> None:
-    ending = house.pipeline(dataset="none", options={"generate": {"examples": 8, "votes": 0, "near_duplicate": 1.1}})
+    ending = house.pipeline(dataset="none", options={"generate": {"examples": 8, "topics": 10, "votes": 0, "near_duplicate": 1.1}})
     runs.finish_run(house.connection, house.session.run, "done", "8 examples", 0, ending.examples)
     shown = datatune("show", house.session.run, "generate").out
     assert "model generate" in shown and "examples 8" in shown and "outputs: " in shown and "topics: " in shown
