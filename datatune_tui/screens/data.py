@@ -257,7 +257,7 @@ An export leaves out what was rejected and has the outputs that were put right.
         item, at = self._current(), self.query_one(LongList).cursor
         origin = self._origin()
         if item is None or origin is None:
-            self.notify("the row of this unit is not known", severity="warning", markup=False)
+            self.notify(_rowless(item), markup=False)
             return
         choice, split, row = origin
         answer = await self.asked(self.here.catalog.ask("row", show=choice.dataset, config=choice.config, split=split, row=row))
@@ -275,7 +275,7 @@ An export leaves out what was rejected and has the outputs that were put right.
         item, at = self._current(), self.query_one(LongList).cursor
         origin = self._origin()
         if item is None or origin is None:
-            self.notify("the row of this unit is not known", severity="warning", markup=False)
+            self.notify(_rowless(item), markup=False)
             return
         choice, split, row = origin
         asked = {"run": self.here.run_id, "dataset": choice.dataset, "config": choice.config, "split": split, "row": row}
@@ -340,3 +340,10 @@ An export leaves out what was rejected and has the outputs that were put right.
 def _as_example(item: Item, review: Review | None) -> TaskExample:
     example = msgspec.json.decode(item.result, type=Example)
     return TaskExample(example.input, review.output if review and review.output is not None else example.output)
+
+
+def _rowless(item: Item | None) -> str:
+    """Why there is no row to show."""
+    if item and item.state == "accepted" and msgspec.json.decode(item.result, type=Example).source.synthetic:
+        return "no row stands behind a synthetic example"
+    return "the row of this unit is not known"

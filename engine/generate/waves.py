@@ -77,6 +77,7 @@ class _Unit:
         self.text = self.output = self.key = ""
         self.says = ""
         """What its output means, whatever the order of options."""
+        self.filled: Filled | None = None
         self.votes: Counter[str] = Counter()
 
 
@@ -326,25 +327,29 @@ class Waves:
             unit.fault = ("rejected", "a part of it holds what separates the parts")
             return
         unit.key = self._collection.key(unit.text, unit.output)
+        unit.filled = filled
         unit.says = self._form.said_by(unit.text, unit.output)
         unit.votes[unit.says] += 1
 
     def _ask_votes(self, wave: _Wave, unit: _Unit, asked: deque[tuple[Request, Callable[[Completion], None]]]) -> None:
-        allowed = self._form.outputs_of(unit.text) or list(self._task.output.labels)
-        schema = {"enum": allowed} if allowed else {"type": "string", "minLength": 1}
-
-        def answered(completion: Completion) -> None:
-            wave.waiting -= 1
-            if completion.finish == "stop" and (vote := self._form.said_by(unit.text, _text_in(completion.text))):
-                # Texts that say the same in other signs are one vote.
-                unit.votes[next((known for known in unit.votes if _alike(known, vote)), vote)] += 1
-
+        """Each vote sees the options in an order of its own: who likes one place votes for no option, and for no place in the end."""
+        assert unit.filled is not None
         for vote in range(self._settings.votes):
             key = f"{unit_key(unit.number)}#{vote}"
+            text, _ = self._form.render(unit.filled, key, self._ctx.seed)
+            allowed = self._form.outputs_of(text) or list(self._task.output.labels)
+            schema = {"enum": allowed} if allowed else {"type": "string", "minLength": 1}
             temperature = VOTE_TEMPERATURE if self._settings.votes > 1 else 0.0
             sampling = Sampling(temperature=temperature, seed=request_seed(self._ctx.seed, key), max_tokens=self._settings.max_tokens)
             wave.waiting += 1
-            asked.append((Request(key, vote_messages(self._task, unit.text), schema, sampling), answered))
+
+            def answered(completion: Completion, shown: str = text) -> None:
+                wave.waiting -= 1
+                if completion.finish == "stop" and (said := self._form.said_by(shown, _text_in(completion.text))):
+                    # Texts that say the same in other signs are one vote.
+                    unit.votes[next((known for known in unit.votes if _alike(known, said)), said)] += 1
+
+            asked.append((Request(key, vote_messages(self._task, text), schema, sampling), answered))
 
     # ── settling ──────────────────────────────────────────────────────────────────────────────────────────
 

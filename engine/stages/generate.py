@@ -43,8 +43,13 @@ class Options(Value):
     ] = 4
     balance: Annotated[bool, Meta(description="Where the output is a label, ask for each label as often as for the others.")] = True
     topics: Annotated[
-        int, Meta(description="Topics the model lists first, one for each prompt, so that inputs vary; 0 asks for none.", ge=0, le=500)
-    ] = 60
+        int,
+        Meta(
+            description="Topics the model lists first, one for each prompt: inputs vary more, a small model strays more; 0 is none.",
+            ge=0,
+            le=500,
+        ),
+    ] = 0
     votes: Annotated[
         int,
         Meta(

@@ -19,6 +19,7 @@ from engine.records import (
     Candidates,
     Example,
     ExpandedTask,
+    Generated,
     Made,
     Output,
     PlanChoice,
@@ -29,6 +30,7 @@ from engine.records import (
     Source,
     Task,
     TaskExample,
+    written_by,
 )
 from engine.store import events, items, runs, steps
 from engine.store.database import Connection, open_writer
@@ -63,6 +65,9 @@ CHOICE = PlanChoice(
     verdict="verified",
     evidence="the model agrees with 41 of 60 outputs, with 20 of others",
 )
+
+
+PLACEHOLDER = "rejected: a placeholder stands for the text"
 
 
 class Home:
@@ -114,6 +119,23 @@ class Home:
         events.add_event(self.connection, run, "exported", f"{examples} examples in /tmp/notes", stage="export")
         runs.claim_run(self.connection, run, this_process())
         runs.finish_run(self.connection, run, "done", f"{examples} examples from 1 data set", 0, examples)
+        return run
+
+    def synthetic(self, examples: int = 6, task: Task = TASK) -> str:
+        """A run without a data set, whose examples a model wrote."""
+        run = self.new_run(task, dataset="none", options={"generate": {"examples": examples}})
+        self.step(run, "expand", ExpandedTask("In more words.", "model"))
+        made = Generated(
+            "tiny.gguf", examples + 2, examples, 2, reasons={"rejected: a placeholder stands for the text": 2}, topics=("fog", "ice")
+        )
+        self.step(run, "generate", made)
+        stored = []
+        for number in range(examples):
+            example = Example(f"{NOTES[number % 3]} ({number})", OUTPUTS[number % 3], "written", written_by("tiny.gguf"), "")
+            stored.append(items.Item(f"{number:07d}", number, "accepted", "", msgspec.json.encode(example).decode()))
+        items.store_items(self.connection, f"{run} generate", stored)
+        runs.claim_run(self.connection, run, this_process())
+        runs.finish_run(self.connection, run, "done", f"{examples} examples from the task alone", 0, examples)
         return run
 
     def failed(self, reason: str = "no data set serves this task") -> str:

@@ -233,3 +233,16 @@ def test_examples_for_the_next_run_are_taken_from_each_output_in_turn() -> None:
     chosen = few_shot(given)
     assert [example.input for example in chosen] == ["0", "20", "1", "21", "2", "3", "4", "5"]
     assert few_shot([]) == []
+
+
+def test_synthetic_examples_name_their_model_and_have_no_row_to_show(home: Home) -> None:
+    home.synthetic()
+
+    async def story(app: DataTune, pilot: Pilot[None]) -> None:
+        units = await opened(app, pilot)
+        assert units.count == 6
+        assert "synthetic, written by tiny.gguf" in screen_text(app) and "row -1" not in screen_text(app)
+        await pilot.press("o")
+        await until(pilot, lambda: "no row stands behind" in screen_text(app))
+
+    with_app(home, story, (120, 30))

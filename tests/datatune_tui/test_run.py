@@ -204,3 +204,24 @@ def test_a_task_in_another_script_and_a_megabyte_of_text_do_not_break_the_screen
 
     shown = with_app(home, story, (80, 24))
     assert "날씨-메모" in shown and shown.count("\n") == 23
+
+
+def test_synthetic_examples_have_a_panel_and_a_place_in_the_rail_where_they_were_asked_for(home: Home) -> None:
+    home.synthetic()
+
+    async def story(app: DataTune, pilot: Pilot[None]) -> str:
+        return await opened(pilot, app, "generate")
+
+    shown = with_app(home, story, (120, 50))
+    for text in ("6 synthetic examples of 8 asked for: 2 rejected", "written by tiny.gguf", "topics: fog; ice", "a placeholder stands for"):
+        assert text in shown, shown
+    assert "execute" not in shown and "retrieve" not in shown, "a run without a data set has no such stages"
+
+
+def test_a_run_that_asks_for_no_synthetic_examples_has_no_such_stage(home: Home) -> None:
+    home.finished()
+
+    async def story(app: DataTune, pilot: Pilot[None]) -> str:
+        return await opened(pilot, app, "execute")
+
+    assert "generate" not in with_app(home, story, (120, 50))

@@ -18,7 +18,7 @@ from engine.errors import BadInput, NothingSuitable, StageFailed, StoreUnusable
 from engine.export import folder as folder_module
 from engine.plan.file import plan_digest, read_plan
 from engine.plan.steps import Emit, Get, Map, Plan
-from engine.records import Example, Exported, Made, Output, Part, PlanChoice, Source, Task
+from engine.records import Example, Exported, Generated, Made, Output, Part, PlanChoice, Source, SyntheticPart, Task, written_by
 from engine.stage import Context
 from engine.stages.export import STAGE, Given, Options
 from engine.store.items import Item
@@ -373,3 +373,54 @@ def test_missing_unreadable_and_no_examples_fail_before_anything_is_written(tmp_
     with pytest.raises(NothingSuitable, match="no example"):
         export(tmp_path / "out", Stored(a=[]), (part_of("a", 0),))
     assert list(tmp_path.iterdir()) == []
+
+
+# ── synthetic examples ────────────────────────────────────────────────────────────────────────────────────
+
+
+def synthetic_part(step: str, take: int, model: str = "/home/me/weights/tiny.gguf") -> SyntheticPart:
+    made = Generated(model, take + 5, take, 4, 1, reasons={"rejected: it repeats an input": 4}, topics=("fog",), saturated="no new words")
+    return SyntheticPart(step, made, take)
+
+
+def test_synthetic_examples_follow_those_of_data_sets_and_are_named_as_such(tmp_path: Path) -> None:
+    import datasets
+
+    written = [Example(f"Something {n} happened.", "cause", "written", written_by("/home/me/weights/tiny.gguf"), "") for n in range(10)]
+    stored = Stored(a=[example(n) for n in range(30)], b=written)
+    made = export(tmp_path / "out", stored, (part_of("a", 30),), synthetic=(synthetic_part("b", 10),))
+    assert made.examples == 40
+    found = lines(tmp_path / "out" / "examples.jsonl")
+    assert [line["source"].get("model") for line in found] == [None] * 30 + ["tiny.gguf"] * 10
+    card = (tmp_path / "out" / "README.md").read_text(encoding="utf-8")
+    front = yaml.safe_load(card.split("---")[1])
+    assert (
+        "synthetic" in front["tags"] and front["license"] == "other" and "synthetic, by tiny.gguf: not stated" in front["license_details"]
+    )
+    for words in (
+        "10 of them synthetic, by tiny.gguf",
+        "10 of 40 examples are synthetic",
+        "ended early: no new words",
+        "synthetic, by tiny.gguf",
+    ):
+        assert words in card, words
+    assert "/home/me" not in card + json.dumps(found)
+    manifest = json.loads((tmp_path / "out" / "manifest.json").read_bytes())
+    assert manifest["examples"]["synthetic"] == 10
+    assert [(part.get("synthetic", False), part["exported"]) for part in manifest["parts"]] == [(False, 30), (True, 10)]
+    assert manifest["parts"][1]["model"] == "tiny.gguf" and "/home/me" not in json.dumps(manifest)
+    loaded = datasets.load_dataset(str(tmp_path / "out"), cache_dir=str(tmp_path / "cache"))
+    models = [row["source"]["model"] for split in loaded.values() for row in split]
+    assert sorted(models) == [""] * 30 + ["tiny.gguf"] * 10
+
+
+def test_an_export_of_synthetic_examples_alone_has_no_plans(tmp_path: Path) -> None:
+    stored = Stored(b=[Example(f"Something {n} happened.", "cause", "written", written_by("tiny.gguf"), "") for n in range(10)])
+    assert export(tmp_path / "out", stored, (), synthetic=(synthetic_part("b", 10, "tiny.gguf"),)).examples == 10
+    card = (tmp_path / "out" / "README.md").read_text(encoding="utf-8")
+    assert (
+        "all of them synthetic" in card
+        and "plans/" not in card.split("## Making it again")[0]
+        and not (tmp_path / "out" / "plans").exists()
+    )
+    assert yaml.safe_load(card.split("---")[1])["license"] == "unknown"

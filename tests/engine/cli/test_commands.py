@@ -13,6 +13,7 @@ from engine.cli import datatune as front
 from engine.config import stage_options
 from engine.errors import ExitCode
 from engine.stages import STAGE_NAMES, options_type
+from engine.store import runs
 from tests.engine.cli.conftest import Datatune
 from tests.engine.stages.house import House, notes
 
@@ -273,3 +274,28 @@ def test_a_mistake_of_ours_is_one_line_with_the_traceback_in_a_file(
     assert "unexpected ZeroDivisionError" in said.err and "Traceback" not in said.err
     (log,) = (tmp_path / "home" / "logs").glob("*")
     assert "nobody saw this coming" in log.read_text(encoding="utf-8")
+
+
+# ── synthetic examples ────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_synthetic_examples_are_shown_with_model_and_reasons(datatune: Datatune, house: House) -> None:
+    ending = house.pipeline(dataset="none", options={"generate": {"examples": 8, "topics": 10, "votes": 0, "near_duplicate": 1.1}})
+    runs.finish_run(house.connection, house.session.run, "done", "8 examples", 0, ending.examples)
+    shown = datatune("show", house.session.run, "generate").out
+    assert "model generate" in shown and "examples 8" in shown and "outputs: " in shown and "topics: " in shown
+    assert datatune("show", house.session.run, "generate", "--json").json[0]["record"]["examples"] == 8
+
+
+@pytest.mark.parametrize("more", [(), ("--synthetic", "0"), ("--set", "generate.examples=0")])
+def test_no_data_set_and_no_synthetic_examples_leave_nothing_to_do(datatune: Datatune, tmp_path: Path, more: tuple[str, ...]) -> None:
+    task = tmp_path / "task.toml"
+    task.write_text('[task]\ndescription = "Write a title for a note."\n', encoding="utf-8")
+    said = datatune("run", task, "--dataset", "none", *more)
+    assert said.code == ExitCode.BAD_INPUT and "--synthetic" in said.err
+
+
+def test_a_number_below_zero_is_refused(datatune: Datatune, tmp_path: Path) -> None:
+    task = tmp_path / "task.toml"
+    task.write_text('[task]\ndescription = "Write a title for a note."\n', encoding="utf-8")
+    assert datatune("run", task, "--synthetic", "-3").code == ExitCode.BAD_INPUT

@@ -281,6 +281,16 @@ def test_free_texts_are_not_voted_on_and_options_by_what_they_say(tmp_path: Path
     assert len([prompt for prompt in house.asked("generate") if "You do one task" in prompt]) >= 30
 
 
+def test_a_model_that_likes_one_letter_does_not_choose_where_the_right_option_stands(tmp_path: Path) -> None:
+    def liking(role: str, prompt: str, request: Request) -> str | None:
+        return '"B"' if "#" in request.key else write(role, prompt, request)
+
+    house = bench(tmp_path, liking)
+    made = house.run("generate", given(QUIZ), examples=60)
+    assert made.examples == 60 and made.reasons == {"rejected: no output has most votes": made.rejected} and made.rejected > 60
+    assert min(made.outputs.values()) >= 10 and set(made.outputs) == set("ABC")
+
+
 # ── what is asked ─────────────────────────────────────────────────────────────────────────────────────────
 
 
