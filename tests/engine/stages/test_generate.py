@@ -19,7 +19,7 @@ from engine.records import Example, ExpandedTask, Generated, Output, Task, TaskE
 from engine.session import Session
 from engine.stages.generate import Given
 from engine.store import items, runs
-from engine.store.tallies import ItemState
+from engine.store.tallies import ItemState, count_anew
 from models.intake import Intake
 from models.language import Completion, Request, unhindered
 from models.scripted import Script, ScriptedModel
@@ -482,6 +482,7 @@ def test_what_is_stored_in_the_middle_of_a_wave_is_taken_up(tmp_path: Path) -> N
     expected = stored(whole, step)
     for kept in (0, 3, 11, 12, 29, len(expected) - 1):
         whole.connection.execute("DELETE FROM items WHERE step = ? AND key >= ?", (step, f"{kept:07d}"))
+        count_anew(whole.connection, step)
         whole.connection.execute("UPDATE steps SET state = 'interrupted', record = '' WHERE fingerprint = ?", (step,))
         whole.roles.asked.clear()
         whole.begin()
