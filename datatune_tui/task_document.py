@@ -33,7 +33,14 @@ def rewritten(source: str, wanted: Mapping[str, Any]) -> str:
             return text
     except (TOMLKitError, tomllib.TOMLDecodeError, ValueError, KeyError, TypeError, AttributeError, IndexError):
         pass  # a file written in a way the library cannot change in place
-    return tomli_w.dumps(wanted, multiline_strings=True)
+    return dumped(wanted)
+
+
+def dumped(document: Mapping[str, Any]) -> str:
+    """A document as TOML, texts of several lines as such."""
+    # In a text of several lines a carriage return is part of the end of a line, and lost.
+    text = tomli_w.dumps(document, multiline_strings=True)
+    return text if tomllib.loads(text) == document else tomli_w.dumps(document)
 
 
 def _change(table: Any, before: Mapping[str, Any], wanted: Mapping[str, Any]) -> None:
@@ -74,7 +81,7 @@ def _tables(there: Any, before: Sequence[Any], wanted: Sequence[Mapping[str, Any
 def _item(value: Any) -> Any:
     import tomlkit
 
-    if isinstance(value, str) and "\n" in value:
+    if isinstance(value, str) and "\n" in value and "\r" not in value:
         return tomlkit.string(value, multiline=True)
     if isinstance(value, Mapping):
         table = tomlkit.table()

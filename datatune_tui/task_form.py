@@ -7,11 +7,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import tomli_w
-
 from datatune_tui.marks import Marks, marks_of
 from datatune_tui.sheet import written_whole
-from datatune_tui.task_document import rewritten
+from datatune_tui.task_document import dumped, rewritten
 from engine.config import check_document, read_task
 from engine.errors import BadInput
 from engine.records import TaskExample
@@ -60,7 +58,7 @@ class Form(NamedTuple):
         """The task file."""
         if self.source:
             return rewritten(self.source, self.document)
-        return tomli_w.dumps(self.document, multiline_strings=True)
+        return dumped(self.document)
 
     def problems(self, folder: Path) -> dict[str, str]:
         """What is wrong with each field, of those that are wrong; nothing where the task can be worked on.

@@ -133,7 +133,8 @@ class Home:
         for number in range(examples):
             example = Example(f"{NOTES[number % 3]} ({number})", OUTPUTS[number % 3], "written", written_by("tiny.gguf"), "")
             stored.append(items.Item(f"{number:07d}", number, "accepted", "", msgspec.json.encode(example).decode()))
-        items.store_items(self.connection, f"{run} generate", stored)
+        odd = [items.Item(f"{examples + n:07d}", examples + n, "rejected", "a placeholder stands for the text") for n in range(2)]
+        items.store_items(self.connection, f"{run} generate", [*stored, *odd])
         runs.claim_run(self.connection, run, this_process())
         runs.finish_run(self.connection, run, "done", f"{examples} examples from the task alone", 0, examples)
         return run

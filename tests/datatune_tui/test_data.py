@@ -240,7 +240,7 @@ def test_synthetic_examples_name_their_model_and_have_no_row_to_show(home: Home)
 
     async def story(app: DataTune, pilot: Pilot[None]) -> None:
         units = await opened(app, pilot)
-        assert units.count == 6
+        assert units.count == 8
         assert "synthetic, written by tiny.gguf" in screen_text(app) and "row -1" not in screen_text(app)
         await pilot.press("o")
         await until(pilot, lambda: "no row stands behind" in screen_text(app))

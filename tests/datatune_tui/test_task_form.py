@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from datatune_tui.marks import Marks
@@ -92,6 +92,8 @@ FORMS = st.builds(
 
 
 @given(FORMS, st.sampled_from(["", COMMENTED, TASK]))
+@example(Form(test="0\r\n0", name="a\rb"), "")
+@example(Form(description="a\r\nb"), TASK)
 @settings(max_examples=200, deadline=None)
 def test_whatever_stands_in_the_fields_the_file_says_the_same(form: Form, source: str) -> None:
     wanted = form.document
