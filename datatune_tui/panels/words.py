@@ -16,6 +16,9 @@ from engine.records import ExpandedTask
 from engine.store.runs import RunSettings
 from engine.store.steps import Step
 
+SHOWN = 20_000
+"""Characters of a text: a megabyte would take seconds to lay out."""
+
 
 class ExpandPanel(Panel):
     """The task in the user's words and in the model's, which one may put better."""
@@ -37,7 +40,7 @@ class ExpandPanel(Panel):
         self._settings = view.run.settings
         self._added = expanded.description.removeprefix(view.run.task.description).strip() if expanded else ""
         text = Text("Your words\n", style="bold")
-        text.append(f"{clean(view.run.task.description)}\n\n", "not bold")
+        text.append(f"{clean(view.run.task.description[:SHOWN])}\n\n", "not bold")
         if expanded is None:
             text.append(standing(view, step), "dim not bold")
         elif not self._added:
@@ -45,7 +48,7 @@ class ExpandPanel(Panel):
             text.append(clean(expanded.reason), "dim not bold")
         else:
             text.append("As you put it more fully\n" if expanded.origin == "user" else "As the model puts it\n", "bold")
-            text.append(clean(self._added), "not bold")
+            text.append(clean(self._added[:SHOWN]), "not bold")
         for number, example in enumerate(view.run.task.examples[:5], 1):
             text.append(f"\n\nYour example {number}\n", "bold")
             text.append(f"{clean(example.input[:2000])}\n→ {clean(example.output[:500])}", "not bold")

@@ -9,7 +9,6 @@ from pathlib import Path
 from textual.widgets import Static
 
 from datatune_tui.app import DataTune
-from datatune_tui.screens.data import DataScreen
 from datatune_tui.screens.place import Place
 from datatune_tui.widgets.long_list import LongList
 from engine.store import runs
@@ -27,20 +26,22 @@ def test_both_follow_a_run_and_see_what_the_other_did(tmp_path: Path) -> None:
         async with one.run_test(size=(100, 30)) as first, other.run_test(size=(100, 30)) as second:
             for app, pilot in ((one, first), (other, second)):
                 await until(pilot, partial(ready, app))
-                app.open_run(run)
-                app.action_go("data")
+                # Keys are handled in the app's own context; what a test calls here would be in that of the app opened last.
+                await pilot.press("enter")
+                await until(pilot, lambda app=app: app.current_mode == "run" and ready(app))  # type: ignore[misc]
+                await pilot.press("3")
                 await until(pilot, partial(tells, app, "40 of 40 units"))
             home.units(step, 5, start=40)
             await until(first, partial(tells, one, "45 of 45 units"))
             await until(second, partial(tells, other, "45 of 45 units"))
             assert one.screen.query_one(LongList).count == other.screen.query_one(LongList).count == 45
-            assert isinstance(one.screen, DataScreen)
-            one.screen.action_review("rejected")
+            await first.press("r")
+            await until(first, lambda: reviews_of(home.connection, step))
             assert reviews_of(home.connection, step)["train:0"].verdict == "rejected"
             await until(second, partial(tells, other, "1 reviewed, 1 rejected"))
             runs.finish_run(home.connection, run, "done", "45 examples", 0, 45)
             for app, pilot in ((one, first), (other, second)):
-                app.action_go("home")
+                await pilot.press("1")
                 await until(pilot, lambda app=app: "✓ done" in screen_text(app))  # type: ignore[misc]
 
     asyncio.run(both())
