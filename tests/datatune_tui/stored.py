@@ -32,7 +32,7 @@ from engine.records import (
     TaskExample,
     written_by,
 )
-from engine.store import events, items, runs, steps
+from engine.store import events, items, runs, steps, tallies
 from engine.store.database import Connection, open_writer
 from engine.store.lease import Owner, this_process
 from tests.end_to_end.workbench import MAPPING_PLAN
@@ -69,6 +69,31 @@ CHOICE = PlanChoice(
 
 PLACEHOLDER = "rejected: a placeholder stands for the text"
 
+PREVIEW = {
+    "units": [
+        {
+            "key": "4",
+            "row": 4,
+            "state": "accepted",
+            "input": "A note.",
+            "output": "rain",
+            "steps": [{"place": 0, "do": "map", "before": {"kind": "R"}, "after": {"label": "rain"}}],
+        },
+        {
+            "key": "9",
+            "row": 9,
+            "state": "skipped",
+            "reason": "map: [@click=app.quit]Z[/] is not in the table",
+            "steps": [{"place": 0, "do": "map", "before": {"kind": "[b]Z"}, "after": {}}],
+        },
+    ],
+    "counts": {"accepted": 1, "skipped": 1},
+    "reasons": {"skipped: map: Z is not in the table": 1},
+    "warnings": [],
+    "cost": {"examples": 3000, "calls": 3000, "seconds": 125.0},
+}
+"""What `plan serve` says of a plan: one example, one row that gives none, text that must not be taken for markup."""
+
 
 class Home:
     """A DATATUNE_HOME with a database."""
@@ -87,7 +112,10 @@ class Home:
         runs.claim_run(self.connection, run, owner or this_process())
         self.step(run, "expand", ExpandedTask("In more words.", "model"), seconds=2)
         self.step(run, "execute", None, "owner/notes", state="running", owner=owner)
-        self.units(f"{run} execute owner/notes", done)
+        step = f"{run} execute owner/notes"
+        for number in range(6):
+            self.units(step, done * number // 5 - done * max(0, number - 1) // 5, done * max(0, number - 1) // 5)
+            tallies.add_trend_point(self.connection, step, 2.0 * number, 1000 * number)
         events.set_progress(self.connection, run, f"{run} execute owner/notes", "execute", "owner/notes", done, total, 4.0, "examples")
         return run
 

@@ -17,10 +17,9 @@ from datatune_tui.panels.panel import with_options
 from datatune_tui.screens.run import stale
 from datatune_tui.widgets.keyed_table import KeyedTable
 from datatune_tui.widgets.trend_plot import TrendPlots, accept_rate, rates_now
-from engine.store import tallies
 from engine.store.runs import RunSettings, read_run
 from engine.store.tallies import TrendPoint
-from tests.datatune_tui.stored import Home, screen_text, until, with_app
+from tests.datatune_tui.stored import PREVIEW, Home, screen_text, until, with_app
 from tests.datatune_tui.test_run import opened
 
 SIZE = (120, 50)
@@ -162,31 +161,6 @@ def test_what_failed_is_tried_again_with_the_same_or_another_model(home: Home, k
     with_app(home, story, SIZE)
 
 
-PREVIEW = {
-    "units": [
-        {
-            "key": "train:4",
-            "row": 4,
-            "state": "accepted",
-            "input": "A note.",
-            "output": "rain",
-            "steps": [{"place": 0, "do": "map", "before": {"kind": "R"}, "after": {"label": "rain"}}],
-        },
-        {
-            "key": "train:9",
-            "row": 9,
-            "state": "skipped",
-            "reason": "map: [@click=app.quit]Z[/] is not in the table",
-            "steps": [{"place": 0, "do": "map", "before": {"kind": "[b]Z"}, "after": {}}],
-        },
-    ],
-    "counts": {"accepted": 1, "skipped": 1},
-    "reasons": {"skipped: map: Z is not in the table": 1},
-    "warnings": [],
-    "cost": {"examples": 3000, "calls": 3000, "seconds": 125.0},
-}
-
-
 class FakePreviews:
     """Answers with one preview, or refuses."""
 
@@ -224,7 +198,7 @@ def test_a_plan_is_tried_on_rows_and_each_step_is_shown(home: Home, size: tuple[
         await until(pilot, lambda: "first 2 units" in screen_text(app))
         told = str(app.screen.query_one("#preview-told").render())
         assert "1 accepted, 1 skipped" in told and "3,000 times or more, about 2 min 05 s" in told
-        assert app.screen.query_one("#preview-units", KeyedTable).keys_shown == ("train:9", "train:4"), "what failed stands first"
+        assert app.screen.query_one("#preview-units", KeyedTable).keys_shown == ("9", "4"), "what failed stands first"
         steps = str(app.screen.query_one("#preview-steps").render())
         assert "1 map" in steps and "kind: [b]Z" in steps and "[@click=app.quit]Z[/]" in steps
         app.screen.query_one("#preview-units", KeyedTable).focus()
@@ -262,9 +236,7 @@ def test_a_plan_that_cannot_be_tried_says_why(home: Home) -> None:
 
 
 def test_rates_and_plots_show_how_it_went(home: Home) -> None:
-    run = home.running()
-    for number in range(6):
-        tallies.add_trend_point(home.connection, f"{run} execute owner/notes", 2.0 * number, 1000 * number)
+    home.running()
 
     async def story(app: DataTune, pilot: Pilot[None]) -> None:
         await opened(pilot, app, "execute")

@@ -20,7 +20,7 @@ from datatune_tui.app import DataTune
 from datatune_tui.screens.place import Place
 from engine.settings import change_settings
 from tests.datatune_tui.answers import HITS, MODELS, SHOWN, TASK_FILE
-from tests.datatune_tui.stored import Home, question, screen_text, until, with_app
+from tests.datatune_tui.stored import PREVIEW, Home, question, screen_text, until, with_app
 
 FOLDER = Path(__file__).parents[1] / "snapshots"
 SIZES = ((80, 24), (160, 50))
@@ -31,7 +31,9 @@ STORIES: dict[str, Sequence[str]] = {
     "run-retrieve": ("enter", "home", "down"),
     "run-schema": ("enter", "home", "down", "down", "down"),
     "run-plan": ("enter", "home", "down", "down", "down", "down"),
+    "run-preview": ("enter", "up", "tab", "ctrl+g"),
     "run-execute": ("enter",),
+    "run-plots": ("down", "enter"),
     "run-export": ("enter", "end"),
     "run-story": ("enter", "f"),
     "data": ("enter", "3"),
@@ -116,6 +118,8 @@ def _answered(monkeypatch: pytest.MonkeyPatch) -> None:
     """Answers of the processes that screens ask, the same on every machine."""
 
     async def ask(self: AnsweringProcess, kind: str, **asked: Any) -> dict[str, Any]:
+        if kind == "preview":
+            return {"preview": PREVIEW}
         return {"shown": SHOWN | {"dataset": asked["show"]}} if kind == "show" else {"hits": HITS, "cards": 15, "reading": False}
 
     async def command(*words: str) -> Any:
