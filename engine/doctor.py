@@ -15,9 +15,11 @@ from typing import Literal
 
 import msgspec
 
+from engine import settings
 from engine.errors import EngineError, ExitCode
 from engine.locations import Locations
 from engine.records import Value
+from engine.roles import Roles
 from models.errors import ModelError
 from models.llama_cpp.probe import probe_in_child
 from models.registry import resolve
@@ -54,12 +56,15 @@ class Meaning(msgspec.Struct, frozen=True):
     """Likeness of two sentences that do not."""
 
 
-def examine(
-    locations: Locations, *, model: str = "smollm2", embedder: str = "minilm", report: Callable[[Finding], None] | None = None
-) -> list[Finding]:
-    """Everything the main job needs, with these model specs; `report` hears each finding as it comes. Never raises for what it finds."""
+def examine(locations: Locations, *, model: str = "", embedder: str = "", report: Callable[[Finding], None] | None = None) -> list[Finding]:
+    """Everything the main job needs, with these model specs, "" for those of new runs; `report` hears each finding as it comes.
+
+    Never raises for what it finds.
+    """
     findings = []
-    for finding in _examinations(locations, model, embedder):
+    said = settings.examine(locations.settings)
+    yours = Roles(said.settings.models, locations)
+    for finding in _examinations(locations, model or yours.spec("default"), embedder or yours.spec("embed"), said):
         findings.append(finding)
         if report:
             report(finding)
@@ -74,9 +79,10 @@ def exit_code(findings: Sequence[Finding]) -> ExitCode:
     return ExitCode.STORE_UNUSABLE if failed == {DATABASE} else ExitCode.UNAVAILABLE
 
 
-def _examinations(locations: Locations, model: str, embedder: str) -> Iterator[Finding]:
+def _examinations(locations: Locations, model: str, embedder: str, said: settings.Examined) -> Iterator[Finding]:
     yield examine_python()
     yield examine_packages()
+    yield examine_settings(locations, said)
     gpu = find_gpu()
     weights = None
     try:
@@ -99,6 +105,17 @@ def _examinations(locations: Locations, model: str, embedder: str) -> Iterator[F
 
 
 # ── Python and packages ───────────────────────────────────────────────────────────────────────────────────
+
+
+def examine_settings(locations: Locations, said: settings.Examined) -> Finding:
+    """The file of the user's defaults, which every new run reads."""
+    if said.wrong:
+        more = f"; and {len(said.wrong) - 1} more" if len(said.wrong) > 1 else ""
+        return Finding(
+            name="settings", state="fail", detail=f"{said.wrong[0]}{more}", cure="put it right there; datatune settings lists all"
+        )
+    detail = f"{locations.settings}" if locations.settings.exists() else "none of your own; the defaults hold"
+    return Finding(name="settings", state="ok", detail=detail)
 
 
 def examine_python() -> Finding:

@@ -15,7 +15,6 @@ import msgspec
 
 from engine.config import stage_options
 from engine.errors import BadInput, EngineError
-from engine.fingerprint import call_hash
 from engine.locations import Locations
 from engine.plan.check import check_plan
 from engine.plan.compile import compile_plan
@@ -24,12 +23,13 @@ from engine.plan.steps import Borrow, Check, Group, Join, Plan, Write
 from engine.plan.trace import UnitSeen, trace_units
 from engine.plan.units import ModelCall
 from engine.records import Column, ExpandedTask, Row, RowSource, Value
-from engine.roles import Roles, translated
+from engine.roles import Roles
 from engine.rows_here import RowsHere
 from engine.store import items
 from engine.store.database import Connection, open_small_writer
 from engine.store.runs import Run, read_run
 from engine.store.steps import steps_of_run
+from engine.stored_answers import StoredAnswers
 from models.language import Completion, Request, Sampling
 
 MOST_UNITS = 200
@@ -136,37 +136,19 @@ class Previews:
 
 
 class _Model:
-    """Asks the execute model as execute does; answers are stored, and stored ones are not asked for again."""
+    """Asks the execute model as execute does."""
 
     def __init__(self, roles: Roles, connection: Connection, run: Run) -> None:
         options: Any = stage_options("execute", run.settings.options.get("execute", {}))
-        self._model = roles.model("execute")
-        self._connection = connection
+        self._answers = StoredAnswers(roles.model("execute"), "execute", connection)
         self._sampling = Sampling(temperature=options.temperature, seed=run.settings.seed, max_tokens=options.max_tokens)
 
     def ask(self, calls: Sequence[ModelCall]) -> list[str | None]:
         """The answers, in the order of the calls; None for one that is not whole. Raises what a model that cannot go on raises."""
         answers: list[str | None] = [None] * len(calls)
-        names: dict[str, tuple[str, str]] = {}
-
-        def missing() -> Iterator[Request]:
-            for number, call in enumerate(calls):
-                request = Request(str(number), call.messages(), call.schema, self._sampling)
-                prompt = self._model.render(request.messages)
-                name = call_hash(prompt, request, self._model.identity)
-                stored = items.stored_call(self._connection, name)
-                if stored is not None:
-                    answers[number] = _whole(stored)
-                else:
-                    names[request.key] = (name, prompt)
-                    yield request
-
-        with translated("role execute"):
-            for completion in self._model.complete_many(missing()):
-                name, prompt = names[completion.key]
-                if completion.finish != "error":
-                    items.store_call(self._connection, name, "execute", self._model.identity.digest, prompt, completion)
-                answers[int(completion.key)] = _whole(completion)
+        requests = [Request(str(place), call.messages(), call.schema, self._sampling) for place, call in enumerate(calls)]
+        for completion in self._answers.complete(requests):
+            answers[int(completion.key)] = _whole(completion)
         return answers
 
 

@@ -16,8 +16,8 @@ WORDS = {"ok": "ok  ", "warn": "warn", "fail": "FAIL"}
 
 
 @click.command()
-@click.option("--model", default="smollm2", show_default=True, metavar="SPEC", help="Weights to try.")
-@click.option("--embedder", default="minilm", show_default=True, metavar="SPEC", help="Embedder to try.")
+@click.option("--model", default="", metavar="SPEC", help="Weights to try; what new runs use unless they say otherwise.")
+@click.option("--embedder", default="", metavar="SPEC", help="Embedder to try; what new runs use unless they say otherwise.")
 @json_option
 def doctor(model: str, embedder: str, as_json: bool) -> int:
     """Examine Python, llama.cpp with a real decode, weights, memory, disk, embedder and database."""

@@ -226,6 +226,20 @@ def test_each_finding_is_told_as_it_comes_and_every_failure_has_a_cure(tmp_path:
     heard: list[Finding] = []
     findings = doctor.examine(Locations(tmp_path / "home"), model=str(gguf(tmp_path / "m.gguf")), report=heard.append)
     assert heard == findings
-    assert {"python", "packages", "weights", "decode", "memory", "gpu", "disk", "embedder", "database"} <= {f.name for f in findings}
+    assert {"python", "packages", "weights", "decode", "memory", "gpu", "disk", "embedder", "database", "settings"} <= {
+        f.name for f in findings
+    }
     assert all(f.cure for f in findings if f.state != "ok")
     assert "SIGILL" in named(findings, "decode").detail
+
+
+def test_what_the_settings_name_is_tried_and_a_settings_file_that_is_wrong_fails(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    python_that(tmp_path, monkeypatch, "kill -ILL $$")
+    locations = Locations(tmp_path / "home").ensure()
+    locations.settings.parent.mkdir(parents=True, exist_ok=True)
+    locations.settings.write_text(f'[models]\ndefault = "{tmp_path / "gone.gguf"}"\nembed = "hashing"\n')
+    findings = doctor.examine(locations)
+    assert "gone.gguf" in named(findings, "weights").detail and named(findings, "settings").state == "ok"
+    locations.settings.write_text("[execute]\nexamples = 'many'\n")
+    wrong = named(doctor.examine(locations, embedder="hashing"), "settings")
+    assert wrong.state == "fail" and "settings.toml, line 2" in wrong.detail and wrong.cure
