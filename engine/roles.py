@@ -99,9 +99,13 @@ class translated:
 
 
 def absolute_spec(spec: str, base: Path) -> str:
-    """A spec as the engine's own process can use it: a path is made absolute from the folder it was given in."""
+    """A spec as the engine's own process can use it: a path is made absolute from the folder it was given in.
+
+    A bare file name that is not there is left alone: it may lie in a weights folder.
+    """
     name, mark, settings = spec.rpartition("#") if "#" in spec else (spec, "", "")
     if ":" in name.partition("/")[0] or not (name.endswith(".gguf") or "/" in name):
         head, colon, tail = spec.partition(":")
         return f"{head}:{(base / Path(tail).expanduser()).resolve()}" if head == "scripted" and colon else spec
-    return f"{(base / Path(name).expanduser()).resolve()}{mark}{settings}"
+    path = base / Path(name).expanduser()
+    return spec if "/" not in name and not path.exists() else f"{path.resolve()}{mark}{settings}"

@@ -32,3 +32,10 @@ def test_a_role_gets_its_own_with_settings_of_its_own() -> None:
 def test_a_role_that_is_none_is_refused() -> None:
     with pytest.raises(BadInput, match="exekute"):
         models("exekute=smollm2")
+
+
+def test_a_bare_file_name_is_a_file_of_this_folder_or_one_of_the_weights_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert models("mine.gguf#batch=64") == {"default": "mine.gguf#batch=64"}
+    (tmp_path / "mine.gguf").touch()
+    assert models("mine.gguf#batch=64") == {"default": f"{tmp_path}/mine.gguf#batch=64"}
