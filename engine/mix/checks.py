@@ -18,7 +18,8 @@ from engine.quality.pairs import Watch
 from engine.records import Task, TaskExample
 
 SURE = 0.9
-"""How likely another language must be. Of 36,200 English inputs of 181 tasks 0.23 % are left out so (0.33 % whatever the likelihood), some of them foreign indeed; of 60 lines of French, Spanish and German subtitles each among English ones 45 to 53 are."""
+"""How likely another language must be. Of 36,200 English inputs of 181 tasks 0.23 % are left out so, some of them foreign indeed, and
+0.33 % whatever the likelihood; of 60 lines each of French, Spanish and German subtitles among English ones 45, 46 and 53 are."""
 LANGUAGE_CHARACTERS = 400
 """Of a text that are looked at for its language."""
 

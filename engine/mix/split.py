@@ -36,7 +36,8 @@ def choose_validation(examples: Sequence[Offered], groups: Sequence[Sequence[int
                 room.subtract(members)
     if not chosen:
         # Every group is larger than the share: the smallest is better than no validation.
-        chosen.update(min(drawn, key=lambda group: len(group)))
+        smallest: Sequence[int] = min(drawn, key=len)
+        chosen.update(smallest)
     return chosen
 
 
