@@ -19,11 +19,13 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 LEAST_WIDTH = 40
-"""Characters of a line or sentence that may tell a passage; those of scripts without spaces count as two and a half."""
+"""Characters of a line or sentence that may tell a passage; those of Chinese, Japanese, Korean and Thai count as two and a half."""
 LONGEST_KEPT = 8
 """Of an example's long segments that are compared: its longest."""
-SHARED = 1 / 3
-"""Of the shorter text that two examples of one passage have in common at least; an instruction that some share is less."""
+SHARED = 1 / 2
+"""Of the shorter text that two examples of one passage have in common at least; an instruction that some share is mostly less."""
+ALONE_IN = 10
+"""Examples that may have one line or sentence in common and nothing else; in more it is an instruction or a question asked of many."""
 TEMPLATE = 0.8
 """A segment in more of a source's examples than this share is its template's."""
 TEMPLATE_LEAST = 20
@@ -31,6 +33,9 @@ FIRST_ONES = 4
 """Examples with a segment that a further one is compared with."""
 TOO_LARGE = 0.5
 """A group of more than this share of all examples is taken apart: one huge group could be in one split only."""
+NO_PASSAGE = 0.2
+MANY = 50
+"""Of so many examples or more, a group of over NO_PASSAGE is held together by something else than a passage, and taken apart as well."""
 WATCHED_EVERY = 1000
 
 _SEGMENT = re.compile(r"\n|(?<=[.!?])\s+|(?<=[。！？])")
@@ -73,8 +78,8 @@ class Groups:
 def connected(examples: Sequence[Offered], near: float, watch: Watch) -> tuple[list[list[int]], int]:
     """Places of the examples, group by group, and how many examples lay in a group too large to be kept together.
 
-    `near` is the ROUGE-L F from which inputs are nearly the same; 0 where such were left out before. A group of more than half of all
-    is taken apart into those of one row, and if need be into those with one input, which never are in two groups.
+    `near` is the ROUGE-L F from which inputs are nearly the same; 0 where such were left out before. A group that is too large is taken
+    apart into those of one row, and if need be into those with one input, which never are in two groups.
     """
     equal = Groups(len(examples))
     _join_same(equal, (normalised(one.input) for one in examples))
@@ -88,8 +93,9 @@ def connected(examples: Sequence[Offered], near: float, watch: Watch) -> tuple[l
                 whole.join(first, place)
     groups: list[list[int]] = []
     apart = 0
+    limit = (TOO_LARGE if len(examples) < MANY else NO_PASSAGE) * len(examples)
     for group in whole.members(range(len(examples))):
-        if len(group) <= TOO_LARGE * len(examples) or len(examples) < 4:
+        if len(group) <= max(limit, 2):
             groups.append(group)
             continue
         apart += len(group)
@@ -125,7 +131,7 @@ def _join_passages(groups: Groups, examples: Sequence[Offered], watch: Watch) ->
             before = first_ones.setdefault(segment, [])
             joined = False
             for other in before:
-                if found.shared(place, other) >= SHARED:
+                if found.alike(place, other):
                     groups.join(other, place)
                     joined = True
                     break
@@ -154,9 +160,11 @@ class _Segments:
                 owners.append(place)
         self._totals = np.array(totals, np.int64)
         self._own: dict[int, dict[int, int]] = {}
+        self._counts: NDArray[np.int64] = np.zeros(0, np.int64)
         if not keys:
             return
         numbers, counts = np.unique(np.array(keys, np.uint64), return_inverse=True, return_counts=True)[1:]
+        self._counts = counts
         owned = np.array(owners, np.int64)
         kept = (counts[numbers] > 1) & ~self._of_template(numbers, owned, examples)
         for place, number, wide in zip(owned[kept].tolist(), numbers[kept].tolist(), np.array(widths)[kept].tolist(), strict=True):
@@ -180,11 +188,13 @@ class _Segments:
         """Segments of an example that others have too, longest first."""
         return self._own.get(place, ())
 
-    def shared(self, one: int, other: int) -> float:
-        """Which part of the shorter of two examples they have in common."""
+    def alike(self, one: int, other: int) -> bool:
+        """Whether two examples share so much that it is a passage."""
         first, second = self._own[one], self._own[other]
-        common = sum(wide for segment, wide in first.items() if segment in second)
-        return common / float(min(self._totals[one], self._totals[other]))
+        common = [segment for segment in first if segment in second]
+        if len(common) == 1 and self._counts[common[0]] > ALONE_IN:
+            return False
+        return bool(sum(first[segment] for segment in common) >= SHARED * min(self._totals[one], self._totals[other]))
 
 
 def segments_of(text: str) -> list[str]:
@@ -194,10 +204,10 @@ def segments_of(text: str) -> list[str]:
 
 
 def width(segment: str) -> int:
-    """How much a segment says: its characters, two and a half for each of a script without spaces."""
+    """How much a segment says: its characters, two and a half for each that stands for a syllable or a word."""
     if segment.isascii():
         return len(segment)
-    dense = sum("\u2e80" <= char <= "\u9fff" or "\u0e00" <= char <= "\u0eff" for char in segment)
+    dense = sum("\u2e80" <= char <= "\u9fff" or "\uac00" <= char <= "\ud7af" or "\u0e00" <= char <= "\u0eff" for char in segment)
     return len(segment) + 3 * dense // 2
 
 

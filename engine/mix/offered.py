@@ -24,7 +24,7 @@ WORDS: dict[Reason, str] = {
     "rejected": "rejected in review",
     "benchmark": "of the test's own benchmark",
     "licence": "its licence is not allowed",
-    "leaked": "in the test or among the task's own examples",
+    "leaked": "in the test or the examples given",
     "repeats": "the same as an earlier example",
     "near_duplicates": "nearly the same as an earlier example",
     "language": "in another language",

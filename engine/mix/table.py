@@ -38,9 +38,9 @@ def source_name(source: MixSource) -> str:
 def found_words(mixed: Mixed) -> str:
     """What was found of the user's test and examples, in a sentence; "" where nothing was looked for or found."""
     if mixed.leaks_kept:
-        return f"{mixed.leaks_kept:,} examples in the mix hold an item of the test, or one of the task's own examples."
+        return f"{mixed.leaks_kept:,} examples in the mix hold an item of the test or one of the examples given."
     if leaked := mixed.counts.leaked:
-        return f"{leaked:,} examples held {mixed.test_items_found:,} items of the test or of the task's own examples, and are left out."
+        return f"{leaked:,} examples held {mixed.test_items_found:,} items of the test or the examples given, and are left out."
     return f"No example holds one of the test's {mixed.test_items:,} items." if mixed.test_items else ""
 
 

@@ -253,7 +253,7 @@ def _tell(given: Given, options: Options, mixed: Mixed, limits: Sequence[str], a
     for line in limits:
         ctx.event("quota", line)
     if apart:
-        text = f"{apart:,} examples are connected, more than half of all: they are split by row or by input, so that both splits have some"
+        text = f"{apart:,} examples are connected, too many to keep together: they are kept together by row, or else by input"
         ctx.event("groups", text)
     if not counts.validation and options.validation_share and counts.examples > 1:
         ctx.event("groups", "all examples have one input: nothing can be set aside for validation")

@@ -135,7 +135,7 @@ class House:
         return run_step(self.session, stage(name), given, stage_options(name, options), candidate, seed)
 
     def pipeline(self, for_task: Task = WEATHER, *, budget: float = 0, **settings: Any) -> Ending:
-        """A whole run with nobody asked about the task or the ranking, and all notes kept though they are alike, unless its options say so."""
+        """A whole run; nobody is asked about task or ranking, and notes that are alike stay, unless its options say so."""
         quiet: dict[str, dict[str, object]] = {
             "expand": {"use_model": False},
             "rerank": {"use_model": False},
