@@ -18,6 +18,8 @@ K = TypeVar("K")
 
 MAKING = ("execute", "generate")
 """Stages whose units become examples."""
+LEFT_OUT = "left out"
+"""State, among those of units, of examples that are not in the mix."""
 
 
 class Row(Value, frozen=True):
@@ -46,14 +48,14 @@ class View(Value, frozen=True):
     progress: Progress | None
     """Of one that is at work."""
     units: dict[str, Units]
-    """Of the steps that make examples, by fingerprint."""
+    """Of the steps that make examples and of the mix, by fingerprint."""
     events: tuple[Event, ...]
     """The whole story."""
 
     @property
     def counts(self) -> dict[ItemState, int]:
-        """Units of all these steps."""
-        return _summed([units.counts for units in self.units.values()])
+        """Units of all steps that make examples."""
+        return _summed([self.units[step.fingerprint].counts for step in self.steps if step.stage in MAKING])
 
 
 class Reader:
@@ -110,7 +112,7 @@ class Reader:
             if run is None:
                 return None
             steps = tuple(steps_of_run(connection, run.id))
-            made = [step.fingerprint for step in steps if step.stage in MAKING]
+            made = [step.fingerprint for step in steps if step.stage in (*MAKING, "mix")]
             return View(
                 run=run,
                 steps=steps,

@@ -105,7 +105,7 @@ def form_of(path: Path) -> Form:
         labels=joined_labels(task.output.labels),
         examples=task.examples,
         metric=task.metric,
-        test=task.test,
+        test=str(document["task"].get("test", "")),
         marks=marks_of(file.dataset, rest.get("retrieve", {})),
         rest=rest,
         source=source,

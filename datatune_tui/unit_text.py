@@ -9,6 +9,7 @@ from typing import Any
 import msgspec
 from rich.text import Text
 
+from datatune_tui.mixed_unit import MixedUnit
 from datatune_tui.widgets.states import SIGNS
 from engine.plain_text import clean, one_line
 from engine.records import Example, TaskExample
@@ -31,7 +32,9 @@ def unit_cells(item: Item | None, review: Review | None) -> tuple[Text, ...]:
     sign, style = SIGNS.get(state, ("?", ""))
     sign = "✎" if review and review.output is not None else "●" if review and review.verdict == "accepted" else sign
     if item.state != "accepted":
-        return (Text(sign, style), Text(one_line(item.reason, 60), style), Text(one_line(item.result, 400), "dim"))
+        told = msgspec.json.decode(item.result, type=Example).input if isinstance(item, MixedUnit) else item.result
+        why = item.unit.detail or item.reason if isinstance(item, MixedUnit) else item.reason
+        return (Text(sign, style), Text(one_line(why, 60), style), Text(one_line(told, 400), "dim"))
     example = msgspec.json.decode(item.result, type=Example)
     output = review.output if review and review.output is not None else example.output
     return (Text(sign, style), Text(one_line(output, 60)), Text(one_line(example.input, 400), "dim" if state == "rejected" else ""))
@@ -42,19 +45,24 @@ def unit_row(item: Item | None, review: Review | None) -> tuple[str, ...]:
     if item is None:
         return ("gone",)
     said = (review.verdict, review.note) if review else ("", "")
-    if item.state != "accepted":
+    if item.state != "accepted" and not isinstance(item, MixedUnit):
         return (item.state, *said, "", "", item.reason, item.result, "", "", "", "", "", item.key)
     example = msgspec.json.decode(item.result, type=Example)
     output = review.output if review and review.output is not None else example.output
     source = example.source
     place = (source.dataset, source.config, source.split, str(source.row), source.licence)
-    return (item.state, *said, output, example.input, "", "", *place, item.key)
+    reason = ": ".join(filter(None, (item.reason, item.unit.detail))) if isinstance(item, MixedUnit) else ""
+    return (item.state, *said, output, example.input, reason, "", *place, item.key)
 
 
 def unit_text(item: Item, review: Review | None) -> Text:
     """A unit whole: what was said of it, input, output and where it is from, or why it is no example and what the model answered."""
     text = Text()
-    if item.state != "accepted":
+    if isinstance(item, MixedUnit):
+        text.append("left out of the mix: ", SIGNS[item.state][1])
+        text.append(f"{clean(item.reason)}\n", "bold")
+        text.append(f"{clean(item.unit.detail)}\n\n" if item.unit.detail else "\n")
+    elif item.state != "accepted":
         text.append(f"{item.state}: ", SIGNS.get(item.state, ("", ""))[1])
         text.append(f"{clean(item.reason)}\n", "bold")
         text.append(f"unit {clean(item.key)}\n", "dim")

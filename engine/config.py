@@ -22,6 +22,9 @@ ROLES = ("default", "rerank", "expand", "plan", "execute", "retry", "generate", 
 NO_DATASET = "none"
 """As a data set's name: use none, and have a model write the examples."""
 
+MOVED = {"export.validation_share": "mix.validation_share"}
+"""Options that went to another stage. Stored runs were migrated; files get a line that says so."""
+
 MAX_TASK_BYTES = 4_000_000
 
 
@@ -64,9 +67,13 @@ def read_task(path: Path) -> TaskFile:
     except OSError as error:
         raise BadInput(f"{path}: cannot be read: {error.strerror}", "check its permissions") from error
     file = parse_task(text, str(path))
-    if file.task.test and not (path.parent / Path(file.task.test).expanduser()).is_file():
+    if not file.task.test:
+        return file
+    test = path.parent / Path(file.task.test).expanduser()
+    if not test.is_file():
         raise BadInput(f"{path}: task.test: no file {file.task.test}", "give its path from the task file's folder, or remove the line")
-    return file
+    # A run is in no folder: it must find the file wherever it is at work.
+    return msgspec.structs.replace(file, task=msgspec.structs.replace(file.task, test=str(test.resolve())))
 
 
 def parse_task(text: str, where: str) -> TaskFile:
@@ -155,7 +162,8 @@ def check_option(stage: str, option: str, where: str) -> None:
 
     fields = options_type(stage).__struct_fields__
     if option not in fields:
-        raise BadInput(f"{where}: {stage} has no option {option!r}{nearest(option, fields)}", f"options: {', '.join(fields)}")
+        better = moved(f"{stage}.{option}") or nearest(option, fields)
+        raise BadInput(f"{where}: {stage} has no option {option!r}{better}", f"options: {', '.join(fields)}")
 
 
 def setting_value(stage: str, option: str, text: str) -> Any:
@@ -197,7 +205,8 @@ def _plainly(message: str, where: str, table: str, into: type) -> str:
     place = table + path.strip("`").removeprefix("$")
     unknown = re.search(r"unknown field `(.+?)`", what)
     if unknown:
-        return f"{where}: unknown key {place}.{unknown[1]}{nearest(unknown[1], _fields_at(into, path))}"
+        better = moved(f"{place}.{unknown[1]}") or nearest(unknown[1], _fields_at(into, path))
+        return f"{where}: unknown key {place}.{unknown[1]}{better}"
     return f"{where}: {place}: {what[:1].lower()}{what[1:]}"
 
 
@@ -208,6 +217,11 @@ def _fields_at(into: Any, path: str) -> tuple[str, ...]:
     if "examples" in names:
         return TaskExample.__struct_fields__
     return tuple(getattr(into, "__struct_fields__", ()))
+
+
+def moved(name: str) -> str:
+    """“; it is now …” for an option that another stage has now; "" for others."""
+    return f"; it is now {MOVED[name]}" if name in MOVED else ""
 
 
 def nearest(word: str, known: Any) -> str:

@@ -1,4 +1,4 @@
-"""Exports what a run has made so far, whether it ran to its end or not."""
+"""Exports what a run has made so far, whether it ran to its end or not, mixed anew where reviews changed."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import msgspec
 
 from engine.errors import BadInput
 from engine.locations import Locations
-from engine.pipeline import export
+from engine.pipeline import export, mix
 from engine.records import Example, Exported, Generated, Made, Part, PlanChoice, SyntheticPart
 from engine.roles import Roles
 from engine.session import Session
@@ -19,14 +19,16 @@ from engine.store.runs import Run
 
 
 def export_run(connection: Connection, run: Run, locations: Locations, folder: Path) -> Exported:
-    """Write the run's examples to `folder`. Raises BadInput when it has none."""
+    """Write the run's examples to `folder`. Raises BadInput when it has none, NothingSuitable when the mix leaves none."""
     parts, synthetic = parts_of(connection, run), synthetic_of(connection, run)
     if not parts and not synthetic:
         raise BadInput(f"run {run.id} has no examples", f"see why: datatune show {run.id}")
     roles = Roles(run.settings.models, locations)
     session = Session(connection, run.id, this_process(), locations, roles, 0)
+    session.heeds_commands = False  # they are for the run's own engine
     try:
-        return export(session, run.task, run.settings, parts, folder, synthetic)
+        mixed = mix(session, run.task, run.settings, parts, synthetic)
+        return export(session, run.task, run.settings, parts, folder, synthetic, mixed)
     finally:
         roles.close()
 

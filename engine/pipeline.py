@@ -1,9 +1,9 @@
-"""The order of the stages: expand → retrieve → rerank → for each candidate (schema → plan → execute) → generate → export.
+"""The order of the stages: expand → retrieve → rerank → for each candidate (schema → plan → execute) → generate → mix → export.
 
 Data sets are taken in rank order until the wanted number of examples is reached; one that fails falls through to the next with its
 reason, and what was made stays. A data set after the first is used only when its plan is about as good as the first one's,
 because fewer right examples beat more wrong ones. Synthetic examples are written only where a run asks for them, and follow those of data
-sets; where none serves the task they stand alone.
+sets; where none serves the task they stand alone. Mix makes one training set of all, and export writes it.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from engine.records import (
     Exported,
     Generated,
     Made,
+    Mixed,
     Part,
     PlanChoice,
     Ranking,
@@ -33,6 +34,7 @@ from engine.session import BudgetSpent, Session
 from engine.stages import STAGE_NAMES, generates, stage
 from engine.stages.execute import Options as ExecuteOptions
 from engine.store import items, steps
+from engine.store.reviews import reviews_digest
 from engine.store.runs import RunSettings, plans_applied
 from models.language import Identity
 
@@ -52,16 +54,17 @@ class Ending:
         self.parts: list[Part] = []
         self.synthetic: list[SyntheticPart] = []
         self.refusals: list[str] = []
+        self.mixed: Mixed | None = None
         self.exported: Exported | None = None
         self.planned = False
         """A data set came as far as a run that ends before execute goes."""
 
     @property
     def examples(self) -> int:
-        """Made so far, or in the export once there is one."""
-        return (
-            self.exported.examples if self.exported else sum(part.take for part in self.parts) + sum(part.take for part in self.synthetic)
-        )
+        """Made so far, or in the mix once there is one."""
+        if self.mixed:
+            return self.mixed.counts.examples
+        return sum(part.take for part in self.parts) + sum(part.take for part in self.synthetic)
 
 
 def run_pipeline(session: Session, task: Task, settings: RunSettings) -> Ending:
@@ -69,6 +72,7 @@ def run_pipeline(session: Session, task: Task, settings: RunSettings) -> Ending:
     ending = Ending()
     last = STAGE_NAMES.index(settings.until) if settings.until else len(STAGE_NAMES) - 1
     line = _Line(session, task, settings, last)
+    mixed_before = _mix_steps(session)
     steps.unlink_steps(session.connection, session.run)
     try:
         if settings.dataset not in ("", NO_DATASET):
@@ -92,17 +96,63 @@ def run_pipeline(session: Session, task: Task, settings: RunSettings) -> Ending:
                 "the time budget was spent before any example was made", "give it more: --budget 60m; or go on: datatune resume"
             )
         raise NothingSuitable("no data set serves this task" + (f": {_few(ending.refusals)}" if ending.refusals else ""), _advice(settings))
-    if last >= STAGE_NAMES.index("export"):
+    if last >= STAGE_NAMES.index("mix"):
         session.spent = True  # what is left is quick and must not be cut short
-        folder = Path(settings.export_to) if settings.export_to else None
-        ending.exported = export(session, task, settings, ending.parts, folder, ending.synthetic)
+        step, ending.mixed = mix(session, task, settings, ending.parts, ending.synthetic, mixed_before)
+        if last >= STAGE_NAMES.index("export"):
+            folder = Path(settings.export_to) if settings.export_to else None
+            ending.exported = export(session, task, settings, ending.parts, folder, ending.synthetic, (step, ending.mixed))
     return ending
 
 
+def mix(
+    session: Session,
+    task: Task,
+    settings: RunSettings,
+    parts: Sequence[Part],
+    synthetic: Sequence[SyntheticPart],
+    before: Sequence[str] = (),
+) -> tuple[str, Mixed]:
+    """Make one training set of all parts, as people have reviewed them by now; the step's fingerprint and record.
+
+    `before` are mixes the run had earlier: every review makes another, and none costs much, so those that no run has any more are
+    forgotten. Raises NothingSuitable where no example is left.
+    """
+    from engine.mix.held_out import digest_of_test
+    from engine.stages.mix import Given, Options
+
+    options: Options = stage_options("mix", settings.options.get("mix", {}))
+    given = Given(
+        task=task,
+        parts=tuple(parts),
+        synthetic=tuple(synthetic),
+        reviews=reviews_digest(session.connection, [*(part.step for part in parts), *(part.step for part in synthetic)]),
+        test=digest_of_test(task.test) if options.leakage != "off" else "",
+    )
+    before = (*before, *_mix_steps(session))
+    mixed: Mixed
+    step, mixed = run_step(session, stage("mix"), given, options, seed=settings.seed)
+    for earlier in before:
+        steps.forget_step(session.connection, earlier)
+    if not mixed.counts.examples:
+        raise NothingSuitable(f"no example is left in the mix: {_left_out(mixed)}", _mix_advice(mixed))
+    return step, mixed
+
+
+def _mix_steps(session: Session) -> list[str]:
+    return [step.fingerprint for step in steps.steps_of_run(session.connection, session.run) if step.stage == "mix"]
+
+
 def export(
-    session: Session, task: Task, settings: RunSettings, parts: list[Part], folder: Path | None, synthetic: Sequence[SyntheticPart] = ()
+    session: Session,
+    task: Task,
+    settings: RunSettings,
+    parts: Sequence[Part],
+    folder: Path | None,
+    synthetic: Sequence[SyntheticPart],
+    mixed: tuple[str, Mixed],
 ) -> Exported:
-    """Write the training set; also what `datatune export` does for a finished run."""
+    """Write the mix (its step and record) as a training set; also what `datatune export` does for a finished run."""
     from engine.stages.export import Given as ExportGiven
 
     target = folder or session.locations.exports / f"{_slug(task.name)}-{session.run}"
@@ -113,6 +163,8 @@ def export(
         task=task,
         parts=tuple(parts),
         synthetic=tuple(synthetic),
+        mix=mixed[0],
+        mixed=mixed[1],
         folder=str(target),
         models=models,
         options_used=used,
@@ -279,6 +331,20 @@ def _models_used(session: Session) -> dict[str, Identity]:
 def _why_none(made: Made) -> str:
     worst = next(iter(made.reasons), "no rows")
     return f"no example came of {made.units:,} units; most often {worst}"
+
+
+def _left_out(mixed: Mixed) -> str:
+    from engine.mix.offered import WORDS
+
+    counts = mixed.counts
+    reasons = sorted(WORDS, key=lambda reason: -int(getattr(counts, reason)))
+    return "; ".join(f"{getattr(counts, reason):,} {WORDS[reason]}" for reason in reasons if getattr(counts, reason))
+
+
+def _mix_advice(mixed: Mixed) -> str:
+    if mixed.counts.leaked:
+        return "these data sets hold your test: use others, or another test; datatune show RUN mix"
+    return "see why, and the options that decide it: datatune show RUN mix; datatune options mix"
 
 
 def _few(refusals: list[str]) -> str:

@@ -248,7 +248,7 @@ class Part(Value):
     choice: PlanChoice
     made: Made
     take: int
-    """How many of its examples, from the first on, belong to the export."""
+    """How many of its examples, from the first on, are offered to the mix."""
 
 
 class Generated(Value):
@@ -278,7 +278,97 @@ class SyntheticPart(Value):
     """Fingerprint of the generate step; its accepted items hold the examples as JSON, in seeded order."""
     generated: Generated
     take: int
-    """How many of its examples, from the first on, belong to the export."""
+    """How many of its examples, from the first on, are offered to the mix."""
+
+
+Split = Literal["train", "validation"]
+
+
+class MixCounts(Value):
+    """What became of the examples offered to a mix. The counts always add up: offered = train + validation + all that were left out."""
+
+    offered: int = 0
+    train: int = 0
+    validation: int = 0
+    rejected: int = 0
+    """By a person who reviewed them."""
+    benchmark: int = 0
+    """Of a data set made from the benchmark the user's test is of."""
+    licence: int = 0
+    """Of a licence that is not among those allowed."""
+    leaked: int = 0
+    """They hold an item of the user's test, or one of the task's own examples."""
+    repeats: int = 0
+    """The same input and output as an earlier one, to the letter."""
+    near_duplicates: int = 0
+    """Nearly the same input and output as an earlier one."""
+    language: int = 0
+    """In another language than the task's."""
+    over_quota: int = 0
+    """More than the wanted total, share, balance of labels or number of one group."""
+
+    @property
+    def examples(self) -> int:
+        """In the mix."""
+        return self.train + self.validation
+
+    @property
+    def left_out(self) -> int:
+        """Not in the mix, for whatever reason."""
+        return self.offered - self.examples
+
+
+class MixSource(Value):
+    """One source of a mix: a data set, or a model that wrote from the task alone."""
+
+    step: str
+    """Fingerprint of the execute or generate step whose accepted units were offered."""
+    dataset: str
+    """"" for a model's."""
+    config: str
+    model: str
+    """"" for a data set's."""
+    counts: MixCounts
+
+
+class Mixed(Value):
+    """What mix made of all examples; its accepted units say which are in and where they go."""
+
+    sources: tuple[MixSource, ...]
+    """Parts of data sets in their order, then what a model wrote."""
+    outputs: dict[str, int] = {}
+    """How often each label or letter is the output in the mix; empty for other tasks."""
+    edited: int = 0
+    """In the mix with an output that a person put right."""
+    test_items: int = 0
+    """Items of the user's test that were looked for."""
+    test_items_found: int = 0
+    """Different ones of these, and of the task's own examples, that were found in examples."""
+    leaks_kept: int = 0
+    """Examples in the mix that hold one, where leaks are only reported."""
+    groups: int = 0
+    """Sets of connected examples in the mix, each in one split alone."""
+    largest_group: int = 0
+
+    @property
+    def counts(self) -> MixCounts:
+        """Over all sources."""
+        names = MixCounts.__struct_fields__
+        return MixCounts(*(sum(getattr(source.counts, name) for source in self.sources) for name in names))
+
+
+class MixUnit(Value):
+    """What is stored of one offered example: where it is, and where it goes or why it does not."""
+
+    step: str
+    """Fingerprint of the step that made it."""
+    seq: int
+    key: str
+    split: Literal["", "train", "validation"] = ""
+    output: str | None = None
+    """What a person put in place of its output."""
+    detail: str = ""
+    """Which example, item or rule it met, for a person."""
 
 
 class Exported(Value):

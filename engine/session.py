@@ -43,6 +43,8 @@ class Session:
         """No time limit any more: the budget ended a step early with what it had, or only the export is left."""
         self.budget_ended = False
         self.terminated = False
+        self.heeds_commands = True
+        """Whether a cancel sent to the run is for this process."""
         self.parent = 0
         """The watcher; when it is gone, so are we."""
         self._next_look = 0.0
@@ -79,7 +81,7 @@ class Session:
         self._next_look = now + LOOK_SECONDS
         if self.parent and os.getppid() != self.parent:
             raise Cancelled("ended from outside", f"go on with: datatune resume {self.run}")
-        if runs.take_command(self.connection, self.run) == "cancel":
+        if self.heeds_commands and runs.take_command(self.connection, self.run) == "cancel":
             raise Cancelled("cancelled", f"go on with: datatune resume {self.run}")
         if self.deadline and not self.spent and now > self.deadline:
             raise BudgetSpent("the time budget is spent")

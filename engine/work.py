@@ -89,12 +89,14 @@ def _outcome(session: Session, run: runs.Run, locations: Locations) -> int:
 
 def _told(ending: Ending, session: Session) -> str:
     where = f", in {ending.exported.folder}" if ending.exported else ""
+    left_out = f"; {ending.mixed.counts.left_out:,} left out of the mix" if ending.mixed and ending.mixed.counts.left_out else ""
     early = "; the time budget ended it early" if session.budget_ended else ""
     sources = f"{len(ending.parts)} data set{'s' if len(ending.parts) != 1 else ''}"
     if ending.synthetic:
-        written = f"{sum(part.take for part in ending.synthetic):,} synthetic"
+        taken = [source.counts.examples for source in ending.mixed.sources if source.model] if ending.mixed else []
+        written = f"{sum(taken) if ending.mixed else sum(part.take for part in ending.synthetic):,} synthetic"
         sources = f"{sources} and {written} ones" if ending.parts else f"the task alone, {written}"
-    return f"{ending.examples:,} examples from {sources}{where}{early}"
+    return f"{ending.examples:,} examples from {sources}{left_out}{where}{early}"
 
 
 def _finish(session: Session, state: runs.RunState, reason: str, code: ExitCode, hint: str = "") -> int:

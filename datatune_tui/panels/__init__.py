@@ -5,6 +5,7 @@ from __future__ import annotations
 from datatune_tui.panels.candidates import CandidatesPanel
 from datatune_tui.panels.columns import ColumnsPanel
 from datatune_tui.panels.examples import ExamplesPanel
+from datatune_tui.panels.mix import MixPanel
 from datatune_tui.panels.panel import Panel
 from datatune_tui.panels.plan import PlanPanel
 from datatune_tui.panels.synthetic import SyntheticPanel
@@ -18,6 +19,7 @@ PANELS: dict[str, type[Panel]] = {
     "plan": PlanPanel,
     "execute": ExamplesPanel,
     "generate": SyntheticPanel,
+    "mix": MixPanel,
     "export": ExportPanel,
 }
 """By stage."""

@@ -231,7 +231,7 @@ Type what the data should be about; results come as you type. **enter** or **esc
         else:
             searched = "" if settings.dataset else "retrieve, rerank, "
             text = f"Give run {run.id} ({clean(run.task.name)}) the marks: {clean(str(self.here.marks))}?\n"
-            text += f"{searched}schema, plan, execute, export are done anew; {sum(view.counts.values()):,} rows were executed. "
+            text += f"{searched}schema, plan, execute, mix, export are done anew; {sum(view.counts.values()):,} rows were executed. "
             text += "Answers of models to prompts that stay the same are not asked again."
             if not await self.app.push_screen_wait(Question(text, "Do it")):
                 return

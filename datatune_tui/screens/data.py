@@ -14,11 +14,12 @@ from textual.containers import Container, Horizontal, VerticalScroll
 from textual.widgets import Input, Select, Static
 
 from datatune_tui.engine_process import command
+from datatune_tui.mixed_unit import MixedUnit, made_unit
 from datatune_tui.modals.line_input import LineInput
 from datatune_tui.modals.question import Question
 from datatune_tui.panels.panel import record_of
 from datatune_tui.panels.preview import steps_text
-from datatune_tui.runs_read import MAKING
+from datatune_tui.runs_read import LEFT_OUT, MAKING
 from datatune_tui.screens.place import Place
 from datatune_tui.sheet import Sheet
 from datatune_tui.unit_text import WHOLE, few_shot, unit_cells, unit_row, unit_text
@@ -37,7 +38,14 @@ from engine.store.tallies import ItemState
 COLUMNS = (Column("", 2), Column("OUTPUT OR REASON", 28), Column("INPUT", 0))
 RARELY = 30
 """Times as long as a search for the units took, until those that a run adds meanwhile are looked for: 100,000 take 70 ms."""
-STATES = (("all units", ""), ("examples", "accepted"), ("rejected", "rejected"), ("failed", "failed"), ("skipped", "skipped"))
+STATES = (
+    ("all units", ""),
+    ("examples", "accepted"),
+    ("rejected", "rejected"),
+    ("failed", "failed"),
+    ("skipped", "skipped"),
+    ("left out of the mix", LEFT_OUT),
+)
 ORDERS = (("as they came", "entered"), ("longest first", "longest"), ("by output", "output"), ("by reason", "reason"))
 
 
@@ -49,7 +57,7 @@ class DataScreen(Place):
     HELP = """\
 # Data
 
-All units of the open run: what became examples, and what did not, with the reason.
+All units of the open run: what became examples, and what did not, with the reason; and examples that the mix left out.
 
 - **/** goes to the search; enter or **escape** comes back. What is looked for may stand in input, output or reason
 - **a** accepts, **r** rejects an example, **u** takes that back; **e** puts its output right, **n** notes something
@@ -58,7 +66,7 @@ All units of the open run: what became examples, and what did not, with the reas
 - **f** starts the next run with the examples you accepted as its own: plans are judged by them, prompts show them
 
 
-An export leaves out what was rejected and has the outputs that were put right.
+The next export mixes anew: it leaves out what was rejected and has the outputs that were put right.
 """
     BINDINGS = [
         Binding("slash", "search", "Search", id="data.search", tooltip="Look for words in input, output or reason"),
@@ -101,10 +109,14 @@ An export leaves out what was rejected and has the outputs that were put right.
             self.here.units_wanted = None
             self.query_one("#state", Select).value, self.query_one("#search", Input).value = wanted
         view = self.here.reader.view(self.here.run_id) if self.here.run_id else None
-        steps = [step.fingerprint for step in view.steps if step.stage in MAKING] if view else []
-        total = sum(view.counts.values()) if view else 0
         text = self.query_one("#search", Input).value.strip()
         state = cast("ItemState | Literal['']", self.query_one("#state", Select).value)
+        stages: tuple[str, ...] = MAKING
+        if self.query_one("#state", Select).value == LEFT_OUT:
+            # Examples stand in the mix a second time, by name alone: shown where somebody asks what was left out.
+            stages, state = ("mix",), "rejected"
+        steps = [step.fingerprint for step in view.steps if step.stage in stages] if view else []
+        total = sum(sum(view.units[step].counts.values()) for step in steps) if view else 0
         order = cast(Order, self.query_one("#order", Select).value)
         asked = (tuple(steps), total, text, state, order)
         units = self.query_one(LongList)
@@ -159,7 +171,8 @@ An export leaves out what was rejected and has the outputs that were put right.
         if connection is None:
             return []
         places = self._units[start:end]
-        return [unit_cells(item, self._review(place)) for place, item in zip(places, read_units(connection, places), strict=True)]
+        items = [made_unit(connection, item) for item in read_units(connection, places)]
+        return [unit_cells(item, self._review(place)) for place, item in zip(places, items, strict=True)]
 
     def _sheet(self, places: list[Unit]) -> Sheet:
         """These units with all that is known of them, as they are copied and saved."""
@@ -168,7 +181,7 @@ An export leaves out what was rejected and has the outputs that were put right.
             connection = self.here.reader.connection()
             some = places[start:end]
             with translated(self.here.reader.locations.database):
-                items = read_units(connection, some) if connection else []
+                items = [made_unit(connection, item) for item in read_units(connection, some)] if connection else []
             return [unit_row(item, self._review(place)) for place, item in zip(some, items, strict=False)]
 
         return Sheet(WHOLE, len(places), read)
@@ -178,7 +191,9 @@ An export leaves out what was rejected and has the outputs that were put right.
 
     def _current(self) -> Item | None:
         row, connection = self.query_one(LongList).cursor, self.here.reader.connection()
-        return read_units(connection, [self._units[row]])[0] if connection and row < len(self._units) else None
+        if connection is None or row >= len(self._units):
+            return None
+        return made_unit(connection, read_units(connection, [self._units[row]])[0])
 
     @on(LongList.Moved)
     def _moved(self) -> None:
@@ -249,7 +264,7 @@ An export leaves out what was rejected and has the outputs that were put right.
             search.value = f"output={msgspec.json.decode(item.result, type=Example).output}"
         else:
             search.value = f"reason={item.reason}"
-        self.query_one("#state", Select).value = item.state
+        self.query_one("#state", Select).value = LEFT_OUT if isinstance(item, MixedUnit) else item.state
 
     @work
     async def action_source(self) -> None:
@@ -293,7 +308,7 @@ An export leaves out what was rejected and has the outputs that were put right.
         item, view = self._current(), self.here.reader.view(self.here.run_id)
         if item is None or view is None:
             return None
-        step = self._units[self.query_one(LongList).cursor][0]
+        step = item.unit.step if isinstance(item, MixedUnit) else self._units[self.query_one(LongList).cursor][0]
         candidate = next((one.candidate for one in view.steps if one.fingerprint == step), "")
         choice = next((record_of(one, PlanChoice) for one in view.steps if one.stage == "plan" and one.candidate == candidate), None)
         split, _, unit = item.key.partition(":")

@@ -41,7 +41,7 @@ def run_options(command: Any) -> Any:
     "--plan", "plan_file", type=click.Path(path_type=Path), help="Apply this plan file instead of searching for one; needs --dataset."
 )
 @click.option(
-    "--until", default="", metavar="STAGE", help="Stop after this stage: expand retrieve rerank schema plan execute generate export."
+    "--until", default="", metavar="STAGE", help="Stop after this stage: expand retrieve rerank schema plan execute generate mix export."
 )
 @click.option("--set", "settings", multiple=True, metavar="STAGE.OPTION=VALUE", help="Set a stage's option; see `datatune options`.")
 @click.option(

@@ -57,7 +57,7 @@ def runs(as_json: bool) -> int:
 @click.option("-n", "count", default=20, show_default=True, help="How many failures to print.")
 @json_option
 def show(run_id: str, stage: str | None, with_events: bool, following: bool, failures: bool, count: int, as_json: bool) -> int:
-    """Show a run, or what one of its stages made (expand retrieve rerank schema plan execute generate)."""
+    """Show a run, or what one of its stages made (expand retrieve rerank schema plan execute generate mix)."""
     from engine.cli.find import find_run
     from engine.locations import locate
     from engine.stages import STAGE_NAMES
@@ -206,7 +206,27 @@ def _step_text(step: Step) -> str:
         return f"{head}\n{counts}" + (f"\n{reasons}" if reasons else "")
     if step.stage == "generate":
         return f"{head}\n{_generated(record)}"
+    if step.stage == "mix":
+        return f"{head}\n{_mixed(step)}"
     return f"{head}\n" + "\n".join(f"{key}: {value}" for key, value in record.items())
+
+
+def _mixed(step: Step) -> str:
+    import msgspec
+
+    from engine.mix.table import found_words, mix_table
+    from engine.records import Mixed
+
+    mixed = msgspec.json.decode(step.record, type=Mixed)
+    heads, rows = mix_table(mixed)
+    lines = [table(tuple(head.upper() for head in heads), rows), found_words(mixed)]
+    if mixed.edited:
+        lines.append(f"{mixed.edited:,} have an output that you put right")
+    if mixed.outputs:
+        lines.append("outputs: " + ", ".join(f"{output} {count:,}" for output, count in mixed.outputs.items()))
+    if mixed.largest_group > 1:
+        lines.append(f"{mixed.groups:,} groups of connected examples, the largest of {mixed.largest_group:,}; none is in both splits")
+    return "\n".join(filter(None, lines))
 
 
 def _generated(record: dict[str, Any]) -> str:
@@ -243,7 +263,9 @@ def _chosen(taken: list[Step]) -> str:
         if step.stage == "generate" and step.record:
             made = json.loads(step.record)
             rows.append((f"synthetic, by {made['model']}", "", f"{made['examples']:,}", f"{made['units']:,}"))
-    return table(("DATA SET", "CONFIG", "EXAMPLES", "OF UNITS"), rows) if rows else ""
+    made_of = table(("DATA SET", "CONFIG", "EXAMPLES", "OF UNITS"), rows) if rows else ""
+    mixes = [_mixed(step) for step in taken if step.stage == "mix" and step.record]
+    return "\n\n".join(filter(None, (made_of, *mixes)))
 
 
 def _plan_text(choice: PlanChoice, runners_up: bool = False) -> str:
@@ -291,15 +313,20 @@ def _events(connection: Connection, found: Run, as_json: bool) -> int:
 
 
 def _failures(connection: Connection, taken: list[Step], count: int, as_json: bool) -> int:
+    import msgspec
+
+    from engine.records import MixUnit
     from engine.store.items import items_in_order
 
     listed: list[dict[str, Any]] = []
     for step in taken:
         for state in ("failed", "rejected", "skipped"):
             for item in items_in_order(connection, step.fingerprint, state, max(0, count - len(listed))):
-                listed.append(
-                    {"data_set": step.candidate, "unit": item.key, "state": item.state, "reason": item.reason, "trace": item.result}
-                )
+                name, reason, trace = step.candidate or step.stage, item.reason, item.result
+                if step.stage == "mix":
+                    unit = msgspec.json.decode(trace, type=MixUnit)
+                    reason, trace = f"{reason}: {unit.detail}" if unit.detail else reason, ""
+                listed.append({"data_set": name, "unit": item.key, "state": item.state, "reason": reason, "trace": trace})
     put(
         listed,
         as_json,

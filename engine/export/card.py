@@ -5,10 +5,12 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping, Sequence
 
-from engine.export.facts import AnyPart, Facts, PartFacts, portable
+from engine.export.facts import Facts, PartFacts, portable
 from engine.export.markdown import fenced, inline, one_line
 from engine.export.plan_words import plan_in_words
-from engine.records import Example, Generated, Made, Part, SyntheticPart, Task
+from engine.mix.offered import AnyPart
+from engine.mix.table import found_words, mix_table
+from engine.records import Example, Generated, Made, Mixed, Part, SyntheticPart, Task
 from models.language import Identity
 
 ORIGINS = {
@@ -33,6 +35,7 @@ def card(
     task: Task,
     parts: tuple[AnyPart, ...],
     plan_files: Sequence[str],
+    mixed: Mixed,
     facts: Facts,
     shown: Sequence[Example],
     *,
@@ -48,11 +51,13 @@ def card(
         f"# {inline(task.name)}",
         inline(task.description, 4000),
         f"Training examples for this task, made by DataTune {_from(facts)}: {facts.examples:,} examples, {facts.train:,} for "
-        f"training and {facts.validation:,} for validation. Inputs that are the same but for case and blanks are in one of the two only.",
+        f"training and {facts.validation:,} for validation. Examples of one row, one input or one long passage are in one of the two only.",
         "## Sources",
         *_sources(parts, facts),
         "## How the examples were made",
         *_making(parts, plan_files, facts),
+        "## The mix",
+        *_mix(mixed),
         "## Outputs",
         *_outputs(facts),
         "## Files",
@@ -177,10 +182,22 @@ def _counts(made: Made | Generated, facts: PartFacts) -> str:
     surplus = f", {made.surplus:,} were more than needed" if isinstance(made, Made) else ""
     return (
         f"{made.units:,} units were looked at: {made.examples:,} became examples, {made.rejected:,} were rejected, {made.failed:,} failed, "
-        f"{made.skipped:,} were skipped{surplus}. {facts.taken:,} were taken for this export; "
-        f"{facts.duplicates:,} of them repeat an earlier example and are left out."
-        + (f" {facts.rejected:,} were rejected by a person." if facts.rejected else "")
+        f"{made.skipped:,} were skipped{surplus}. {facts.mix.offered:,} were offered to the mix; {facts.examples:,} are in it."
     )
+
+
+def _mix(mixed: Mixed) -> Iterator[str]:
+    """What was left out of all examples, and why."""
+    heads, rows = mix_table(mixed)
+    lines = [" | ".join(heads), " | ".join("---" for _ in heads), *(" | ".join(inline(cell) for cell in row) for row in rows)]
+    yield "\n".join(f"| {line} |" for line in lines)
+    counts = mixed.counts
+    said = [
+        f"{counts.rejected:,} were rejected by a person." if counts.rejected else "",
+        f"{mixed.edited:,} have an output that was put right by a person." if mixed.edited else "",
+        found_words(mixed),
+    ]
+    yield " ".join(filter(None, ("Every example offered is in training, in validation, or left out for one reason.", *said)))
 
 
 def _outputs(facts: Facts) -> Iterator[str]:
@@ -217,7 +234,7 @@ def _weaknesses(task: Task, parts: Sequence[AnyPart], facts: Facts) -> Iterator[
     if facts.contested_inputs:
         yield f"{facts.contested_inputs:,} inputs occur with different outputs ({facts.contested_examples:,} examples); all are kept."
     if facts.exploded:
-        yield f"{facts.exploded:,} examples are pieces of rows that gave several; pieces of one row may lie in both splits."
+        yield f"{facts.exploded:,} examples are pieces of rows that gave several, and share what the row says."
     unstated = sorted({part.dataset for part in facts.parts for use in part.splits if not use.licence})
     if unstated:
         yield f"No licence is stated by: {', '.join(inline(name) for name in unstated)}."

@@ -1,22 +1,19 @@
-"""The examples of an export in their order, without duplicates, and everything that is counted about them."""
+"""The examples of an export in the order of their mix, and everything that is counted about them."""
 
 from __future__ import annotations
 
 import hashlib
 import re
-import unicodedata
 from collections import Counter
 from collections.abc import Iterator
-from typing import Any, Literal
+from typing import Any
 
 import msgspec
 
 from engine.errors import StageFailed
-from engine.records import Example, Part, SyntheticPart, Task, Value
+from engine.mix.offered import AnyPart, examples_of
+from engine.records import Example, MixCounts, Mixed, MixUnit, Split, SyntheticPart, Task, Value
 from engine.stage import Context
-
-Split = Literal["train", "validation"]
-AnyPart = Part | SyntheticPart
 
 PROGRESS_EVERY = 500
 OUTPUTS_COUNTED = 200
@@ -42,18 +39,14 @@ class PartFacts(Value):
     config: str
     model: str
     """Which wrote them, for synthetic examples; "" for a data set's."""
-    taken: int
-    """Examples taken from the part, with those left out."""
-    duplicates: int
-    """Of these, left out because an earlier example has the same input and output."""
-    rejected: int
-    """Of these, left out because a person rejected them."""
+    mix: MixCounts
+    """What became of the examples it offered."""
     splits: tuple[SplitUse, ...]
 
     @property
     def examples(self) -> int:
         """Examples of this part in the export."""
-        return self.taken - self.duplicates - self.rejected
+        return self.mix.examples
 
 
 class Facts(Value):
@@ -72,8 +65,6 @@ class Facts(Value):
     """Examples written by a model from the task alone."""
     exploded: int
     """Examples that are one of several pieces of a row."""
-    boundary: int
-    """Inputs whose hash is not above it belong to validation; -1 when there is none."""
 
     @property
     def train(self) -> int:
@@ -86,65 +77,50 @@ class Facts(Value):
         return ("train", "validation") if self.validation else ("train",)
 
 
-class LeftOut:
-    """What of each part is not in the export, by the part's place."""
+def mixed_examples(parts: tuple[AnyPart, ...], mix: str, mixed: Mixed, ctx: Context) -> Iterator[tuple[int, Example, Split]]:
+    """(part's place, example, split) of everything in the mix (a step's fingerprint and record), in its order, with the outputs that
+    people gave.
 
-    def __init__(self) -> None:
-        self.duplicates: Counter[int] = Counter()
-        self.rejected: Counter[int] = Counter()
-
-
-def examples_of(parts: tuple[AnyPart, ...], ctx: Context, left_out: LeftOut | None = None) -> Iterator[tuple[int, Example]]:
-    """(part's place, example) in order, as reviewed: without those a person rejected, with the outputs a person gave. Of examples with
-    the same input and output the first only. `left_out` counts the others.
-
-    Raises StageFailed when a part holds fewer examples than were to be taken, or one that cannot be read.
+    Raises StageFailed when the mix and its parts do not hold what they held when it was made.
     """
-    seen: set[bytes] = set()
-    for place, part in enumerate(parts):
-        read = 0
-        reviews = ctx.reviews(part.step) if part.take > 0 else {}
-        for item in ctx.items("accepted", part.take, part.step) if part.take > 0 else ():
-            read += 1
-            example = _example(item.result, part)
-            if review := reviews.get(item.key):
-                if review.verdict == "rejected":
-                    if left_out is not None:
-                        left_out.rejected[place] += 1
-                    continue
-                if review.output is not None:
-                    example = msgspec.structs.replace(example, output=review.output, output_origin="edited")
-            pair = _digest(example.input, example.output)
-            if pair in seen:
-                if left_out is not None:
-                    left_out.duplicates[place] += 1
+    places = {part.step: place for place, part in enumerate(parts)}
+    stored = ((places.get(unit.step, -1), unit) for unit in _units(mix, ctx))
+    place, unit = next(stored, (len(parts), None))
+    found = 0
+    for at, part in enumerate(parts):
+        for _, key, example in examples_of(part, ctx) if place == at else ():
+            if unit is None or place != at or key != unit.key:
                 continue
-            seen.add(pair)
-            yield place, example
-        if read < part.take:
-            raise StageFailed(
-                f"{_name(part)}: {part.take} examples were to be exported but only {read} are stored",
-                "resume the run, then export again",
-            )
+            if unit.output is not None:
+                example = msgspec.structs.replace(example, output=unit.output, output_origin="edited")
+            found += 1
+            yield at, _portable(example), unit.split or "train"
+            place, unit = next(stored, (len(parts), None))
+    if found != mixed.counts.examples:
+        raise StageFailed(
+            f"the mix has {mixed.counts.examples:,} examples but {found:,} of them are stored", "resume the run, then export again"
+        )
 
 
-def count(parts: tuple[AnyPart, ...], ctx: Context, task: Task, share: float, seed: int) -> Facts:
-    """One pass over all examples: the counts, and where validation ends.
+def _units(mix: str, ctx: Context) -> Iterator[MixUnit]:
+    for item in ctx.items("accepted", step=mix):
+        yield msgspec.json.decode(item.result, type=MixUnit)
 
-    Memory grows by some hundred bytes an example (hashes of pairs and inputs, row numbers), never by their text.
+
+def count(parts: tuple[AnyPart, ...], mix: str, mixed: Mixed, ctx: Context, task: Task, *, splits: bool) -> Facts:
+    """One pass over all examples. Without `splits` all are for training.
+
+    Memory grows by some hundred bytes an example (hashes of inputs, row numbers), never by their text.
     """
-    total = sum(part.take for part in parts)
-    left_out = LeftOut()
     uses: list[dict[tuple[str, str, str], _Use]] = [{} for _ in parts]
     origins: Counter[str] = Counter()
     outputs: Counter[str] = Counter()
-    by_input: Counter[bytes] = Counter()
-    places: Counter[int] = Counter()
-    examples = exploded = synthetic = 0
+    inputs: Counter[bytes] = Counter()
+    examples = validation = exploded = synthetic = 0
     count_outputs = task.output.kind in ("label", "option_letter")
-    for place, example in examples_of(parts, ctx, left_out):
+    for place, example, split in mixed_examples(parts, mix, mixed, ctx):
         if examples % PROGRESS_EVERY == 0:
-            ctx.progress(0, total, "examples")
+            ctx.progress(0, mixed.counts.examples, "examples")
         source = example.source
         synthetic += source.synthetic
         if not source.synthetic:
@@ -155,33 +131,20 @@ def count(parts: tuple[AnyPart, ...], ctx: Context, task: Task, share: float, se
         origins[example.output_origin] += 1
         if count_outputs and (example.output in outputs or len(outputs) < OUTPUTS_COUNTED):
             outputs[example.output] += 1
-        by_input[_digest(example.input)] += 1
-        places[input_hash(example.input, seed)] += 1
+        inputs[_digest(example.input)] += 1
+        validation += splits and split == "validation"
         examples += 1
-    boundary = _boundary(sorted(places), share)
     return Facts(
         examples,
-        sum(times for place, times in places.items() if place <= boundary),
-        tuple(_part_facts(part, left_out.duplicates[place], left_out.rejected[place], uses[place]) for place, part in enumerate(parts)),
+        validation,
+        tuple(_part_facts(part, mixed.sources[place].counts, uses[place]) for place, part in enumerate(parts)),
         dict(sorted(origins.items())),
         dict(sorted(outputs.items(), key=lambda pair: (-pair[1], pair[0]))),
-        sum(times > 1 for times in by_input.values()),
-        sum(times for times in by_input.values() if times > 1),
+        sum(times > 1 for times in inputs.values()),
+        sum(times for times in inputs.values() if times > 1),
         synthetic,
         exploded,
-        boundary,
     )
-
-
-def split_of(example: Example, seed: int, boundary: int) -> Split:
-    """Where an example belongs, by what its input says alone: inputs that differ in case or blanks only never straddle the two."""
-    return "validation" if input_hash(example.input, seed) <= boundary else "train"
-
-
-def input_hash(text: str, seed: int) -> int:
-    """Seeded 64-bit hash of an input without its case, its blanks and its Unicode form."""
-    plain = " ".join(unicodedata.normalize("NFKC", text).casefold().split())
-    return int.from_bytes(hashlib.blake2b(f"{seed}\n{plain}".encode(), digest_size=8).digest())
 
 
 def portable(value: Any) -> Any:
@@ -201,22 +164,11 @@ class _Use:
         self.rows: set[int] = set()
 
 
-def _name(part: AnyPart) -> str:
-    return part.choice.dataset if isinstance(part, Part) else "the synthetic examples"
-
-
-def _part_facts(part: AnyPart, duplicates: int, rejected: int, uses: dict[tuple[str, str, str], _Use]) -> PartFacts:
+def _part_facts(part: AnyPart, counts: MixCounts, uses: dict[tuple[str, str, str], _Use]) -> PartFacts:
     if isinstance(part, SyntheticPart):
-        return PartFacts("", "", portable(part.generated.model), part.take, duplicates, rejected, ())
+        return PartFacts("", "", portable(part.generated.model), counts, ())
     splits = (SplitUse(*key, use.examples, len(use.rows)) for key, use in sorted(uses.items()))
-    return PartFacts(portable(part.choice.dataset), part.choice.config, "", part.take, duplicates, rejected, tuple(splits))
-
-
-def _boundary(hashes: list[int], share: float) -> int:
-    """The hash up to which inputs are for validation: a share of the different inputs, at least one, never all."""
-    if share <= 0 or len(hashes) < 2:
-        return -1
-    return hashes[min(max(1, round(share * len(hashes))), len(hashes) - 1) - 1]
+    return PartFacts(portable(part.choice.dataset), part.choice.config, "", counts, tuple(splits))
 
 
 def _digest(*texts: str) -> bytes:
@@ -228,11 +180,7 @@ def _digest(*texts: str) -> bytes:
     return whole.digest()
 
 
-def _example(result: str, part: AnyPart) -> Example:
-    try:
-        example = msgspec.json.decode(result, type=Example)
-    except msgspec.DecodeError as error:
-        raise StageFailed(f"{_name(part)}: a stored example cannot be read: {error}", "run its step again") from error
+def _portable(example: Example) -> Example:
     dataset, model = portable(example.source.dataset), portable(example.source.model)
     if (dataset, model) == (example.source.dataset, example.source.model):
         return example

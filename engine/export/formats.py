@@ -9,8 +9,7 @@ from typing import Any, Literal, Protocol
 
 import msgspec
 
-from engine.export.facts import Split
-from engine.records import Example, Value
+from engine.records import Example, Split, Value
 
 Format = Literal["parquet", "chat", "alpaca", "completion"]
 

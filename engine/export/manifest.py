@@ -9,9 +9,10 @@ from typing import Any
 
 import msgspec
 
-from engine.export.facts import AnyPart, Facts, PartFacts, portable
+from engine.export.facts import Facts, PartFacts, portable
 from engine.export.folder import FORMAT
-from engine.records import Generated, Made, SyntheticPart, Task
+from engine.mix.offered import AnyPart
+from engine.records import Generated, Made, MixCounts, Mixed, SyntheticPart, Task
 from models.language import Identity
 
 PACKAGES = ("datatune", "datasets", "google-re2", "jinja2", "llama-cpp-python", "llguidance", "pyarrow")
@@ -31,6 +32,7 @@ def manifest(
     task: Task,
     parts: tuple[AnyPart, ...],
     plan_files: tuple[str, ...],
+    mixed: Mixed,
     facts: Facts,
     *,
     models: Mapping[str, Identity],
@@ -52,10 +54,17 @@ def manifest(
             "synthetic": facts.synthetic,
             "by_output_origin": facts.origins,
             "by_output": facts.outputs,
-            "duplicates_left_out": sum(part.duplicates for part in facts.parts),
-            "rejected_by_review": sum(part.rejected for part in facts.parts),
             "inputs_with_several_outputs": facts.contested_inputs,
             "examples_with_such_an_input": facts.contested_examples,
+        },
+        "mix": {
+            **_mix(mixed.counts),
+            "edited_in_review": mixed.edited,
+            "test_items": mixed.test_items,
+            "test_items_found": mixed.test_items_found,
+            "examples_that_hold_a_test_item": mixed.leaks_kept,
+            "groups": mixed.groups,
+            "largest_group": mixed.largest_group,
         },
         "models": {role: {"name": portable(m.name), "digest": m.digest, "runtime": m.runtime} for role, m in models.items()},
         "llama_cpp": sorted({m.runtime for m in models.values() if m.runtime.startswith("llama.cpp")}),
@@ -71,12 +80,7 @@ def manifest(
 
 
 def _part(part: AnyPart, plan_file: str, facts: PartFacts) -> dict[str, Any]:
-    taken = {
-        "taken": facts.taken,
-        "duplicates_left_out": facts.duplicates,
-        "rejected_by_review": facts.rejected,
-        "exported": facts.examples,
-    }
+    taken = {"mix": _mix(facts.mix)}
     if isinstance(part, SyntheticPart):
         generated = part.generated
         more = {"topics": generated.topics, "ended_early": generated.saturated}
@@ -101,6 +105,10 @@ def _counts(made: Made | Generated) -> dict[str, Any]:
         "skipped": made.skipped,
         "reasons": made.reasons,
     }
+
+
+def _mix(counts: MixCounts) -> dict[str, int]:
+    return {name: getattr(counts, name) for name in counts.__struct_fields__}
 
 
 def _version(package: str) -> str:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Literal
 
 from engine.errors import BadInput
 from engine.quality.overlap import overlaps
-from engine.quality.pairs import Pair
+from engine.quality.pairs import Pair, Watch, unwatched
 from engine.quality.template import NO_TEMPLATE, template_of, templates
 from engine.quality.words import normalised
 from engine.records import Value
@@ -37,6 +37,7 @@ _CLOSER = 0.25
 """Of what its nearest sibling leaves open, an example must be nearer an item than that sibling."""
 _GENERIC = 0.01
 """An item too short to tell that is the whole input of more examples than this share is no secret."""
+_WATCHED_EVERY = 500
 _GENERIC_BELOW = 13
 """Tokens of an item below which the same goes for standing in other texts, as "is this review positive or negative" does."""
 _ENUMERATOR = re.compile(r"^\s*(?:\(?(?:[A-Za-z]|\d{1,2})[.):]|[-*•–])\s+|(?<!\w)\([A-Za-z0-9]\)\s", re.MULTILINE)
@@ -83,6 +84,7 @@ def find_leakage(
     embeddings: NDArray[np.float32] | None = None,
     test_embeddings: NDArray[np.float32] | None = None,
     cosine: float = 0.95,
+    watch: Watch = unwatched,
 ) -> Leakage:
     """Every example held against every item of the test and few-shot examples.
 
@@ -111,7 +113,12 @@ def find_leakage(
     def content(place: int) -> list[str]:
         return [*chain.from_iterable(_lines(shared[place], f"{examples[place].input}\n{examples[place].output}"))]
 
-    contents = map(content, range(len(examples)))
+    def watched(place: int) -> list[str]:
+        if place % _WATCHED_EVERY == 0:
+            watch(place)
+        return content(place)
+
+    contents = map(watched, range(len(examples)))
     sought = [words if enough else [] for words, enough in zip(wanted, long, strict=True)]
     held: list[Match] = []
     for text, item, share, back in overlaps(contents, sought, [one if enough else [] for one, enough in zip(lengths, long, strict=True)]):

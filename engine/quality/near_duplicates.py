@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Literal
 
 from engine.errors import BadInput
 from engine.quality.minhash import Buckets, bands_of
-from engine.quality.pairs import Pair, Verdict
+from engine.quality.pairs import Pair, Verdict, Watch, unwatched
 from engine.quality.template import templates
 from engine.quality.words import as_characters, normalised, ranks_of, tokens
 from engine.records import Value
@@ -80,6 +80,7 @@ def find_duplicates(
     use_templates: bool = True,
     embeddings: NDArray[np.float32] | None = None,
     cosine: float = 0.95,
+    watch: Watch = unwatched,
 ) -> Duplicates:
     """Every example held against those kept before it, in order; deterministic.
 
@@ -97,7 +98,7 @@ def find_duplicates(
     verdicts, conflicts = _exact(pairs, outputs == "ignored")
     left = [place for place, verdict in enumerate(verdicts) if verdict.kept]
     alike = _same_outputs(pairs, threshold) if outputs == "alike" else None
-    cut = _near(pairs, left, verdicts, threshold, least_tokens, use_templates, alike)
+    cut = _near(pairs, left, verdicts, threshold, least_tokens, use_templates, alike, watch)
     if embeddings is not None:
         left = [place for place in left if verdicts[place].kept]
         _by_meaning(embeddings, left, verdicts, cosine, alike)
@@ -161,6 +162,7 @@ def _near(
     least_tokens: int,
     use_templates: bool,
     alike: Alike | None,
+    watch: Watch,
 ) -> int:
     """Puts the verdicts of near-duplicates among `left` into `verdicts`; how many examples were compared with a part only."""
     import numpy as np
@@ -186,6 +188,7 @@ def _near(
     cut = 0
     first, size = 0, 32
     while first < len(texts):
+        watch(int(places[first]))
         block = np.arange(first, min(first + size, len(texts)))
         met = buckets.meet(block, keys[block], _AT_MOST)
         cut += met.cut

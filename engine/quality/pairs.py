@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Protocol
 
 from engine.records import Value
+
+Watch = Callable[[int], None]
+"""Told now and then how many of the examples a measure has looked at; it may raise, which ends the measure."""
+
+
+def unwatched(done: int) -> None:
+    """The Watch of nobody."""
 
 
 class Pair(Protocol):

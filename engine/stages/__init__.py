@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from engine.stage import Stage
     from engine.store.runs import RunSettings
 
-STAGE_NAMES = ("expand", "retrieve", "rerank", "schema", "plan", "execute", "generate", "export")
+STAGE_NAMES = ("expand", "retrieve", "rerank", "schema", "plan", "execute", "generate", "mix", "export")
 
 
 def stage(name: str) -> Stage:

@@ -1,4 +1,4 @@
-"""Export: the examples of all parts as one folder that training programs read, with its card, plans and replay manifest.
+"""Export: the examples of the mix as one folder that training programs read, with its card, plans and replay manifest.
 
 The same examples give the same bytes: no time, no run, no path of this machine is in any file.
 """
@@ -13,12 +13,13 @@ from msgspec import Meta
 
 from engine.errors import NothingSuitable
 from engine.export.card import card
-from engine.export.facts import PROGRESS_EVERY, AnyPart, Facts, count, examples_of, split_of
+from engine.export.facts import PROGRESS_EVERY, Facts, count, mixed_examples
 from engine.export.folder import MANIFEST, check_target, file_digest, whole_folder
 from engine.export.formats import EXAMPLES, PATHS, Files, Format, Wording, data_files
 from engine.export.manifest import manifest
+from engine.mix.offered import AnyPart
 from engine.plan.file import write_plan
-from engine.records import Example, Exported, Part, SyntheticPart, Task, Value
+from engine.records import Example, Exported, Mixed, Part, SyntheticPart, Task, Value
 from engine.stage import Context, Stage
 from models.language import Identity
 
@@ -28,6 +29,9 @@ class Given(Value):
 
     task: Task
     parts: tuple[Part, ...]
+    mix: str
+    """Fingerprint of the mix step: its accepted units say which examples are in, and in which split."""
+    mixed: Mixed
     folder: str
     """Absolute path of the folder to write."""
     models: dict[str, Identity]
@@ -51,7 +55,6 @@ class Given(Value):
 class Options(Value):
     """Settings of export."""
 
-    validation_share: Annotated[float, Meta(description="Share of the different inputs set aside for validation.", ge=0, le=0.5)] = 0.1
     formats: Annotated[
         tuple[Format, ...], Meta(description="Layouts to write beside examples.jsonl; load_dataset reads the first.", max_length=4)
     ] = ("parquet", "chat", "alpaca", "completion")
@@ -76,8 +79,7 @@ def run(given: Given, options: Options, ctx: Context) -> Exported:
     """Count, then write everything in one pass. Raises BadInput for a folder with other content, StoreUnusable when the disk is full."""
     target = Path(given.folder)
     check_target(target)
-    share = options.validation_share if options.formats else 0.0  # examples.jsonl alone has no splits
-    facts = count(given.all_parts, ctx, given.task, share, given.seed)
+    facts = count(given.all_parts, given.mix, given.mixed, ctx, given.task, splits=bool(options.formats))
     if not facts.examples:
         raise NothingSuitable("there is no example to export", "see why units did not become examples: datatune show RUN execute")
     with whole_folder(target) as folder:
@@ -87,6 +89,7 @@ def run(given: Given, options: Options, ctx: Context) -> Exported:
             given.task,
             given.all_parts,
             plan_files,
+            given.mixed,
             facts,
             shown,
             models=given.models,
@@ -101,6 +104,7 @@ def run(given: Given, options: Options, ctx: Context) -> Exported:
             given.task,
             given.all_parts,
             plan_files,
+            given.mixed,
             facts,
             models=given.models,
             options={**given.options_used, "export": options},
@@ -110,11 +114,6 @@ def run(given: Given, options: Options, ctx: Context) -> Exported:
             files=files,
         )
         (folder / MANIFEST).write_bytes(content)
-    left_out = sum(part.duplicates for part in facts.parts)
-    if left_out:
-        ctx.event("duplicates", f"{left_out:,} examples repeat an earlier one and are left out", duplicates=left_out)
-    if rejected := sum(part.rejected for part in facts.parts):
-        ctx.event("reviewed", f"{rejected:,} examples were rejected in review and are left out", rejected=rejected)
     if facts.contested_inputs:
         text = f"{facts.contested_inputs:,} inputs occur with different outputs; all are kept"
         ctx.event("contested", text, inputs=facts.contested_inputs, examples=facts.contested_examples)
@@ -131,8 +130,8 @@ def _write_examples(folder: Path, given: Given, options: Options, facts: Facts, 
     show = {number * facts.examples // SHOWN for number in range(SHOWN)}
     shown: list[Example] = []
     with Files(folder, options.formats, facts.splits, wording) as files:
-        for number, (_, example) in enumerate(examples_of(given.all_parts, ctx)):
-            files.add(example, split_of(example, given.seed, facts.boundary))
+        for number, (_, example, split) in enumerate(mixed_examples(given.all_parts, given.mix, given.mixed, ctx)):
+            files.add(example, split if facts.validation else "train")
             if number in show:
                 shown.append(example)
             if number % PROGRESS_EVERY == 0:
@@ -168,4 +167,4 @@ def _layouts(options: Options, facts: Facts, plans: bool) -> dict[str, str]:
     return {**every, MANIFEST: "what a replay needs"}
 
 
-STAGE = Stage("export", "writing the training set", 2, Given, Options, Exported, run)
+STAGE = Stage("export", "writing the training set", 3, Given, Options, Exported, run)

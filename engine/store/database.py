@@ -163,7 +163,7 @@ def needs_migration(connection: sqlite3.Connection) -> bool:
     return bool(applied < MIGRATION_COUNT)
 
 
-MIGRATION_COUNT = 4
+MIGRATION_COUNT = 5
 """Kept beside the list so that opening a current database does not import sqlite-utils; a test compares the two."""
 
 

@@ -35,6 +35,11 @@ def migrations() -> Migrations:
         for statement in _TALLIES_AND_TRENDS:
             db.execute(statement)
 
+    @datatune()  # type: ignore[untyped-decorator]
+    def validation_share_is_of_mix(db: Database) -> None:
+        for statement in _VALIDATION_SHARE_IS_OF_MIX:
+            db.execute(statement)
+
     return datatune
 
 
@@ -107,4 +112,10 @@ _TALLIES_AND_TRENDS = (
     """CREATE TABLE trends (
         step TEXT NOT NULL, worked REAL NOT NULL, accepted INTEGER NOT NULL, rejected INTEGER NOT NULL, failed INTEGER NOT NULL,
         skipped INTEGER NOT NULL, tokens INTEGER NOT NULL, PRIMARY KEY (step, worked)) WITHOUT ROWID""",
+)
+
+_VALIDATION_SHARE_IS_OF_MIX = (
+    """UPDATE runs SET settings = json_remove(json_set(settings, '$.options.mix',
+        json_object('validation_share', json_extract(settings, '$.options.export.validation_share'))), '$.options.export.validation_share')
+        WHERE json_extract(settings, '$.options.export.validation_share') IS NOT NULL""",
 )

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import hashlib
 import sqlite3
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Literal
+
+import msgspec
 
 from engine.records import Value
 
@@ -31,6 +34,17 @@ def put_reviews(connection: sqlite3.Connection, step: str, reviews: Iterable[Rev
                 "INSERT INTO reviews (step, key, verdict, note, output, at) VALUES (?, ?, ?, ?, ?, ?)",
                 (step, review.key, review.verdict, review.note, review.output, time.time()),
             )
+
+
+def reviews_digest(connection: sqlite3.Connection, steps: Sequence[str]) -> str:
+    """SHA-256 over what reviews of these steps leave out or change, in hexadecimal; "" where they do neither."""
+    said = [
+        (place, review.key, review.verdict == "rejected", review.output)
+        for place, step in enumerate(steps)
+        for review in sorted(reviews_of(connection, step).values(), key=lambda review: review.key)
+        if review.verdict == "rejected" or review.output is not None
+    ]
+    return hashlib.sha256(msgspec.json.encode(said)).hexdigest() if said else ""
 
 
 def reviews_of(connection: sqlite3.Connection, step: str) -> dict[str, Review]:

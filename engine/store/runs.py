@@ -12,6 +12,7 @@ import msgspec
 from engine.records import Task, Value
 from engine.store.database import transaction
 from engine.store.lease import Owner
+from engine.store.steps import delete_step
 
 RunState = Literal["new", "running", "done", "failed", "cancelled", "interrupted"]
 
@@ -144,9 +145,7 @@ def delete_run(connection: sqlite3.Connection, run: str) -> bool:
             connection.execute(f"DELETE FROM {table} WHERE run = ?", (run,))
         connection.execute("DELETE FROM runs WHERE id = ?", (run,))
         for step in own:
-            for table in ("items", "tallies", "trends", "in_flight", "suspects", "step_calls", "reviews"):
-                connection.execute(f"DELETE FROM {table} WHERE step = ?", (step,))
-            connection.execute("DELETE FROM steps WHERE fingerprint = ?", (step,))
+            delete_step(connection, step)
     return True
 
 

@@ -92,6 +92,20 @@ def finish_step(connection: sqlite3.Connection, fingerprint: str, state: StepSta
     )
 
 
+def delete_step(connection: sqlite3.Connection, fingerprint: str) -> None:
+    """Delete a step and its units; answers of models stay. For use within a transaction."""
+    for table in ("items", "tallies", "trends", "in_flight", "suspects", "step_calls", "reviews"):
+        connection.execute(f"DELETE FROM {table} WHERE step = ?", (fingerprint,))
+    connection.execute("DELETE FROM steps WHERE fingerprint = ?", (fingerprint,))
+
+
+def forget_step(connection: sqlite3.Connection, fingerprint: str) -> None:
+    """Delete a step that no run has any more."""
+    with transaction(connection):
+        if connection.execute("SELECT 1 FROM run_steps WHERE step = ? LIMIT 1", (fingerprint,)).fetchone() is None:
+            delete_step(connection, fingerprint)
+
+
 def beat(connection: sqlite3.Connection, run: str, fingerprint: str) -> None:
     """Say that the owner is alive and at work."""
     now = time.time()

@@ -20,7 +20,19 @@ from engine.context import StepContext
 from engine.errors import BadInput, Cancelled, StageFailed
 from engine.plan.file import plan_digest
 from engine.plan.steps import Check
-from engine.records import Candidates, ExpandedTask, Generated, Made, Part, PlanChoice, Ranking, SchemaSelection, SyntheticPart, Value
+from engine.records import (
+    Candidates,
+    ExpandedTask,
+    Generated,
+    Made,
+    Mixed,
+    Part,
+    PlanChoice,
+    Ranking,
+    SchemaSelection,
+    SyntheticPart,
+    Value,
+)
 from engine.session import Session
 from engine.stage import Stage
 from engine.stages import STAGE_NAMES, options_type, stage
@@ -133,6 +145,8 @@ class World:
                 self.values["choice"] = msgspec.structs.replace(record, plan=plan, digest=plan_digest(plan))
             case Generated():
                 self.values["synthetic"] = (SyntheticPart(fingerprint, record, record.examples),)
+            case Mixed():
+                self.values["mix"], self.values["mixed"] = fingerprint, record
             case Made():
                 self.values["parts"] = (Part(fingerprint, self.values["choice"], record, record.examples),)
 
@@ -199,10 +213,12 @@ def test_every_option_has_a_description_and_a_default(name: str) -> None:
 
 def another(described: dict[str, Any]) -> Any:
     """A valid value that is not the default."""
+    if "anyOf" in described:
+        (described,) = (one | {"default": 0} for one in described["anyOf"] if one["type"] != "null")
+        if described["type"] == "string":
+            return "some text"
     default = described["default"]
     choices = described.get("enum") or described.get("items", {}).get("enum")
-    if "anyOf" in described:
-        return "some text"
     if described.get("type") == "array":
         return [choices[-1] if choices else "some/text"]
     if choices:

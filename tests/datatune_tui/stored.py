@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine
+from collections import Counter
+from collections.abc import Callable, Coroutine, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -13,6 +14,7 @@ from textual.widgets import Label
 
 from datatune_tui.app import DataTune
 from engine.locations import Locations
+from engine.mix.offered import WORDS, Reason
 from engine.plan.file import plan_digest, read_plan
 from engine.records import (
     Candidate,
@@ -21,6 +23,10 @@ from engine.records import (
     ExpandedTask,
     Generated,
     Made,
+    MixCounts,
+    Mixed,
+    MixSource,
+    MixUnit,
     Output,
     PlanChoice,
     Ranking,
@@ -144,6 +150,7 @@ class Home:
         self.units(step, examples)
         odd = [items.Item(f"odd {n}", examples + n, "rejected", "too short", '{"note": "x"}') for n in range(2)]
         items.store_items(self.connection, step, [*odd, items.Item("odd 2", examples + 2, "failed", "no", "")])
+        self.mix(run, examples)
         events.add_event(self.connection, run, "exported", f"{examples} examples in /tmp/notes", stage="export")
         runs.claim_run(self.connection, run, this_process())
         runs.finish_run(self.connection, run, "done", f"{examples} examples from 1 data set", 0, examples)
@@ -166,6 +173,26 @@ class Home:
         runs.claim_run(self.connection, run, this_process())
         runs.finish_run(self.connection, run, "done", f"{examples} examples from the task alone", 0, examples)
         return run
+
+    def mix(self, run: str, examples: int, left_out: Mapping[int, tuple[Reason, str]] | None = None) -> None:
+        """The mix of a run with so many examples; some, by number, are left out for a reason with its details."""
+        made, step = f"{run} execute owner/notes", f"{run} mix"
+        out = left_out or {}
+        why: Counter[str] = Counter(reason for reason, _ in out.values())
+        counts = MixCounts(examples, examples - len(out) - 1, 1, **why)
+        leaked = counts.leaked
+        mixed = Mixed((MixSource(made, "owner/notes", "default", "", counts),), {"rain": 3}, 0, 40, leaked, 0, examples - len(out) - 1, 2)
+        self.step(run, "mix", mixed, seconds=1)
+        for table in ("items", "tallies"):
+            self.connection.execute(f"DELETE FROM {table} WHERE step = ?", (step,))
+        stored = []
+        for number in range(examples):
+            reason, detail = out.get(number, (None, ""))
+            split: Any = "" if reason else "validation" if number == examples - 1 else "train"
+            unit = msgspec.json.encode(MixUnit(made, number, f"train:{number}", split, None, detail)).decode()
+            state: Any = "rejected" if reason else "accepted"
+            stored.append(items.Item(f"0:train:{number}", number, state, WORDS[reason] if reason else "", unit))
+        items.store_items(self.connection, step, stored)
 
     def failed(self, reason: str = "no data set serves this task") -> str:
         """A run that made nothing."""

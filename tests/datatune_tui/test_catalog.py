@@ -237,7 +237,7 @@ def test_marks_are_given_to_the_open_run_after_a_question(home: Home, tmp_path: 
         await until(pilot, lambda: "a Apply to run" in screen_text(app))
         await pilot.press("a")
         await until(pilot, lambda: f"Give run {run}" in screen_text(app))
-        assert "retrieve, rerank, schema, plan, execute, export" in " ".join(screen_text(app).replace("│", " ").split())
+        assert "retrieve, rerank, schema, plan, execute, mix, export" in " ".join(screen_text(app).replace("│", " ").split())
         await pilot.press("n")
         await pilot.pause()
         assert read_run(home.connection, run).settings.options == {}  # type: ignore[union-attr]

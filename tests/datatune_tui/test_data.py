@@ -246,3 +246,27 @@ def test_synthetic_examples_name_their_model_and_have_no_row_to_show(home: Home)
         await until(pilot, lambda: "no row stands behind" in screen_text(app))
 
     with_app(home, story, (120, 30))
+
+
+def test_what_the_mix_left_out_is_listed_when_asked_for_and_its_examples_once_otherwise(home: Home) -> None:
+    run = home.finished(examples=6)
+    home.mix(run, 6, {1: ("leaked", "holds all of item 4 of the test"), 3: ("repeats", "the same as row 0 of owner/notes, train")})
+
+    async def story(app: DataTune, pilot: Pilot[None]) -> None:
+        units = await opened(app, pilot)
+        assert units.count == 9 and "9 of 9 units" in screen_text(app)
+        app.screen.query_one("#state", Select).value = "left out"
+        await until(pilot, lambda: app.screen.query_one(LongList).count == 2)
+        shown = screen_text(app)
+        assert "2 of 6 units" in shown and "holds all of item 4 of" in shown and "We looked for shade all day. (1)" in shown
+        units.focus()
+        await pilot.press("down")
+        await until(pilot, lambda: "the same as row 0 of owner/notes, train" in screen_text(app).replace("\n", " "))
+        await pilot.press("l")
+        assert app.screen.query_one("#search", Input).value == "reason=the same as an earlier example"
+        await until(pilot, lambda: app.screen.query_one(LongList).count == 1)
+        assert units.whole is not None
+        rows = units.whole.read(0, 1)
+        assert rows[0][4] == "The gutter ran over again. (3)" and rows[0][5].startswith("the same as an earlier example: the same as row 0")
+
+    with_app(home, story)

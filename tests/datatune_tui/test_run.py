@@ -10,6 +10,7 @@ from textual.widgets import TextArea
 
 from datatune_tui.app import DataTune
 from datatune_tui.panels.panel import Panel
+from datatune_tui.widgets.keyed_table import KeyedTable
 from datatune_tui.widgets.long_list import LongList
 from datatune_tui.widgets.rail import Rail
 from engine.store import runs, steps
@@ -46,6 +47,7 @@ async def opened(pilot: Pilot[None], app: DataTune, stage: str) -> str:
         ("schema", ["config default, splits train", "kind holds the labels", "irrelevant"]),
         ("plan", ["verified", "agrees with 41 of 60", "runner-up", 'do = "map"']),
         ("execute", ["9 examples of 12 units: 2 rejected, 1 failed", "too short"]),
+        ("mix", ["9 examples of 9: 8 to train on, 1 for validation", "No example holds one of the test's 40 items", "OFFERED"]),
         ("export", ["9 examples in /tmp/notes"]),
     ],
 )
@@ -58,6 +60,22 @@ def test_each_stage_shows_what_it_made(home: Home, stage: str, says: list[str]) 
     shown = with_app(home, story, (120, 50))
     for text in says:
         assert text in shown
+
+
+def test_enter_on_a_reason_of_the_mix_shows_the_examples_it_left_out(home: Home) -> None:
+    run = home.finished()
+    home.mix(run, 9, {2: ("leaked", "holds all of item 4 of the test"), 5: ("rejected", ""), 6: ("rejected", "")})
+
+    async def story(app: DataTune, pilot: Pilot[None]) -> str:
+        shown = await opened(pilot, app, "mix")
+        assert "6 examples of 9" in shown and "2  rejected in review" in shown and "1  in the test or the examples given" in shown
+        app.screen.query_one("#panel-mix #reasons", KeyedTable).focus()
+        await pilot.press("down", "enter")
+        await until(pilot, lambda: app.current_mode == "data" and "1 of 9 units" in screen_text(app))
+        return screen_text(app)
+
+    shown = with_app(home, story, (140, 40))
+    assert "holds all of item 4 of the test" in shown and "(2)" in shown and "(5)" not in shown
 
 
 def test_a_stage_the_run_has_not_reached_says_so(home: Home) -> None:
@@ -86,7 +104,7 @@ def test_a_broken_plan_is_refused_beside_the_text_and_a_good_one_asks_what_it_co
         await pilot.pause()
         await pilot.press("ctrl+s")
         shown = await until(pilot, lambda: "are done anew" in screen_text(app) and screen_text(app))
-        assert "schema, plan, execute, export are done anew" in shown
+        assert "schema, plan, execute, mix, export are done anew" in shown
         assert "12 rows were executed; they run again with the new plan" in " ".join(shown.replace("│", " ").split())
         await pilot.press("n")
         await pilot.pause()

@@ -61,7 +61,7 @@ def test_data_sets_are_left_out_and_reordered_and_the_search_is_done_anew_once(h
         await until(pilot, lambda: "left out by you" in screen_text(app))
         assert settings_of(home, run) == RunSettings()
         await pilot.press("ctrl+s")
-        await confirmed(pilot, app, "retrieve, rerank, schema, plan, execute, export are done anew")
+        await confirmed(pilot, app, "retrieve, rerank, schema, plan, execute, mix, export are done anew")
         assert settings_of(home, run).options == {"retrieve": {"prefer": ["owner/other"], "exclude": ["owner/notes"]}}
 
     with_app(home, story, SIZE)
@@ -118,7 +118,7 @@ def test_a_column_gets_another_role_and_planning_is_done_anew(home: Home) -> Non
         await pilot.press("space", "down", "i")
         await until(pilot, lambda: "you, just now" in screen_text(app))
         await pilot.press("up", "o", "ctrl+s")
-        await confirmed(pilot, app, "schema, plan, execute, export are done anew")
+        await confirmed(pilot, app, "schema, plan, execute, mix, export are done anew")
         assert settings_of(home, run).options["schema"] == {"roles": {"number": "input"}}
         assert settings_of(home, run).dataset == "owner/notes"
 
@@ -136,7 +136,7 @@ def test_the_fuller_description_is_edited(home: Home) -> None:
         await until(pilot, lambda: isinstance(app.screen, LineInput))
         app.screen.query_one(TextArea).text = "Hail counts as snow."
         await pilot.press("ctrl+s")
-        await confirmed(pilot, app, "expand, retrieve, rerank, schema, plan, execute, export are done anew")
+        await confirmed(pilot, app, "expand, retrieve, rerank, schema, plan, execute, mix, export are done anew")
         assert settings_of(home, run).options["expand"] == {"text": "Hail counts as snow."}
 
     with_app(home, story, SIZE)
@@ -256,7 +256,7 @@ def test_the_share_of_examples_is_that_of_the_last_few_points() -> None:
 
 
 def test_what_follows_a_changed_stage_is_stale() -> None:
-    assert stale("plan", RunSettings()) == ("plan", "execute", "export")
+    assert stale("plan", RunSettings()) == ("plan", "execute", "mix", "export")
     assert stale("schema", RunSettings(until="plan")) == ("schema", "plan")
     writing = RunSettings(options={"generate": {"examples": 5}})
     assert "generate" not in stale("retrieve", writing) and "generate" in stale("expand", writing)

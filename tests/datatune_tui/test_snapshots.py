@@ -18,6 +18,7 @@ from textual.widgets import Input, Static, TextArea
 from datatune_tui.answering_process import AnsweringProcess
 from datatune_tui.app import DataTune
 from datatune_tui.screens.place import Place
+from engine.mix.offered import Reason
 from engine.settings import change_settings
 from tests.datatune_tui.answers import HITS, MODELS, SHOWN, TASK_FILE
 from tests.datatune_tui.stored import PREVIEW, Home, question, screen_text, until, with_app
@@ -34,10 +35,12 @@ STORIES: dict[str, Sequence[str]] = {
     "run-preview": ("enter", "up", "tab", "ctrl+g"),
     "run-execute": ("enter",),
     "run-plots": ("down", "enter"),
+    "run-mix": ("enter", "end", "up"),
     "run-export": ("enter", "end"),
     "run-story": ("enter", "f"),
     "data": ("enter", "3"),
     "data-rejected": ("enter", "3", "end", "up", "up"),
+    "data-left-out": ("enter", "end", "up", "tab", "tab", "enter"),
     "run-none": ("2",),
     "data-none": ("3",),
     "catalog": ("4",),
@@ -58,6 +61,12 @@ STORIES: dict[str, Sequence[str]] = {
     "settings-keys": ("7", "end", "up", "tab", *["down"] * 17, "enter", "x"),
 }
 """Keys from the start, by name."""
+LEFT_OUT: dict[int, tuple[Reason, str]] = {
+    2: ("leaked", "holds all of item 4 of the test"),
+    5: ("leaked", "holds 84% of item 17 of the test's words, at least 75%"),
+    7: ("near_duplicates", "nearly the same as row 1 of owner/notes, train: ROUGE-L 0.91"),
+}
+"""What a mix leaves out, by number of the example."""
 MODES = {"enter": "run", "2": "run", "3": "data", "4": "catalog", "5": "task", "6": "models", "7": "settings"}
 """Where a key leads."""
 WAITED = {("models", "6"): "smollm2.gguf", ("catalog", "enter"): "config default"}
@@ -73,7 +82,9 @@ def test_it_looks_as_it_did(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, nam
     if name != "first-start":
         home.failed("no data set serves this task: nothing is near")
         home.running()
-        home.finished()
+        finished = home.finished()
+        if name in ("run-mix", "data-left-out"):
+            home.mix(finished, 9, LEFT_OUT)
     _answered(monkeypatch)
     if name.startswith("settings"):
         change_settings(home.locations.settings, {"execute.examples": 500, "execute.max_tokens": 64, "keys.run.resume": "f5"})

@@ -260,7 +260,7 @@ def test_what_a_run_will_do_is_said_before_it_starts(tmp_path: Path, monkeypatch
         await pilot.press("ctrl+r")
         shown = await until(pilot, lambda: question(app))
         assert shown.startswith("Run weather-notes?")
-        assert "expand, retrieve, rerank, schema, plan, execute, export" in shown
+        assert "expand, retrieve, rerank, schema, plan, execute, mix, export" in shown
         assert "it reads 416 and writes 95 tokens a second here" in shown and "3,000 examples" in shown
         await pilot.press("n")
         await pilot.pause()
@@ -277,7 +277,7 @@ def test_what_a_run_will_do_is_said_before_it_starts(tmp_path: Path, monkeypatch
 def test_what_happens_names_the_model_of_each_role_and_the_data_set_that_is_used() -> None:
     form = Form("a", "b", marks=Marks("starter/x"), rest={"execute": {"examples": 7}})
     said = what_happens(form, {"plan": "/w/big.gguf", "default": "openai:http://x/v1"}, [])
-    assert "schema, plan, execute, export" in said and "retrieve" not in said
+    assert "schema, plan, execute, mix, export" in said and "retrieve" not in said
     assert "http://x/v1 is asked in expand, execute;" in said
     assert "big.gguf is asked in plan; how fast it is here was not measured yet" in said
     assert "Data: starter/x, and no other." in said and "7 examples" in said

@@ -42,7 +42,7 @@ def test_from_the_first_start_over_the_demo_and_a_changed_plan_to_an_export(tmp_
         assert "What happened:" in str(app.screen.query_one("#preview-steps").render())
         await pilot.press("ctrl+s")
         told = await until(pilot, lambda: "are done anew" in screen_text(app) and " ".join(screen_text(app).replace("│", " ").split()))
-        assert "schema, plan, execute, export are done anew" in told and "rows were executed; they run again with the new plan" in told
+        assert "schema, plan, execute, mix, export are done anew" in told and "rows were executed; they run again with the new plan" in told
         before = read_run(connection, run).finished  # type: ignore[union-attr]
         await pilot.press("y")
         again = lambda: (found := read_run(connection, run)) and found.state == "done" and found.finished != before  # noqa: E731

@@ -35,6 +35,13 @@ input = "We ate ice cream on the balcony."
 output = "Ice cream outside"
 """
 
+KEEP_ALIKE = """
+[mix]
+near_duplicates = 0
+languages = "off"
+"""
+"""The notes are much alike, and what a scripted model writes is no language."""
+
 MAPPING_PLAN = """
 name = "kinds"
 [[steps]]
@@ -89,8 +96,8 @@ class Workbench:
         self.home = folder / "home"
         self.data = folder / "notes"
         self.write_data(rows)
-        self.task = self.write("task.toml", TASK)
-        self.writing_task = self.write("writing.toml", WRITING_TASK)
+        self.task = self.write("task.toml", TASK + KEEP_ALIKE)
+        self.writing_task = self.write("writing.toml", WRITING_TASK + KEEP_ALIKE)
         self.mapping_plan = self.write("mapping-plan.toml", MAPPING_PLAN)
         self.writing_plan = self.write("writing-plan.toml", WRITING_PLAN)
 

@@ -1,11 +1,11 @@
-"""The export stage: what it writes, that it writes the same again, and what it refuses to touch."""
+"""The export stage: what it writes of a mix, that it writes the same again, and what it refuses to touch."""
 
 from __future__ import annotations
 
 import errno
 import hashlib
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import pairwise
 from pathlib import Path
 from typing import Any, cast
@@ -18,8 +18,22 @@ from engine.errors import BadInput, NothingSuitable, StageFailed, StoreUnusable
 from engine.export import folder as folder_module
 from engine.plan.file import plan_digest, read_plan
 from engine.plan.steps import Emit, Get, Map, Plan
-from engine.records import Example, Exported, Generated, Made, Output, Part, PlanChoice, Source, SyntheticPart, Task, written_by
-from engine.stage import Context
+from engine.records import (
+    Example,
+    Exported,
+    Generated,
+    Made,
+    Mixed,
+    Output,
+    Part,
+    PlanChoice,
+    Source,
+    SyntheticPart,
+    Task,
+    written_by,
+)
+from engine.stage import Context, Counts, Outcome
+from engine.stages import mix
 from engine.stages.export import STAGE, Given, Options
 from engine.store.items import Item
 from engine.store.reviews import Review
@@ -31,9 +45,12 @@ TASK = Task("cause-effect", "Say whether the second event is cause or effect.", 
 class Stored:
     """A context that holds accepted units in memory."""
 
+    seed = 7
+
     def __init__(self, **steps: Sequence[Example | str]) -> None:
         self.steps = steps
         self.events: list[str] = []
+        self.mixed: list[Item] = []
         self.reviewed: dict[str, dict[str, Review]] = {}
 
     def reviews(self, step: str) -> dict[str, Review]:
@@ -41,9 +58,18 @@ class Stored:
 
     def items(self, state: str, limit: int = -1, step: str = "") -> Iterator[Item]:
         assert state == "accepted"
+        if step == "mix":
+            yield from self.mixed
+            return
         for seq, result in enumerate(self.steps[step][:limit]):
             text = result if isinstance(result, str) else msgspec.json.encode(result).decode()
             yield Item(str(seq), seq, "accepted", result=text)
+
+    def each(self, items: Iterable[int], *, key: Callable[[int], str], through: Any, total: int) -> Counts:
+        outcomes: list[tuple[str, Outcome]] = list(through(iter(items)))
+        taken = [(name, outcome) for name, outcome in outcomes if outcome.state == "accepted"]
+        self.mixed = [Item(name, seq, "accepted", "", outcome.result) for seq, (name, outcome) in enumerate(taken)]
+        return Counts(accepted=len(self.mixed), rejected=total - len(self.mixed))
 
     def event(self, kind: str, text: str, **data: Any) -> None:
         self.events.append(kind)
@@ -72,14 +98,34 @@ def example(number: int, text: str = "", output: str = "", dataset: str = "owner
     return Example(text or f"Event {number} happened.", output or ("cause", "effect")[number % 2], "derived", source, "plandigest")
 
 
-def export(folder: Path, ctx: Stored, parts: tuple[Part, ...], options: Options | None = None, task: Task = TASK, **given: Any) -> Exported:
+def mixed_from(
+    ctx: Stored, parts: tuple[Part, ...], task: Task, share: float, seed: int, synthetic: tuple[SyntheticPart, ...] = ()
+) -> Mixed:
+    """The mix of all that differ to the letter."""
+    ctx.seed = seed
+    options = mix.Options(validation_share=share, near_duplicates=0, languages="off", leakage="off")
+    return cast(Mixed, mix.STAGE.run(mix.Given(task, parts, synthetic), options, cast(Context, ctx)))
+
+
+def export(
+    folder: Path,
+    ctx: Stored,
+    parts: tuple[Part, ...],
+    options: Options | None = None,
+    task: Task = TASK,
+    share: float = 0.1,
+    seed: int = 7,
+    **given: Any,
+) -> Exported:
     whole: dict[str, Any] = {
         "models": {"plan": Identity("tiny.gguf", "ab" * 32, "llama.cpp via x 1")},
         "options_used": {"plan": {"votes": 3}},
-        "seed": 7,
+        "seed": seed,
     }
     whole |= {"prompts_digest": "cd" * 32, "batched": False, **given}
-    return cast(Exported, STAGE.run(Given(task, parts, str(folder), **whole), options or Options(), cast(Context, ctx)))
+    mixed = mixed_from(ctx, parts, task, share, seed, given.get("synthetic", ()))
+    ctx.events.clear()
+    return cast(Exported, STAGE.run(Given(task, parts, "mix", mixed, str(folder), **whole), options or Options(), cast(Context, ctx)))
 
 
 def contents(folder: Path) -> dict[str, bytes]:
@@ -135,7 +181,7 @@ def test_every_line_has_its_source_and_pieces_only_where_there_are_some(tmp_path
 def test_layouts_hold_the_same_pairs_in_their_own_words(tmp_path: Path) -> None:
     text = 'Zeile 1\nこんにちは "мир" \u2028 👩\u200d🚀 \\n'
     ctx = Stored(a=[example(0, text, "größer"), example(1)])
-    export(tmp_path / "out", ctx, (part_of("a", 2),), Options(validation_share=0, instruction="Tell."), TASK)
+    export(tmp_path / "out", ctx, (part_of("a", 2),), Options(instruction="Tell."), share=0)
     assert not (tmp_path / "out" / "data" / "validation.parquet").exists()
     chat = lines(tmp_path / "out" / "chat" / "train.jsonl")[0]["messages"]
     assert chat[0] == {"role": "system", "content": TASK.description}
@@ -160,10 +206,10 @@ def test_a_repeated_pair_is_left_out_and_another_output_is_kept_and_both_are_cou
     made = export(tmp_path / "out", ctx, (part_of("a", 2), part_of("b", 3)))
     manifest = json.loads((tmp_path / "out" / "manifest.json").read_bytes())
     assert made.examples == 4
-    assert manifest["examples"]["duplicates_left_out"] == 1
-    assert [part["exported"] for part in manifest["parts"]] == [2, 2]
+    assert (manifest["mix"]["offered"], manifest["mix"]["repeats"]) == (5, 1)
+    assert [part["mix"]["train"] + part["mix"]["validation"] for part in manifest["parts"]] == [2, 2]
     assert (manifest["examples"]["inputs_with_several_outputs"], manifest["examples"]["examples_with_such_an_input"]) == (1, 2)
-    assert ctx.events == ["duplicates", "contested"]
+    assert ctx.events == ["contested"]
 
 
 def test_what_a_person_rejected_is_left_out_and_what_they_put_right_is_exported(tmp_path: Path) -> None:
@@ -178,9 +224,8 @@ def test_what_a_person_rejected_is_left_out_and_what_they_put_right_is_exported(
     assert [line["source"]["row"] for line in kept] == [1, 2, 3]
     assert (made.examples, kept[1]["output"], kept[1]["output_origin"]) == (3, "neither", "edited")
     manifest = json.loads((tmp_path / "out" / "manifest.json").read_bytes())
-    assert (manifest["examples"]["rejected_by_review"], manifest["parts"][0]["rejected_by_review"]) == (1, 1)
-    assert manifest["parts"][0]["exported"] == 3
-    assert ctx.events == ["reviewed"]
+    assert (manifest["mix"]["rejected"], manifest["parts"][0]["mix"]["rejected"], manifest["mix"]["edited_in_review"]) == (1, 1, 1)
+    assert sum(manifest["parts"][0]["mix"][split] for split in ("train", "validation")) == 3
     assert "1 were rejected by a person" in (tmp_path / "out" / "README.md").read_text(encoding="utf-8")
     assert "put right by a person" in (tmp_path / "out" / "README.md").read_text(encoding="utf-8")
 
@@ -189,7 +234,7 @@ def test_inputs_that_differ_in_case_and_blanks_never_straddle_the_splits(tmp_pat
     rows: list[Example | str] = []
     for n in range(40):
         rows += [example(n, f"An event {n}", "cause"), example(n, f"an  EVENT {n}\n", "effect")]
-    export(tmp_path / "out", Stored(a=rows), (part_of("a", 80),), Options(validation_share=0.3))
+    export(tmp_path / "out", Stored(a=rows), (part_of("a", 80),), share=0.3)
     train = {" ".join(line["prompt"].lower().split()) for line in lines(tmp_path / "out" / "completion" / "train.jsonl")}
     validation = {" ".join(line["prompt"].lower().split()) for line in lines(tmp_path / "out" / "completion" / "validation.jsonl")}
     assert not train & validation
@@ -209,13 +254,13 @@ def test_the_split_follows_content_and_seed_not_order(tmp_path: Path) -> None:
 
 
 def test_a_single_example_goes_to_training(tmp_path: Path) -> None:
-    made = export(tmp_path / "out", Stored(a=[example(0)]), (part_of("a", 1),), Options(validation_share=0.5))
+    made = export(tmp_path / "out", Stored(a=[example(0)]), (part_of("a", 1),), share=0.5)
     assert (made.train, made.validation) == (1, 0)
     assert json.loads((tmp_path / "out" / "alpaca" / "train.json").read_bytes())[0]["output"] == "cause"
 
 
 def test_the_manifest_lists_every_other_file_and_counts_add_up(tmp_path: Path) -> None:
-    export(tmp_path / "out", Stored(a=[example(n) for n in range(20)]), (part_of("a", 20),), Options(validation_share=0.25), batched=True)
+    export(tmp_path / "out", Stored(a=[example(n) for n in range(20)]), (part_of("a", 20),), Options(system=""), batched=True)
     manifest = json.loads((tmp_path / "out" / "manifest.json").read_bytes())
     files = contents(tmp_path / "out")
     del files["manifest.json"]
@@ -227,7 +272,7 @@ def test_the_manifest_lists_every_other_file_and_counts_add_up(tmp_path: Path) -
     ]
     assert manifest["llama_cpp"] == ["llama.cpp via x 1"]
     assert manifest["batched"] is True
-    assert manifest["options"] == {"plan": {"votes": 3}, "export": {"validation_share": 0.25}}
+    assert manifest["options"] == {"plan": {"votes": 3}, "export": {"system": ""}}
     assert "batches" in manifest["reproducibility"]
 
 
@@ -270,7 +315,7 @@ def test_an_example_cannot_break_out_of_its_fence_nor_a_name_out_of_its_cell(tmp
     assert {token.type for token in tokens} & {"html_block", "html_inline", "link_open", "image"} == set()
     assert [token.content for token in tokens if token.type == "fence"] == [evil, evil]
     cells = sum(token.type == "td_open" for token in tokens)
-    assert cells == 7
+    assert cells == 7 + 4
 
 
 def _flat(tokens: Any) -> Iterator[Any]:
@@ -365,8 +410,17 @@ def test_an_export_that_died_between_its_two_renames_is_put_back_first(tmp_path:
     assert lines(tmp_path / "out" / "examples.jsonl")[0]["source"]["row"] == 1
 
 
+def test_examples_that_went_since_they_were_mixed_fail_before_anything_is_written(tmp_path: Path) -> None:
+    ctx, parts = Stored(a=[example(n) for n in range(6)]), (part_of("a", 5),)
+    given = Given(TASK, parts, "mix", mixed_from(ctx, parts, TASK, 0.1, 7), str(tmp_path / "out"), {}, {}, 7, "", False)
+    ctx.mixed[2] = msgspec.structs.replace(ctx.mixed[2], result=ctx.mixed[2].result.replace('"key":"2"', '"key":"another"'))
+    with pytest.raises(StageFailed, match="the mix has 5 examples but 2 of them are stored"):
+        STAGE.run(given, Options(), cast(Context, ctx))
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_missing_unreadable_and_no_examples_fail_before_anything_is_written(tmp_path: Path) -> None:
-    with pytest.raises(StageFailed, match="3 examples were to be exported but only 1 are stored"):
+    with pytest.raises(StageFailed, match="3 examples were to be taken but only 1 are stored"):
         export(tmp_path / "out", Stored(a=[example(0)]), (part_of("a", 3),))
     with pytest.raises(StageFailed, match="cannot be read"):
         export(tmp_path / "out", Stored(a=['{"input": 3}']), (part_of("a", 1),))
@@ -407,7 +461,10 @@ def test_synthetic_examples_follow_those_of_data_sets_and_are_named_as_such(tmp_
     assert "/home/me" not in card + json.dumps(found)
     manifest = json.loads((tmp_path / "out" / "manifest.json").read_bytes())
     assert manifest["examples"]["synthetic"] == 10
-    assert [(part.get("synthetic", False), part["exported"]) for part in manifest["parts"]] == [(False, 30), (True, 10)]
+    assert [(part.get("synthetic", False), part["mix"]["train"] + part["mix"]["validation"]) for part in manifest["parts"]] == [
+        (False, 30),
+        (True, 10),
+    ]
     assert manifest["parts"][1]["model"] == "tiny.gguf" and "/home/me" not in json.dumps(manifest)
     loaded = datasets.load_dataset(str(tmp_path / "out"), cache_dir=str(tmp_path / "cache"))
     models = [row["source"]["model"] for split in loaded.values() for row in split]

@@ -58,7 +58,7 @@ def test_the_nearest_data_set_is_used_first_and_alone_when_it_is_enough(house: H
     assert used(ending) == {"local/best": 30}
     assert not house.story("left-out"), "nothing is left out when there is enough"
     assert ending.exported is not None and (ending.exported.examples, ending.examples) == (30, 30)
-    assert [step.stage for step in house.steps()] == ["expand", "retrieve", "rerank", "schema", "plan", "execute"]
+    assert [step.stage for step in house.steps()] == ["expand", "retrieve", "rerank", "schema", "plan", "execute", "mix"]
 
 
 def test_further_data_sets_fill_up_what_is_missing(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -225,8 +225,8 @@ def test_a_folder_named_needs_no_catalog(house: House) -> None:
     folder = house.write("mine", notes(60))
     ending = house.pipeline(dataset=str(folder), **wanted(20))
     assert ending.examples == 20
-    assert [step.stage for step in house.steps()] == ["expand", "schema", "plan", "execute"]
-    assert {step.candidate for step in house.steps()[1:]} == {"local/mine"}
+    assert [step.stage for step in house.steps()] == ["expand", "schema", "plan", "execute", "mix"]
+    assert {step.candidate for step in house.steps()[1:-1]} == {"local/mine"}
     assert not any(str(house.folder) in json.dumps(line) for line in lines(ending))
 
 
@@ -271,14 +271,14 @@ def test_a_run_ends_after_the_stage_it_is_told_to(house: House, until: str) -> N
     expected = list(STAGE_NAMES[: STAGE_NAMES.index(until) + 1])
     assert [step.stage for step in house.steps()] == [name for name in expected if name not in ("generate", "export")]
     assert (ending.exported is not None) == (until == "export")
-    assert ending.examples == (20 if until in ("execute", "generate", "export") else 0)
+    assert ending.examples == (20 if until in ("execute", "generate", "mix", "export") else 0)
 
 
 def test_going_further_takes_what_was_done_as_it_is(house: House) -> None:
     house.add("best", notes(60), BEST)
     house.pipeline(until="plan", **wanted(20))
     house.pipeline(**wanted(20))
-    assert [step.reused for step in house.steps()] == [True] * 5 + [False]
+    assert [step.reused for step in house.steps()] == [True] * 5 + [False, False]
 
 
 # ── time ──────────────────────────────────────────────────────────────────────────────────────────────────
@@ -377,7 +377,8 @@ def test_every_end_has_its_state_reason_and_exit_code(
 
 def test_a_run_that_is_done_tells_what_it_came_to(house: House) -> None:
     house.add("best", notes(60), BEST)
-    settings = runs.RunSettings(options={"expand": {"use_model": False}, "rerank": {"use_model": False}, "execute": {"examples": 20}})
+    quiet: dict[str, dict[str, object]] = {"expand": {"use_model": False}, "rerank": {"use_model": False}, "mix": {"near_duplicates": 0}}
+    settings = runs.RunSettings(options={**quiet, "execute": {"examples": 20}})
     session = house.begin(WEATHER, settings)
     run = runs.read_run(house.connection, session.run)
     assert run is not None
@@ -386,7 +387,7 @@ def test_a_run_that_is_done_tells_what_it_came_to(house: House) -> None:
     ended = runs.read_run(house.connection, run.id)
     assert ended is not None and (ended.state, ended.examples, ended.exit_code) == ("done", 20, 0)
     assert ended.reason.startswith("20 examples from 1 data set, in ")
-    assert steps.steps_of_run(house.connection, run.id)[-1].stage == "execute"
+    assert steps.steps_of_run(house.connection, run.id)[-1].stage == "mix"
 
 
 def test_a_run_exports_again_what_it_made_even_when_it_ended_early(house: House, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

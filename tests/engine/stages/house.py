@@ -135,8 +135,12 @@ class House:
         return run_step(self.session, stage(name), given, stage_options(name, options), candidate, seed)
 
     def pipeline(self, for_task: Task = WEATHER, *, budget: float = 0, **settings: Any) -> Ending:
-        """A whole run with nobody asked about the task or the ranking, unless its options say so."""
-        quiet: dict[str, dict[str, object]] = {"expand": {"use_model": False}, "rerank": {"use_model": False}}
+        """A whole run; nobody is asked about task or ranking, and notes that are alike stay, unless its options say so."""
+        quiet: dict[str, dict[str, object]] = {
+            "expand": {"use_model": False},
+            "rerank": {"use_model": False},
+            "mix": {"near_duplicates": 0},
+        }
         options = settings.pop("options", {})
         merged = {name: quiet.get(name, {}) | options.get(name, {}) for name in {**quiet, **options}}
         made = runs.RunSettings(options=merged, **settings)

@@ -563,7 +563,7 @@ def test_a_run_writes_none_unless_it_asks_for_them(tmp_path: Path) -> None:
     assert "generate" not in [step.stage for step in house.steps()]
     assert not house.pipeline(options={"execute": {"examples": 20}, "generate": {"examples": 0}}).synthetic
     ending = house.pipeline(options={"execute": {"examples": 20}, "generate": {"examples": 12}})
-    assert [step.stage for step in house.steps()][-1] == "generate"
+    assert [step.stage for step in house.steps()][-2:] == ["generate", "mix"]
     assert ending.exported is not None and (ending.examples, ending.exported.examples) == (32, 32)
     lines = [json.loads(line) for line in (Path(ending.exported.folder) / "examples.jsonl").read_text().splitlines()]
     assert [line["source"].get("model", "") for line in lines] == [""] * 20 + ["generate"] * 12

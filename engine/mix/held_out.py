@@ -1,0 +1,104 @@
+"""The user's own test, read whole: what no training example may hold."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from engine.answer_file import FORMATS
+from engine.errors import BadInput
+from engine.records import TaskExample
+
+WITHOUT = "put the file back and resume, or go on without looking: --set mix.leakage=off"
+
+
+def digest_of_test(path: str) -> str:
+    """SHA-256 of a test file in hexadecimal; "" where there is none. Raises BadInput where it cannot be read."""
+    if not path:
+        return ""
+    try:
+        with Path(path).open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError as error:
+        raise BadInput(f"task.test: {path} cannot be read: {error.strerror}", WITHOUT) from error
+
+
+def items_of_test(path: str) -> tuple[TaskExample, ...]:
+    """All items of a test file: of its columns input and output, else of two columns, else all texts of a row as one input.
+
+    Raises BadInput where it cannot be read, or a row holds no text.
+    """
+    file = Path(path)
+    read = _READERS.get(file.suffix.lower())
+    if read is None:
+        raise BadInput(f"task.test: {file.name}: not a format that is read", FORMATS)
+    try:
+        return tuple(_item(row, file.name, number) for number, row in enumerate(read(file), 1))
+    except (OSError, UnicodeDecodeError) as error:
+        raise BadInput(f"task.test: {file.name} cannot be read: {error}", WITHOUT) from error
+
+
+def _item(row: Mapping[str, Any], name: str, number: int) -> TaskExample:
+    texts = {str(column).strip().lower(): _text(value) for column, value in row.items() if value is not None}
+    if "input" in texts:
+        return TaskExample(texts["input"], texts.get("output", ""))
+    if len(row) == 2 and len(texts) == 2:
+        first, second = texts.values()
+        return TaskExample(first, second)
+    if not any(texts.values()):
+        raise BadInput(f"task.test: {name}, item {number} holds no text", FORMATS)
+    return TaskExample("\n".join(filter(None, texts.values())), "")
+
+
+def _text(value: Any) -> str:
+    if isinstance(value, list):
+        return "\n".join(map(_text, value))
+    if isinstance(value, dict):
+        return "\n".join(map(_text, value.values()))
+    return str(value)
+
+
+def _json(path: Path) -> Iterator[Mapping[str, Any]]:
+    from engine.catalog.json_file import json_rows, json_tables
+
+    for layout, key, _ in json_tables(path)[:1]:
+        yield from json_rows(path, layout, key)
+
+
+def _delimited(path: Path) -> Iterator[Mapping[str, Any]]:
+    from engine.catalog.delimited import delimited_rows
+
+    return delimited_rows(path)
+
+
+def _parquet(path: Path) -> Iterator[Mapping[str, Any]]:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    try:
+        with pq.ParquetFile(path) as file:
+            for batch in file.iter_batches(1000):
+                yield from batch.to_pylist()
+    except pa.ArrowException as error:
+        raise BadInput(f"task.test: {path.name} is no Parquet file that can be read: {str(error).splitlines()[0]}", FORMATS) from error
+
+
+def _sheet(path: Path) -> Iterator[Mapping[str, Any]]:
+    from engine.catalog.sheets import sheet_rows, sheet_tables
+
+    for name, _ in sheet_tables(path)[:1]:
+        yield from sheet_rows(path, name)
+
+
+_READERS: Mapping[str, Callable[[Path], Iterator[Mapping[str, Any]]]] = {
+    ".jsonl": _json,
+    ".ndjson": _json,
+    ".json": _json,
+    ".csv": _delimited,
+    ".tsv": _delimited,
+    ".tab": _delimited,
+    ".parquet": _parquet,
+    ".xlsx": _sheet,
+}
