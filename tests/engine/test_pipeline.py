@@ -377,7 +377,7 @@ def test_every_end_has_its_state_reason_and_exit_code(
 
 def test_a_run_that_is_done_tells_what_it_came_to(house: House) -> None:
     house.add("best", notes(60), BEST)
-    quiet = {"expand": {"use_model": False}, "rerank": {"use_model": False}, "mix": {"near_duplicates": 0}}
+    quiet: dict[str, dict[str, object]] = {"expand": {"use_model": False}, "rerank": {"use_model": False}, "mix": {"near_duplicates": 0}}
     settings = runs.RunSettings(options={**quiet, "execute": {"examples": 20}})
     session = house.begin(WEATHER, settings)
     run = runs.read_run(house.connection, session.run)
