@@ -14,6 +14,7 @@ from typing import Any
 
 from engine.config import NO_DATASET, stage_options
 from engine.errors import BadInput, Cancelled, EngineError, NothingSuitable, StageFailed, Unavailable
+from engine.quality.benchmarks import related_source
 from engine.records import (
     Candidate,
     Candidates,
@@ -33,6 +34,7 @@ from engine.runner import run_step
 from engine.session import BudgetSpent, Session
 from engine.stages import STAGE_NAMES, generates, stage
 from engine.stages.execute import Options as ExecuteOptions
+from engine.stages.mix import Options as MixOptions
 from engine.store import items, steps
 from engine.store.reviews import reviews_digest
 from engine.store.runs import RunSettings, plans_applied
@@ -77,6 +79,8 @@ def run_pipeline(session: Session, task: Task, settings: RunSettings) -> Ending:
     try:
         if settings.dataset not in ("", NO_DATASET):
             session.data.name(settings.dataset)  # a data set that is not there is said before any model is asked
+        if last >= STAGE_NAMES.index("mix"):
+            _check_test(task, settings)
         expanded = line.expand()
         candidates = line.candidates_or_none(ending)
         if candidates is not None and last >= STAGE_NAMES.index("schema"):
@@ -119,9 +123,9 @@ def mix(
     forgotten. Raises NothingSuitable where no example is left.
     """
     from engine.mix.held_out import digest_of_test
-    from engine.stages.mix import Given, Options
+    from engine.stages.mix import Given
 
-    options: Options = stage_options("mix", settings.options.get("mix", {}))
+    options: MixOptions = stage_options("mix", settings.options.get("mix", {}))
     given = Given(
         task=task,
         parts=tuple(parts),
@@ -137,6 +141,15 @@ def mix(
     if not mixed.counts.examples:
         raise NothingSuitable(f"no example is left in the mix: {_left_out(mixed)}", _mix_advice(mixed))
     return step, mixed
+
+
+def _check_test(task: Task, settings: RunSettings) -> None:
+    """A test that cannot be read is said before any model is asked."""
+    from engine.mix.held_out import items_of_test
+
+    options: MixOptions = stage_options("mix", settings.options.get("mix", {}))
+    if task.test and options.leakage != "off":
+        items_of_test(task.test)
 
 
 def _mix_steps(session: Session) -> list[str]:
@@ -234,10 +247,16 @@ class _Line:
     def examples(self, expanded: ExpandedTask, candidates: tuple[Candidate, ...], ending: Ending) -> None:
         """Candidate after candidate until there are enough examples."""
         options: ExecuteOptions = stage_options("execute", self._settings.options.get("execute", {}))
+        mix_options: MixOptions = stage_options("mix", self._settings.options.get("mix", {}))
         for candidate in candidates[:MOST_TRIED]:
             wanted = options.examples - ending.examples
             if wanted <= 0 or len(ending.parts) >= MOST_DATASETS or self._session.spent:
                 return
+            if (related := related_source(candidate.dataset, "", mix_options.benchmarks)).related and not self._settings.dataset:
+                text = f"{candidate.dataset}: {related.reason}; nothing of it may be in the examples"
+                self._session.event("left-out", text)
+                ending.refusals.append(text)
+                continue
             if not _akin(candidate, candidates, ending, self._task):
                 text = f"{candidate.dataset} is much less like the task than the nearest; no examples beat wrong ones"
                 self._session.event("left-out", text)

@@ -36,6 +36,8 @@ def items_of_test(path: str) -> tuple[TaskExample, ...]:
         raise BadInput(f"task.test: {file.name}: not a format that is read", FORMATS)
     try:
         return tuple(_item(row, file.name, number) for number, row in enumerate(read(file), 1))
+    except BadInput as error:
+        raise BadInput(f"task.test: {error.title}", error.hint or WITHOUT) from error
     except (OSError, UnicodeDecodeError) as error:
         raise BadInput(f"task.test: {file.name} cannot be read: {error}", WITHOUT) from error
 
@@ -48,7 +50,7 @@ def _item(row: Mapping[str, Any], name: str, number: int) -> TaskExample:
         first, second = texts.values()
         return TaskExample(first, second)
     if not any(texts.values()):
-        raise BadInput(f"task.test: {name}, item {number} holds no text", FORMATS)
+        raise BadInput(f"{name}, item {number} holds no text", FORMATS)
     return TaskExample("\n".join(filter(None, texts.values())), "")
 
 
@@ -82,7 +84,7 @@ def _parquet(path: Path) -> Iterator[Mapping[str, Any]]:
             for batch in file.iter_batches(1000):
                 yield from batch.to_pylist()
     except pa.ArrowException as error:
-        raise BadInput(f"task.test: {path.name} is no Parquet file that can be read: {str(error).splitlines()[0]}", FORMATS) from error
+        raise BadInput(f"{path.name} is no Parquet file that can be read: {str(error).splitlines()[0]}", FORMATS) from error
 
 
 def _sheet(path: Path) -> Iterator[Mapping[str, Any]]:

@@ -86,7 +86,9 @@ def _sizes(capacities: list[int], total: int, share: float | None) -> tuple[list
     sizes = [min(real, round((1 - share) * whole)), min(synthetic, round(share * whole))]
     told = []
     if sizes[0] < min(real, wanted * (1 - share)) - 1:
-        told.append(f"{synthetic:,} synthetic examples are {share:.0%} of no more: {real - sizes[0]:,} of data sets are left out")
+        told.append(f"for a share of {share:.0%} there are only {synthetic:,} synthetic examples: {real - sizes[0]:,} others are left out")
     if sizes[1] < min(synthetic, wanted * share) - 1:
-        told.append(f"{real:,} examples of data sets are {1 - share:.0%} of no more: {synthetic - sizes[1]:,} synthetic ones are left out")
+        told.append(
+            f"for a share of {share:.0%} there are only {real:,} examples of data sets: {synthetic - sizes[1]:,} synthetic are left out"
+        )
     return sizes, tuple(told)

@@ -68,8 +68,8 @@ class Options(Value):
         float,
         Meta(
             description="ROUGE-L F of two inputs from which the later is left out where outputs are alike too; 0 leaves none out. The "
-            "published method removes from 0.7 to 0.9; on 18,000 examples of 91 tasks 0.8 takes 2.4 %, and examples that differ in the "
-            "one word that matters go from about there on down.",
+            "published method takes 0.7 to 0.9, and this is the middle: of 18,169 examples of 99 tasks 0.7 takes 3.3 %, 0.8 2.4 % and "
+            "0.9 1.0 %, and what goes are sets made from a few patterns.",
             ge=0.0,
             le=1.0,
         ),
@@ -130,7 +130,7 @@ def run(given: Given, options: Options, ctx: Context) -> Mixed:
     kept = decisions.kept()
     examples = [decisions.offered[place] for place in kept]
     near = LINKED_AT if not options.near_duplicates else 0.0
-    groups, apart = connected(examples, near, _watch(ctx, "joined into groups"))
+    groups, apart = connected(examples, near, _watch(ctx, decisions, "joined into groups"))
     cap_groups(decisions, [[kept[place] for place in group] for group in groups], options.max_per_group)
     limits = keep_quota(decisions, options.total, options.synthetic_share, by_output and options.balance)
     left = [place for place, one in enumerate(kept) if decisions.reasons[one] is None]
@@ -168,20 +168,22 @@ def _decide(given: Given, options: Options, decisions: Decisions, ctx: Context) 
     found = _Found()
     if options.leakage != "off":
         test = items_of_test(given.task.test) if given.task.test else ()
-        held = checks.check_leaks(decisions, given.task, test, options.leakage == "remove", _watch(ctx, "held against the test"))
+        held = checks.check_leaks(decisions, given.task, test, options.leakage == "remove", _watch(ctx, decisions, "held against the test"))
         found = _Found(len(test), held)
     checks.check_repeats(decisions)
     if options.near_duplicates:
-        checks.check_near_duplicates(decisions, options.near_duplicates, _watch(ctx, "compared with each other"))
+        checks.check_near_duplicates(decisions, options.near_duplicates, _watch(ctx, decisions, "compared with each other"))
     if options.languages != "off":
-        told = checks.check_language(decisions, given.task, options.languages == "remove", _watch(ctx, "read for their language"))
+        told = checks.check_language(
+            decisions, given.task, options.languages == "remove", _watch(ctx, decisions, "read for their language")
+        )
         for line in told:
             ctx.event("language", line)
     return found
 
 
-def _watch(ctx: Context, doing: str) -> Watch:
-    return lambda done: ctx.progress(done, None, f"examples {doing}")
+def _watch(ctx: Context, decisions: Decisions, doing: str) -> Watch:
+    return lambda done: ctx.progress(done, len(decisions.offered), f"examples {doing}")
 
 
 def _store(parts: Sequence[AnyPart], decisions: Decisions, validation: set[int], ctx: Context) -> None:

@@ -137,3 +137,24 @@ def test_the_database_stays_whole(bench: Workbench) -> None:
     bench.run(bench.task, bench.mapping_plan)
     connection = sqlite3.connect(bench.home / "datatune.db")
     assert connection.execute("PRAGMA integrity_check").fetchone() == ("ok",)
+
+
+def test_nothing_of_the_test_a_task_file_names_is_in_the_export(bench: Workbench) -> None:
+    """The test's path counts from the task file, wherever the engine is at work; rows 3 and 40 are hidden in it, dressed otherwise."""
+    rows = [json.loads(line) for line in (bench.data / "train.jsonl").read_text().splitlines()]
+    hidden = [rows[number]["note"] for number in (3, 40)]
+    bench.write("held-out.csv", "input,output\n" + "".join(f'"Which weather? {note.upper()}",sun\n' for note in hidden))
+    task = bench.write("tested.toml", bench.task.read_text().replace("[task]\n", '[task]\ntest = "held-out.csv"\n'))
+    ended = bench.run(task, bench.mapping_plan, "--to", bench.folder / "out")
+    assert ended.code == 0, ended.err
+    made = examples_of(bench.folder / "out")
+    assert ended.last["examples"] == len(made) and not {example["input"] for example in made} & set(hidden)
+    (step,) = json.loads(bench.datatune("show", ended.last["run"], "mix", "--json").out)
+    (source,) = step["record"]["sources"]
+    counts = source["counts"]
+    assert counts["leaked"] == 60 - len(made) >= 2 and counts["offered"] == 60
+    shown = bench.datatune("show", ended.last["run"], "mix").out
+    assert "IN THE TEST" in shown and f"{counts['leaked']} examples held 2 items of the test" in shown
+    failures = bench.datatune("show", ended.last["run"], "--failures").out
+    assert "mix 0:train:3  rejected: in the test or the examples given: holds" in failures and "item 1 of the test" in failures
+    assert str(bench.folder) not in (bench.folder / "out" / "manifest.json").read_text()

@@ -12,11 +12,12 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 from sqlite_utils import Database
 
 from engine.errors import StoreUnusable
-from engine.store import database, items, tallies
+from engine.store import database, items, runs, tallies
 from engine.store.database import MIGRATION_COUNT, check, open_reader, open_small_writer, open_writer, transaction
 from engine.store.migrations import migrations
 
@@ -28,6 +29,8 @@ sys.stdin.read()
 connection = open_writer(Path(sys.argv[1]))
 connection.execute("INSERT INTO commands (run, kind, created) VALUES (?, 'cancel', 0)", (sys.argv[2],))
 """
+
+TASK = '{"name": "n", "description": "d"}'
 
 
 @pytest.fixture
@@ -74,6 +77,18 @@ def test_units_stored_before_they_were_kept_in_order_of_entry_are_still_there(pa
     items.mark_in_flight(now, "s", ["train:9"])
     items.store_items(now, "s", [items.Item("train:9", 3, "failed", "no answer")])
     assert items.in_flight(now, "s") == [] and tallies.item_counts(now, "s") == {"accepted": 3, "failed": 1}
+
+
+def test_stored_runs_keep_their_share_of_validation_where_it_is_now(path: Path) -> None:
+    old = open_small_writer(path)
+    migrations().apply(Database(old), stop_before="validation_share_is_of_mix")
+    for name, options in (("a", {"export": {"validation_share": 0.2, "system": ""}}), ("b", {"plan": {"votes": 3}}), ("c", None)):
+        settings = msgspec.json.encode({"options": options} if options else {}).decode()
+        old.execute("INSERT INTO runs (id, task_name, task, settings, created) VALUES (?, '', ?, ?, 0)", (name, TASK, settings))
+    old.close()
+    now = open_writer(path)
+    found = {name: run.settings.options for name in "abc" if (run := runs.read_run(now, name))}
+    assert found == {"a": {"export": {"system": ""}, "mix": {"validation_share": 0.2}}, "b": {"plan": {"votes": 3}}, "c": {}}
 
 
 def test_a_current_database_is_opened_without_migrating(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,0 +1,72 @@
+"""The user's test, read whole in every format it may have."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from pathlib import Path
+
+import pytest
+
+from engine.errors import BadInput
+from engine.mix.held_out import digest_of_test, items_of_test
+from engine.records import TaskExample
+from tests.engine.test_answer_file import ROWS, written
+
+ITEMS = tuple(TaskExample(row["input"], row["output"]) for row in ROWS)
+
+
+@pytest.mark.parametrize("name", ["t.jsonl", "t.json", "t.csv", "t.tsv", "t.parquet", "t.xlsx"])
+def test_every_item_is_read_in_each_format(tmp_path: Path, name: str) -> None:
+    assert items_of_test(str(written(tmp_path, name))) == ITEMS
+
+
+def test_all_of_a_long_file_is_read(tmp_path: Path) -> None:
+    path = tmp_path / "t.jsonl"
+    path.write_text("".join(json.dumps({"input": f"{n} " + "x" * 400, "output": "y"}) + "\n" for n in range(25_000)))
+    assert len(items_of_test(str(path))) == 25_000
+
+
+@pytest.mark.parametrize(
+    ("row", "item"),
+    [
+        ({"Input": "a", "Output": "b", "id": 3}, TaskExample("a", "b")),
+        ({"input": "a", "target": "b"}, TaskExample("a", "")),
+        ({"question": "a", "answer": "b"}, TaskExample("a", "b")),
+        ({"context": "a", "question": "b", "choices": ["c", "d"], "gone": None}, TaskExample("a\nb\nc\nd", "")),
+        ({"input": {"premise": "a", "claim": "b"}, "output": 1}, TaskExample("a\nb", "1")),
+    ],
+)
+def test_columns_of_other_names_are_items_too(tmp_path: Path, row: dict[str, object], item: TaskExample) -> None:
+    (tmp_path / "t.jsonl").write_text(json.dumps(row) + "\n")
+    assert items_of_test(str(tmp_path / "t.jsonl")) == (item,)
+
+
+def test_a_json_file_may_hold_its_items_in_a_list_of_its_own(tmp_path: Path) -> None:
+    (tmp_path / "task.json").write_text(json.dumps({"name": "n", "examples": [{"input": "a", "output": "b"}]}))
+    assert items_of_test(str(tmp_path / "task.json")) == (TaskExample("a", "b"),)
+
+
+def test_what_cannot_be_read_says_so_and_how_to_go_on(tmp_path: Path) -> None:
+    (tmp_path / "bad.jsonl").write_text('{"input": "a"}\n{"input": \n')
+    (tmp_path / "empty-row.jsonl").write_text('{"a": null, "b": null, "c": null}\n')
+    (tmp_path / "t.pdf").write_text("x")
+    (tmp_path / "t.parquet").write_text("no parquet")
+    with pytest.raises(BadInput, match=r"bad\.jsonl"):
+        items_of_test(str(tmp_path / "bad.jsonl"))
+    with pytest.raises(BadInput, match=r"empty-row\.jsonl, item 1 holds no text"):
+        items_of_test(str(tmp_path / "empty-row.jsonl"))
+    with pytest.raises(BadInput, match="not a format that is read"):
+        items_of_test(str(tmp_path / "t.pdf"))
+    with pytest.raises(BadInput, match="no Parquet file"):
+        items_of_test(str(tmp_path / "t.parquet"))
+    for read in (digest_of_test, items_of_test):
+        with pytest.raises(BadInput, match="cannot be read") as refused:
+            read(str(tmp_path / "gone.jsonl"))
+        assert "mix.leakage=off" in refused.value.hint
+
+
+def test_the_digest_is_that_of_the_bytes_and_nothing_for_no_test(tmp_path: Path) -> None:
+    (tmp_path / "t.csv").write_bytes(b"input,output\na,b\n")
+    assert digest_of_test(str(tmp_path / "t.csv")) == hashlib.sha256(b"input,output\na,b\n").hexdigest()
+    assert digest_of_test("") == ""
