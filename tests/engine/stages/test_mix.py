@@ -119,7 +119,7 @@ def test_every_example_is_a_unit_that_says_where_it_goes(house: House) -> None:
     found = units(house, step)
     assert [(unit.step, unit.key) for _, unit in found] == [("a", f"k{n}") for n in range(30)] + [("s", f"k{n}") for n in range(10)]
     assert Counter(unit.split for _, unit in found) == {"train": 32, "validation": 8}
-    assert record.outputs == {"rain": 14, "sun": 13, "snow": 13} or sum(record.outputs.values()) == 40
+    assert record.outputs == {"rain": 14, "sun": 13, "snow": 13}
     assert house.story("mixed")[0].text == "40 of 40 examples: 32 to train on, 8 for validation, 0 left out"
 
 
