@@ -68,7 +68,7 @@ def _columns_of_a_sheet(text: str) -> list[TaskExample]:
         rows = [row for row in csv.reader(text.splitlines(keepends=True), delimiter="\t", strict=True) if any(row)]
     except csv.Error:
         return []
-    if any(len(row) != 2 or not row[0].strip() or not row[1].strip() for row in rows):
+    if not rows or any(len(row) != 2 or not row[0].strip() or not row[1].strip() for row in rows):
         return []
     if [cell.strip().lower() for cell in rows[0]] == ["input", "output"]:
         rows = rows[1:]

@@ -48,9 +48,10 @@ def count(bench: Workbench, table: str) -> int:
 
 
 def units(bench: Workbench) -> list[tuple[str | int, ...]]:
-    """What became of every unit, with the model's own words."""
+    """What execute made of every unit, with the model's own words."""
     connection = sqlite3.connect(f"file:{bench.home / 'datatune.db'}?mode=ro", uri=True)
-    return connection.execute("SELECT key, seq, state, reason, result FROM items ORDER BY seq").fetchall()
+    of_execute = "SELECT fingerprint FROM steps WHERE stage = 'execute'"
+    return connection.execute(f"SELECT key, seq, state, reason, result FROM items WHERE step IN ({of_execute}) ORDER BY seq").fetchall()
 
 
 def family(bench: Workbench) -> list[psutil.Process]:

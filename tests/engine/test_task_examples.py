@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from engine import task_examples
@@ -44,6 +44,7 @@ def test_a_text_without_an_output_is_refused(text: str) -> None:
         pasted(text)
 
 
+@example("\t")
 @given(st.text(max_size=200))
 def test_no_text_breaks_it(text: str) -> None:
     try:
