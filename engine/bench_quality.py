@@ -10,6 +10,8 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+import msgspec
+
 from engine.errors import BadInput
 from engine.quality.language_check import check_languages
 from engine.quality.leakage import find_leakage
@@ -136,9 +138,10 @@ def bench_leakage(folder: Path, clean: Sequence[Example], tell: Callable[[str], 
 def bench_copies(
     folder: Path, clean: Sequence[Example], tell: Callable[[str], None], *, threshold: float, items: int = 500, seed: int = 0
 ) -> list[Planted]:
-    """Items that stand among clean examples, and copies of them changed in five ways and from another source: which copies are repeats.
+    """Items that stand among clean examples, and copies of them changed in five ways: which copies are found to be repeats.
 
-    What is removed of clean examples and siblings counts only where it is not removed without the copies.
+    Copies are of the original's own source, then of any of the clean ones, whose template the original does not have. What is removed
+    of clean examples and siblings counts only where it is not removed without the copies.
     """
     test, siblings, words = _drawn(folder, clean, items, seed)
     originals = [_example(item.text(), item.answer, f"original {item.task}", 0) for item in test]
@@ -146,7 +149,13 @@ def bench_copies(
     def repeated(examples: Sequence[Example]) -> list[int]:
         return [one.index for one in find_duplicates(examples, threshold=threshold).verdicts if not one.kept]
 
-    return [_planted(case, test, siblings, clean, originals, repeated, words, random.Random(f"{seed} {case}"), tell) for case in CASES]
+    found = []
+    for elsewhere in (False, True):
+        for case in CASES:
+            chosen = random.Random(f"{seed} {case}")
+            one = _planted(case, test, siblings, clean, originals, repeated, words, chosen, tell, elsewhere=elsewhere)
+            found.append(msgspec.structs.replace(one, case=f"{case}, of another source" if elsewhere else case))
+    return found
 
 
 def _drawn(folder: Path, clean: Sequence[Example], items: int, seed: int) -> tuple[list[Item], list[Item], list[str]]:
@@ -223,10 +232,15 @@ def _planted(
     words: list[str],
     chosen: random.Random,
     tell: Callable[[str], None],
+    *,
+    elsewhere: bool = True,
 ) -> Planted:
     tell(f"hiding {len(test)} items: {case}")
     sources = [one.source.dataset for one in clean]
-    hidden = [(_example(_hidden(case, item, words, chosen), item.answer, chosen.choice(sources), 0), "hidden") for item in test]
+    homes = [chosen.choice(sources) if elsewhere else f"original {item.task}" for item in test]
+    hidden = [
+        (_example(_hidden(case, item, words, chosen), item.answer, home, 0), "hidden") for item, home in zip(test, homes, strict=True)
+    ]
     others = [(_example(item.text(), item.answer, f"sibling {item.task}", 0), "sibling") for item in siblings]
     mixed = [*((one, "clean") for one in clean), *hidden, *others]
     chosen.shuffle(mixed)
