@@ -10,16 +10,15 @@ from __future__ import annotations
 import csv
 import io
 import json
-import os
 import re
-import tempfile
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO, NamedTuple
+from typing import NamedTuple
 
 from engine.errors import BadInput
 from engine.plain_text import clean
+from engine.whole_file import written_whole
 
 TABLE_ENDINGS = (".csv", ".tsv", ".jsonl", ".txt")
 TEXT_ENDINGS = (".txt", ".md")
@@ -106,28 +105,3 @@ class SheetFile:
             else:
                 self.guarded += sum(map(is_formula, map(clean, row)))
                 self._csv.writerow(guarded(row))
-
-
-@contextmanager
-def written_whole(path: Path) -> Iterator[IO[str]]:
-    """A text file that takes its place when all of it was written. Raises BadInput where it cannot be."""
-    part = None
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        handle, part = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name[:80]}.", suffix=".part")
-        # Half a character, as broken JSON holds it, is written as JSON escapes it.
-        with os.fdopen(handle, "w", encoding="utf-8", errors="backslashreplace", newline="") as file:
-            yield file
-            file.flush()
-            os.fsync(file.fileno())
-        # The temporary file is for its owner alone; what people save is as readable as what they write otherwise.
-        mask = os.umask(0)
-        os.umask(mask)
-        Path(part).chmod(path.stat().st_mode & 0o777 if path.exists() else 0o666 & ~mask)
-        Path(part).replace(path)
-        part = None
-    except OSError as error:
-        raise BadInput(f"{path} cannot be written: {error.strerror or error}", "choose another place, or free some space") from error
-    finally:
-        if part is not None:
-            Path(part).unlink(missing_ok=True)

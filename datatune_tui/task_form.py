@@ -8,11 +8,11 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from datatune_tui.marks import Marks, marks_of
-from datatune_tui.sheet import written_whole
 from datatune_tui.task_document import dumped, rewritten
 from engine.config import check_document, read_task
 from engine.errors import BadInput
 from engine.records import TaskExample
+from engine.whole_file import written_whole
 
 FIELDS = ("name", "description", "language", "labels", "metric", "examples", "test", "marks")
 """Where a problem can be shown; those of tables the form does not show are shown with the name."""

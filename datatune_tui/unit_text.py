@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from itertools import zip_longest
-from typing import Any
 
 import msgspec
 from rich.text import Text
@@ -66,7 +65,7 @@ def unit_text(item: Item, review: Review | None) -> Text:
         text.append(f"{item.state}: ", SIGNS.get(item.state, ("", ""))[1])
         text.append(f"{clean(item.reason)}\n", "bold")
         text.append(f"unit {clean(item.key)}\n", "dim")
-        for number, completion in enumerate(_completions(item.result), 1):
+        for number, completion in enumerate(item.answers, 1):
             text.append(f"\nAnswer {number} of the model\n", "bold")
             text.append(f"{clean(completion[:SHOWN])}\n")
         return text
@@ -90,16 +89,6 @@ def unit_text(item: Item, review: Review | None) -> Text:
     text.append(f" piece {'.'.join(map(str, source.part))}" if source.part else "", "dim")
     text.append(f"\noutput {example.output_origin}; licence {clean(source.licence) or 'not stated'}; plan {example.plan[:12]}", "dim")
     return text
-
-
-def _completions(result: str) -> list[str]:
-    """Raw answers of a model in the trace of a unit that is no example."""
-    try:
-        trace = msgspec.json.decode(result, type=dict[str, Any]) if result else {}
-    except msgspec.DecodeError:
-        return [result]
-    answers = trace.get("completions")
-    return [str(answer) for answer in answers] if isinstance(answers, list) else [result] if result else []
 
 
 def few_shot(examples: Sequence[TaskExample], most: int = FEW) -> list[TaskExample]:

@@ -10,6 +10,8 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+import msgspec
+
 from engine.errors import BadInput
 from engine.quality.language_check import check_languages
 from engine.quality.leakage import find_leakage
@@ -44,7 +46,7 @@ class RepeatsFound(Value):
 
 
 class Planted(Value):
-    """One way in which test items were hidden."""
+    """One way in which items were hidden: those of a test from the look for leakage, or copies of examples from the look for repeats."""
 
     case: str
     items: int
@@ -53,7 +55,7 @@ class Planted(Value):
     clean: int
     clean_removed: int
     siblings: int
-    """Other items of the same tasks, hidden too: they should stay."""
+    """Other items of the same tasks, put in as they are: they should stay."""
     siblings_removed: int
 
 
@@ -73,6 +75,7 @@ class QualityFound(Value):
 
     repeats: RepeatsFound
     planted: tuple[Planted, ...] = ()
+    copies: tuple[Planted, ...] = ()
     language: LanguageFound | None = None
 
 
@@ -123,6 +126,40 @@ def bench_repeats(examples: int, compared: int, clean: Sequence[Example], seed: 
 
 def bench_leakage(folder: Path, clean: Sequence[Example], tell: Callable[[str], None], items: int = 500, seed: int = 0) -> list[Planted]:
     """Test items hidden in five ways among clean examples and other items of the same tasks."""
+    test, siblings, words = _drawn(folder, clean, items, seed)
+    asked = [TaskExample(item.text(), item.answer) for item in test]
+
+    def leaked(examples: Sequence[Example]) -> list[int]:
+        return list(find_leakage(examples, asked).removed)
+
+    return [_planted(case, test, siblings, clean, (), leaked, words, random.Random(f"{seed} {case}"), tell) for case in CASES]
+
+
+def bench_copies(
+    folder: Path, clean: Sequence[Example], tell: Callable[[str], None], *, threshold: float, items: int = 500, seed: int = 0
+) -> list[Planted]:
+    """Items that stand among clean examples, and copies of them changed in five ways: which copies are found to be repeats.
+
+    Copies are of the original's own source, then of any of the clean ones, whose template the original does not have. What is removed
+    of clean examples and siblings counts only where it is not removed without the copies.
+    """
+    test, siblings, words = _drawn(folder, clean, items, seed)
+    originals = [_example(item.text(), item.answer, f"original {item.task}", 0) for item in test]
+
+    def repeated(examples: Sequence[Example]) -> list[int]:
+        return [one.index for one in find_duplicates(examples, threshold=threshold).verdicts if not one.kept]
+
+    found = []
+    for elsewhere in (False, True):
+        for case in CASES:
+            chosen = random.Random(f"{seed} {case}")
+            one = _planted(case, test, siblings, clean, originals, repeated, words, chosen, tell, elsewhere=elsewhere)
+            found.append(msgspec.structs.replace(one, case=f"{case}, of another source" if elsewhere else case))
+    return found
+
+
+def _drawn(folder: Path, clean: Sequence[Example], items: int, seed: int) -> tuple[list[Item], list[Item], list[str]]:
+    """Items to hide, others of the same tasks, and words of clean examples."""
     chosen = random.Random(f"{seed} items")
     tasks = [chosen.sample(found, len(found)) for found in items_in(folder) if found]
     if not tasks or not clean:
@@ -138,8 +175,7 @@ def bench_leakage(folder: Path, clean: Sequence[Example], tell: Callable[[str], 
         test += found[:take]
         siblings += found[take : take + 400]
     words = [word for one in chosen.sample(list(clean), min(3000, len(clean))) for word in one.input.split() if len(word) > 2]
-    asked = [TaskExample(item.text(), item.answer) for item in test]
-    return [_planted(case, test, siblings, clean, asked, words, random.Random(f"{seed} {case}"), tell) for case in CASES]
+    return test, siblings, words
 
 
 def bench_language(path: Path, expected: str) -> LanguageFound:
@@ -191,20 +227,31 @@ def _planted(
     test: list[Item],
     siblings: list[Item],
     clean: Sequence[Example],
-    asked: list[TaskExample],
+    originals: Sequence[Example],
+    look: Callable[[Sequence[Example]], list[int]],
     words: list[str],
     chosen: random.Random,
     tell: Callable[[str], None],
+    *,
+    elsewhere: bool = True,
 ) -> Planted:
     tell(f"hiding {len(test)} items: {case}")
     sources = [one.source.dataset for one in clean]
-    hidden = [(_example(_hidden(case, item, words, chosen), item.answer, chosen.choice(sources), 0), "hidden") for item in test]
+    homes = [chosen.choice(sources) if elsewhere else f"original {item.task}" for item in test]
+    hidden = [
+        (_example(_hidden(case, item, words, chosen), item.answer, home, 0), "hidden") for item, home in zip(test, homes, strict=True)
+    ]
     others = [(_example(item.text(), item.answer, f"sibling {item.task}", 0), "sibling") for item in siblings]
     mixed = [*((one, "clean") for one in clean), *hidden, *others]
     chosen.shuffle(mixed)
+    mixed = [*((one, "original") for one in originals), *mixed]
     begun = time.perf_counter()
-    removed = find_leakage([one for one, _ in mixed], asked).removed
+    removed = look([one for one, _ in mixed])
     seconds = time.perf_counter() - begun
+    if originals:
+        without = [place for place, (_, kind) in enumerate(mixed) if kind != "hidden"]
+        anyway = {without[place] for place in look([mixed[place][0] for place in without])}
+        removed = [place for place in removed if place not in anyway]
     kinds = [mixed[place][1] for place in removed]
     found = kinds.count("hidden") / len(test)
     return Planted(case, len(test), found, seconds, len(clean), kinds.count("clean"), len(siblings), kinds.count("sibling"))

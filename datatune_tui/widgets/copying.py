@@ -22,12 +22,13 @@ from textual.widgets import ContentSwitcher, Footer, Static, TextArea
 
 from datatune_tui.modals.file_path import FilePath
 from datatune_tui.modals.question import Question
-from datatune_tui.sheet import TABLE_ENDINGS, TEXT_ENDINGS, Sheet, SheetFile, lines, tabbed, writable, written_whole
+from datatune_tui.sheet import TABLE_ENDINGS, TEXT_ENDINGS, Sheet, SheetFile, lines, tabbed, writable
 from datatune_tui.widgets.keyed_table import KeyedTable
 from datatune_tui.widgets.long_list import LongList
 from datatune_tui.widgets.places import Places
 from engine.errors import EngineError
 from engine.plain_text import clean
+from engine.whole_file import written_whole
 
 if TYPE_CHECKING:
     from datatune_tui.app import DataTune

@@ -18,6 +18,7 @@ from engine.cli.doctor import doctor
 from engine.cli.models import models
 from engine.cli.output import complain, fail_as_json
 from engine.cli.plan import plan
+from engine.cli.report import report
 from engine.cli.run import cancel, demo, export, resume, run
 from engine.cli.settings import settings
 from engine.cli.show import options, runs, show
@@ -43,7 +44,9 @@ def datatune() -> None:
     """
 
 
-for command in (demo, run, runs, show, resume, cancel, export, catalog, models, plan, compare_data, options, settings, doctor, bench):
+_MAKING = (demo, run, runs, show, resume, cancel, export, report, compare_data)
+_AROUND = (catalog, models, plan, options, settings, doctor, bench)
+for command in (*_MAKING, *_AROUND):
     datatune.add_command(command)
 
 

@@ -358,7 +358,8 @@ def quality(
     examples: int, compared: int, clean: Path | None, folder: Path | None, labelled: Path | None, language: str, as_json: bool
 ) -> int:
     """How fast and how surely repeats, items of a test and texts in another language are found among examples."""
-    from engine.bench_quality import QualityFound, bench_language, bench_leakage, bench_repeats, clean_examples
+    from engine.bench_quality import QualityFound, bench_copies, bench_language, bench_leakage, bench_repeats, clean_examples
+    from engine.stages.mix import Options
 
     if folder is not None and clean is None:
         raise BadInput("--test needs --clean", "Give the examples that test items are hidden among.")
@@ -366,7 +367,8 @@ def quality(
     note(f"looking for repeats among {examples:,} examples")
     repeats = bench_repeats(examples, compared, others)
     planted = tuple(bench_leakage(folder, others, note)) if folder is not None else ()
-    found = QualityFound(repeats, planted, bench_language(labelled, language) if labelled is not None else None)
+    copies = tuple(bench_copies(folder, others, note, threshold=Options().near_duplicates)) if folder is not None else ()
+    found = QualityFound(repeats, planted, copies, bench_language(labelled, language) if labelled is not None else None)
 
     def shown() -> str:
         lines = [
@@ -375,8 +377,10 @@ def quality(
             f"of {repeats.repeats:,} repeats among {repeats.compared:,} texts, comparing every two, {repeats.recall:.2%} were found; "
             f"{repeats.wrong} wrongly",
         ]
-        if planted:
-            head = ("HIDDEN", "ITEMS", "FOUND", "CLEAN REMOVED", "SIBLINGS REMOVED", "SECONDS")
+        for what, some in (("HIDDEN", planted), ("COPIES", copies)):
+            if not some:
+                continue
+            head = (what, "ITEMS", "FOUND", "CLEAN REMOVED", "SIBLINGS REMOVED", "SECONDS")
             rows = [
                 (
                     one.case,
@@ -386,7 +390,7 @@ def quality(
                     f"{one.siblings_removed} of {one.siblings:,}",
                     f"{one.seconds:.1f}",
                 )
-                for one in planted
+                for one in some
             ]
             lines.append(table(head, rows))
         if (told := found.language) is not None:

@@ -49,8 +49,12 @@ def options_in(text: str, output: str, kind: OutputKind) -> Listed | None:
     """The options an input lists, where the output is one of them (or one's sign); None where that cannot be seen."""
     if kind == "option_letter":
         return next((one for one in _marked(text) if output.strip() in one.signs), None)
-    found = [*_marked(text), *_bulleted(text), *_joined(text, output)]
-    return next((one for one in found if output.strip() in one.options and len(set(one.options)) == len(one.options)), None)
+    return next((one for one in listed_in(text, output) if output.strip() in one.options), None)
+
+
+def listed_in(text: str, output: str) -> list[Listed]:
+    """Every list of different options in an input, the likeliest first; of those in one line only lists that hold the output."""
+    return [one for one in (*_marked(text), *_bulleted(text), *_joined(text, output)) if len(set(one.options)) == len(one.options)]
 
 
 def _marked(text: str) -> list[Listed]:

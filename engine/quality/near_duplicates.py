@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Literal
 
 from engine.errors import BadInput
 from engine.quality.minhash import Buckets, bands_of
+from engine.quality.option_order import ordered
 from engine.quality.pairs import Pair, Verdict, Watch, unwatched
 from engine.quality.template import templates
 from engine.quality.words import as_characters, normalised, ranks_of, tokens
@@ -86,7 +87,8 @@ def find_duplicates(
 
     `threshold` is the ROUGE-L F of inputs from which they are near-duplicates (arXiv 2404.14361 uses 0.7 and more), `outputs` whether
     outputs must be alike too or do not count. Inputs are compared without the template of their source, and those of fewer than
-    `least_tokens` tokens without it only exactly: one word in a long question may be all that differs. So where four of five texts of a
+    `least_tokens` tokens without it only exactly: one word in a long question may be all that differs. Inputs that list options are
+    compared once more with these in one order, and outputs by the option they stand for. So where four of five texts of a
     source are copies of one, what they share passes for its template; `Diversity.template_share` tells. `embeddings` (n × d, rows of
     unit length) of inputs add repeats by `cosine`.
     Raises BadInput for a threshold that is none or embeddings of another number of examples.
@@ -99,6 +101,11 @@ def find_duplicates(
     left = [place for place, verdict in enumerate(verdicts) if verdict.kept]
     alike = _same_outputs(pairs, threshold) if outputs == "alike" else None
     cut = _near(pairs, left, verdicts, threshold, least_tokens, use_templates, alike, watch)
+    in_order = {place: one for place in left if verdicts[place].kept and (one := ordered(pairs[place])) is not None}
+    if len(in_order) > 1:
+        same = [in_order.get(place, pair) for place, pair in enumerate(pairs)]
+        by_option = _same_outputs(same, threshold) if outputs == "alike" else None
+        cut += _near(same, [*in_order], verdicts, threshold, least_tokens, use_templates, by_option, watch)
     if embeddings is not None:
         left = [place for place in left if verdicts[place].kept]
         _by_meaning(embeddings, left, verdicts, cosine, alike)

@@ -129,9 +129,10 @@ def _tell_cost(given: Given, options: Options, ctx: Context, form: Form) -> None
     shared = model.count_tokens(given.expanded.description) + REQUEST_TOKENS + options.demonstrations * (length + 20)
     written = -(-options.examples // options.batch)
     votes = options.examples * options.votes
-    prompts = written * (shared + 20) + votes * (model.count_tokens(given.task.description) + 100 + length)
+    voting = model.count_tokens(given.task.description) + 100
+    prompts = written * (shared + 20) + votes * (voting + length)
     answers = options.examples * min(length, options.max_tokens) + votes * 8
-    ctx.expect_calls(ROLE, written + votes, prompts, answers, shared=shared)
+    ctx.expect_calls(ROLE, written + votes, prompts, answers, shared=(written * shared + votes * voting) // (written + votes))
 
 
 def _generated(given: Given, topics: tuple[str, ...], counts: Counts, saturated: str, ctx: Context) -> Generated:

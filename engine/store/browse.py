@@ -55,6 +55,15 @@ def find_units(
     return found
 
 
+def first_unit(connection: sqlite3.Connection, step: str, *, state: ItemState, reason: str) -> Item | None:
+    """The first unit to enter that ended so, or None."""
+    row = connection.execute(
+        "SELECT key, seq, state, reason, result FROM items WHERE step = ? AND state = ? AND reason = ? ORDER BY seq, key LIMIT 1",
+        (step, state, reason),
+    ).fetchone()
+    return Item(row["key"], row["seq"], row["state"], row["reason"], row["result"]) if row else None
+
+
 def read_units(connection: sqlite3.Connection, places: Sequence[Place]) -> list[Item | None]:
     """The units at these places, in the order asked for; None for one that is gone."""
     found: list[Item | None] = []

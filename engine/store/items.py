@@ -5,6 +5,7 @@ from __future__ import annotations
 import sqlite3
 import time
 from collections.abc import Iterable, Iterator
+from typing import Any
 
 import msgspec
 
@@ -26,6 +27,16 @@ class Item(Value):
     reason: str = ""
     result: str = ""
     """What came of it, as JSON: the example, or the trace of the failure."""
+
+    @property
+    def answers(self) -> list[str]:
+        """What the model answered, as it stands in the trace of a unit that is no example; hostile until cleaned."""
+        try:
+            trace = msgspec.json.decode(self.result, type=dict[str, Any]) if self.result else {}
+        except msgspec.DecodeError:
+            return [self.result]
+        answers = trace.get("completions")
+        return [str(answer) for answer in answers] if isinstance(answers, list) else [self.result] if self.result else []
 
 
 def stored_keys(connection: sqlite3.Connection, step: str) -> dict[str, ItemState]:
@@ -185,6 +196,12 @@ def models_of_step(connection: sqlite3.Connection, step: str) -> list[str]:
     """Digests of the models whose answers a step used."""
     rows = connection.execute("SELECT DISTINCT model FROM step_calls JOIN calls USING (hash) WHERE step = ? ORDER BY model", (step,))
     return [str(row["model"]) for row in rows]
+
+
+def roles_of_step(connection: sqlite3.Connection, step: str) -> list[str]:
+    """Roles in which models answered for a step."""
+    rows = connection.execute("SELECT DISTINCT role FROM step_calls JOIN calls USING (hash) WHERE step = ? ORDER BY role", (step,))
+    return [str(row["role"]) for row in rows]
 
 
 class Cost(Value):

@@ -57,6 +57,14 @@ def reason_counts(connection: sqlite3.Connection, step: str) -> dict[str, int]:
     return dict(rows.fetchall())
 
 
+def reasons_of(connection: sqlite3.Connection, step: str) -> list[tuple[ItemState, str, int]]:
+    """State, reason and number of the units that did not become examples, the most frequent first."""
+    rows = connection.execute(
+        "SELECT state, reason, units FROM tallies WHERE step = ? AND state != 'accepted' ORDER BY units DESC, state, reason", (step,)
+    )
+    return [(row["state"], row["reason"], row["units"]) for row in rows]
+
+
 def add_trend_point(connection: sqlite3.Connection, step: str, worked: float, tokens: int) -> None:
     """Note how the units have ended by now, after so many seconds of work on the step and so many tokens."""
     counts = item_counts(connection, step)

@@ -11,8 +11,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from datatune_tui.sheet import SheetFile, is_formula, lines, tabbed, writable, written_whole
+from datatune_tui.sheet import SheetFile, is_formula, lines, tabbed, writable
 from engine.errors import BadInput
+from engine.whole_file import written_whole
 
 COLUMNS = ("", "OUTPUT", "INPUT")
 ROWS = [("✓", "rain", 'two\nlines, and "quotes"'), ("✗", "=1+1", "-5"), ("·", "@sum(a)\x1b]52;c;eA==\x07", " \t+cmd|' /C calc'!A0")]

@@ -16,10 +16,10 @@ import pytest
 from engine.generate import waves
 from engine.records import Example, ExpandedTask, Generated, Output, Task, TaskExample
 from engine.stages.generate import Given
-from engine.store import items
+from engine.store import events, items
 from engine.store.tallies import ItemState
 from models.intake import Intake
-from models.language import Completion, Request, unhindered
+from models.language import Completion, Request, Speed, unhindered
 from models.scripted import Script, ScriptedModel
 from tests.engine.stages.house import LABELS, WEATHER, House
 
@@ -406,3 +406,17 @@ def test_without_saturation_it_ends_all_the_same(tmp_path: Path) -> None:
     house = bench(tmp_path, same)
     _, made = house.step("generate", given(TITLES), examples=20, saturation=0.0)
     assert made.examples == 1 and made.units == 600 and "did not give as many" in made.saturated
+
+
+def test_the_time_told_counts_what_prompts_share_once_whatever_the_votes(tmp_path: Path) -> None:
+    class Measured(Shuffling):
+        @property
+        def speed(self) -> Speed:
+            return Speed(read=100.0, written=20.0)
+
+    house = bench(tmp_path)
+    house.roles.special["generate"] = Measured(1)
+    house.step("generate", given(QUIZ), examples=400, votes=3, saturation=0)
+    cost = next(event.data for event in events.events_after(house.connection, house.session.run, 0) if event.kind == "cost")
+    assert cost["calls"] == 400 + 3 * 400
+    assert cost["seconds"] > cost["completion_tokens"] / 20, "reading takes time too"
