@@ -63,9 +63,16 @@ class SettingField(Vertical):
     def __init__(self, setting: Setting) -> None:
         super().__init__(id=f"field-{setting.name.replace('.', '-')}")
         self.setting = setting
-        self._text = ""
-        """What is kept, as it is written."""
-        self._set = False
+        self._kept: tuple[str, bool] | None = None
+        """What is kept, as it is written, and whether it is the user's own; None before that is known."""
+
+    @property
+    def _text(self) -> str:
+        return self._kept[0] if self._kept else ""
+
+    @property
+    def _set(self) -> bool:
+        return self._kept is not None and self._kept[1]
 
     def compose(self) -> ComposeResult:
         one = self.setting
@@ -80,17 +87,23 @@ class SettingField(Vertical):
         yield Static(f"{one.help} Takes {one.takes}." if one.takes else one.help, classes="help", markup=False)
 
     def show(self, value: Any, is_set: bool) -> None:
-        """Show what is kept."""
+        """Show what is kept. Where that is what was shown before, what somebody is typing stays."""
+        kept = (self._written(value if is_set else self.setting.default), is_set)
+        if kept != self._kept:
+            self._kept = kept
+            self._fill()
+
+    def _fill(self) -> None:
+        """Put what is kept in place of what was typed."""
         one = self.setting
-        self._text, self._set = self._written(value if is_set else one.default), is_set
         with self.prevent(Input.Changed, Select.Changed):
             if one.choices:
                 self.query_one(Select).value = self._text
             else:
                 self.query_one(Input).value = self._text
         default = one_line(written(one.default) or one.empty or "none", 14)
-        self.query_one(".state", Label).update(f"yours; default {default}" if is_set else "default")
-        self.set_class(is_set, "-yours")
+        self.query_one(".state", Label).update(f"yours; default {default}" if self._set else "default")
+        self.set_class(self._set, "-yours")
         self._tell("")
 
     def put_back(self) -> None:
@@ -98,7 +111,7 @@ class SettingField(Vertical):
         if self._set:
             self.post_message(self.Changed(self.setting.name, None))
         else:
-            self.show(None, False)
+            self._fill()
 
     @on(Select.Changed)
     @on(Input.Submitted)
@@ -116,17 +129,17 @@ class SettingField(Vertical):
     def _keep(self) -> None:
         one = self.setting
         text = str(self.query_one(Select).value) if one.choices else self.query_one(Input).value
-        if text == self._text:
+        if self._kept is None or text == self._text:
             return
         if problem := self._problem(text):
             self._tell(f"not kept: {problem}")
             return
         value = one.read(text)
         is_default = value is None or self._written(value) == self._written(one.default)
-        if not is_default or self._set:
-            self.post_message(self.Changed(one.name, None if is_default else value))
+        if (is_default and not self._set) or (self._set and self._written(value) == self._text):
+            self._fill()
         else:
-            self.show(None, False)
+            self.post_message(self.Changed(one.name, None if is_default else value))
 
     def _written(self, value: Any) -> str:
         """An empty text is not the same as none where none is the default."""

@@ -11,6 +11,26 @@ from engine.errors import BadInput, Unavailable
 if TYPE_CHECKING:
     from lingua import IsoCode639_1, LanguageDetector
 
+SCRIPTS = {
+    "CYRILLIC": "be bg kk mk mn ru sr uk",
+    "ARABIC": "ar fa ur",
+    "DEVANAGARI": "hi mr",
+    "HANGUL": "ko",
+    "JAPANESE": "ja",
+    "CJK": "zh",
+    "GREEK": "el",
+    "HEBREW": "he",
+    "THAI": "th",
+    "GEORGIAN": "ka",
+    "ARMENIAN": "hy",
+    "TAMIL": "ta",
+    "BENGALI": "bn",
+    "TELUGU": "te",
+    "GUJARATI": "gu",
+    "GURMUKHI": "pa",
+}
+"""Scripts as `script_of` names them → languages written in them that can be told by it or by their words."""
+
 _OFTEN = "EN DE FR ES PT IT NL RU UK PL TR AR FA HI BN ZH JA KO VI ID SW".split()
 
 _SHORT = 120

@@ -8,7 +8,7 @@ from collections.abc import Collection, Sequence
 from typing import TYPE_CHECKING
 
 from engine.plan.profile import script_of
-from engine.plan.text_language import likelihoods, primary_code
+from engine.plan.text_language import SCRIPTS, likelihoods, primary_code
 from engine.quality.pairs import Verdict, Watch, unwatched
 from engine.records import Value
 
@@ -16,25 +16,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-_SCRIPTS = {
-    "CYRILLIC": "be bg kk mk mn ru sr uk",
-    "ARABIC": "ar fa ur",
-    "DEVANAGARI": "hi mr",
-    "HANGUL": "ko",
-    "JAPANESE": "ja",
-    "CJK": "zh",
-    "GREEK": "el",
-    "HEBREW": "he",
-    "THAI": "th",
-    "GEORGIAN": "ka",
-    "ARMENIAN": "hy",
-    "TAMIL": "ta",
-    "BENGALI": "bn",
-    "TELUGU": "te",
-    "GUJARATI": "gu",
-    "GURMUKHI": "pa",
-}
-_SCRIPT_OF = {code: script for script, codes in _SCRIPTS.items() for code in codes.split()}
+_SCRIPT_OF = {code: script for script, codes in SCRIPTS.items() for code in codes.split()}
 _ALSO = {"ja": ("CJK",), "ko": ("CJK",), "sr": ("LATIN",), "mn": (), "kk": ("LATIN",)}
 """Other scripts a language is written in."""
 _LEAST_LETTERS = 6

@@ -133,6 +133,26 @@ def test_a_model_is_checked_and_kept_for_its_role(home: Home) -> None:
     with_app(home, story, (120, 40))
 
 
+def test_what_is_being_typed_stays_while_the_database_changes(home: Home) -> None:
+    async def story(app: DataTune, pilot: Pilot[None]) -> None:
+        await opened(app, pilot, "execute")
+        examples = field(app, "execute.examples").query_one(Input)
+        examples.focus()
+        await pilot.press("7", "5")
+        home.failed()
+        app.look_at(app.screen)  # type: ignore[arg-type]
+        await pilot.pause()
+        assert examples.value == "75"
+        change_settings(home.locations.settings, {"execute.max_tokens": 99})
+        app.look_at(app.screen)  # type: ignore[arg-type]
+        await until(pilot, lambda: state(app, "execute.max_tokens").startswith("yours"))
+        assert examples.value == "75" and not kept(home)["execute"].get("examples")
+        await pilot.press("enter")
+        await until(pilot, lambda: kept(home) == {"execute": {"examples": 75, "max_tokens": 99}})
+
+    with_app(home, story)
+
+
 def test_what_is_wrong_in_the_file_is_said_and_only_that_is_not_used(home: Home) -> None:
     home.locations.settings.write_text('[execute]\nexamples = "many"\nmax_tokens = 64\n', encoding="utf-8")
 

@@ -8,23 +8,10 @@ import re
 from engine.errors import EngineError
 from engine.plan.profile import script_of
 from engine.plan.structure.shape import contents_of
-from engine.plan.text_language import language_of, primary_code, widest_language_of
+from engine.plan.text_language import SCRIPTS, language_of, primary_code, widest_language_of
 from engine.records import Task
 
-_BY_SCRIPT = {
-    "HANGUL": "ko",
-    "JAPANESE": "ja",
-    "CJK": "zh",
-    "GREEK": "el",
-    "HEBREW": "he",
-    "THAI": "th",
-    "GEORGIAN": "ka",
-    "ARMENIAN": "hy",
-    "TAMIL": "ta",
-    "BENGALI": "bn",
-    "TELUGU": "te",
-    "GUJARATI": "gu",
-}
+_BY_SCRIPT = {script: codes for script, codes in SCRIPTS.items() if " " not in codes}
 _NAMES = {
     "en": "english englisch anglais inglés inglese английск англійськ 英语 英語 영어 अंग्रेज़ी अंग्रेजी ingilizce kiingereza tiếng_anh",
     "de": "german deutsch allemand alemán tedesco немецк 德语 德文 ドイツ語 독일어 almanca kijerumani जर्मन tiếng_đức",
