@@ -62,6 +62,9 @@ class PlanPanel(Panel):
         self._run = ""
         self._settings = RunSettings()
         self._typing: Timer | None = None
+        self._tried: str | None = None
+        """The text that was tried last."""
+        self._tries = 0
 
     def show(self, view: View, step: Step | None) -> None:
         choice = record_of(step, PlanChoice)
@@ -96,9 +99,14 @@ class PlanPanel(Panel):
         """Say at once what is wrong with the text."""
         self.query_one("#plan-error", Static).update(self._problem())
         if self.previews:
-            if self._typing is not None:
-                self._typing.stop()
-            self._typing = self.set_timer(TYPING_SECONDS, self._preview)
+            self._wait_no_more()
+            if self.query_one(TextArea).text != self._tried:
+                self._typing = self.set_timer(TYPING_SECONDS, self._preview)
+
+    def _wait_no_more(self) -> None:
+        if self._typing is not None:
+            self._typing.stop()
+            self._typing = None
 
     @property
     def previews(self) -> bool:
@@ -143,6 +151,10 @@ class PlanPanel(Panel):
         preview, choice = self.query_one(PlanPreview), self._choice
         if choice is None:
             return
+        self._wait_no_more()
+        self._tried = self.query_one(TextArea).text
+        self._tries += 1
+        this = self._tries
         if problem := self._problem():
             preview.tell(problem, "bold red")
             return
@@ -161,9 +173,10 @@ class PlanPanel(Panel):
                 },
             )
         except Refused as error:
-            preview.tell(f"{error.title}\n{error.hint}", "bold red")
+            if this == self._tries:
+                preview.tell(f"{error.title}\n{error.hint}", "bold red")
             return
-        if answer is not None:
+        if answer is not None and this == self._tries:
             preview.show(answer["preview"])
 
     def _place(self) -> int:

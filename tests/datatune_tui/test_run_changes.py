@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -224,6 +225,34 @@ def test_it_is_tried_again_while_the_text_is_edited_and_with_the_model_on_reques
         assert len(previews.asked) == 2, "what cannot be read is not tried"
         await pilot.press("ctrl+r", "ctrl+t")
         await until(pilot, lambda: previews.asked[-1]["model"])
+        assert len(previews.asked) == 3 and 'R = "rain"' in previews.asked[2]["plan"], "what was put back was tried with the model alone"
+
+    previewing(home, previews, then)
+
+
+def test_an_answer_that_comes_late_does_not_take_the_place_of_a_later_one(home: Home) -> None:
+    class Slow(FakePreviews):
+        def __init__(self) -> None:
+            super().__init__()
+            self.first = asyncio.Event()
+
+        async def ask(self, kind: str, **question: Any) -> dict[str, Any]:
+            answer = await super().ask(kind, **question)
+            if len(self.asked) == 1:
+                await self.first.wait()
+                return {"preview": {**PREVIEW, "warnings": ["the first"]}}
+            return answer
+
+    previews = Slow()
+
+    async def then(app: DataTune, pilot: Pilot[None]) -> None:
+        await until(pilot, lambda: len(previews.asked) == 1)
+        await pilot.press("ctrl+t")
+        await until(pilot, lambda: "first 2 units" in screen_text(app))
+        previews.first.set()
+        await pilot.pause()
+        await pilot.pause()
+        assert "the first" not in str(app.screen.query_one("#preview-told").render())
 
     previewing(home, previews, then)
 
