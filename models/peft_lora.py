@@ -21,7 +21,7 @@ from models.finetune.estimate import estimate, remember_rate, step_work, ways_ou
 from models.finetune.kept import RESULT, TRAINING, Best, Folder, Started, fingerprint
 from models.finetune.libraries import quiet
 from models.finetune.load import choose_device, choose_precision, load_model
-from models.finetune.loop import last_checkpoint, make_callback, make_loop, steps_of
+from models.finetune.loop import last_checkpoint, make_callback, make_loop, restore, step_of, steps_of
 from models.finetune.shape import shape_of_folder, shape_of_gguf
 from models.finetune.tokens import Reader, Row
 from models.finetune.watch import Memory, Pace
@@ -118,12 +118,11 @@ class PeftLoraTrainer:
 
     def _estimate(self, digest: str, rows: Sequence[Row], held: Sequence[Row], options: TrainingOptions) -> TrainingEstimate:
         device = choose_device(options)
-        lengths, others = [len(row.tokens) for row in rows], [len(row.tokens) for row in held]
         folder = self._path if self._path.is_dir() else known_folder(self._path, self._cache)
         shape = shape_of_folder(folder) if folder else shape_of_gguf(self._path)
         disk = 0 if folder else bytes_of_folder(shape.parameters)
         precision = choose_precision(options, device)
-        return estimate(shape, lengths, others, options, device, precision, cache=self._cache, digest=digest, disk=disk)
+        return estimate(shape, rows, held, options, device, precision, cache=self._cache, digest=digest, disk=disk)
 
 
 class _Session:
@@ -178,7 +177,11 @@ class _Session:
             loop.evaluate()
             folder.write(TRAINING, msgspec.structs.replace(started, first_validation_loss=self._first_validation_loss))
         self._pace = Pace()
-        loop.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
+        if checkpoint and step_of(checkpoint) >= self._steps:
+            # Killed after the last step: the library would do one more.
+            restore(loop, checkpoint)
+        else:
+            loop.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
         finished = loop.state.global_step >= self._steps
         if self._pace.steps >= STEPS_FOR_RATE and self._pace.tokens_per_second:
             shape = shape_of_folder(Path(base.folder))
@@ -197,7 +200,7 @@ class _Session:
             best_step=best.step if best else 0,
             best_validation_loss=best.validation_loss if best else None,
             first_validation_loss=self._first_validation_loss,
-            loss=self._last.loss,
+            loss=next((log["loss"] for log in reversed(loop.state.log_history) if "loss" in log), 0.0),
             examples=len(self._rows),
             left_out=left_out,
             tokens=self._pace.tokens,

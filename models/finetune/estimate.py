@@ -11,57 +11,62 @@ from models.cache_file import CacheFile, key_of
 from models.finetune.load import computing
 from models.finetune.loop import steps_of
 from models.finetune.shape import Shape
+from models.finetune.tokens import Row
 from models.llama_cpp.library import processor, usable_cores
 from models.training import Device, Precision, TrainingEstimate, TrainingOptions, TrainingPart
 
 NF4_BYTES = 0.516
 """A number in 4 bits, with its share of the doubly quantised scales: 4 + 8/64 + 32/(64·256) bits."""
-LIBRARIES = {"cpu": 900 << 20, "cuda": 800 << 20}
+LIBRARIES = {"cpu": 600 << 20, "cuda": 800 << 20}
 """What torch and the others hold before anything is loaded; on a GPU, CUDA's own."""
-TILE = 32768
-"""Scores computed at once: trl works on tiles of so many places of the vocabulary, in blocks of tokens."""
+TILE = (4096, 32768)
+"""Scores computed at once: trl works on tiles of so many tokens by so many places of the vocabulary."""
+TILES = {"cpu": 7, "cuda": 2}
+"""Copies of a tile that are held at the same time."""
+UNUSED = {"cpu": 1.5, "cuda": 1.15}
+"""What allocators take for each byte of activations; on a CPU measured with SmolLM2-135M: 1.43 in fp32, 1.57 in nf4."""
 RATES = "training-rates.json"
 UNMEASURED_SHARE = 0.3
 """Of the speed of a plain matrix product, what training is assumed to reach where it never ran."""
 
 
-def activation_bytes(shape: Shape, options: TrainingOptions, width: int, checkpointing: bool) -> float:
+def activation_bytes(shape: Shape, options: TrainingOptions, device: Device, width: int, checkpointing: bool) -> float:
     """Bytes kept for the backward pass for one token, with numbers of `width` bytes.
 
-    Counted from what a Llama layer with an adapter keeps: two normalisations in 32 bits and their results, queries, keys, values and
-    outputs of attention, three products of the feed-forward part; and for each of seven projections the input after dropout in 32
-    bits, its mask, and the adapter's inner numbers.
+    Counted from what a Llama layer with an adapter keeps: the inputs of two normalisations in 32 bits; queries, keys and values for
+    every head, and what attention gives; three products of the feed-forward part; and for the adapter of each of seven projections
+    its input after dropout in 32 bits, dropout's mask (32 bits on a CPU, 8 on a GPU) and its inner numbers.
     """
-    h, f, q, k = shape.hidden, shape.feed_forward, shape.queries, shape.keys
-    dropped = 5 if options.dropout else 4 - width if width < 4 else 0
-    layer = 2 * (4 + 2 * width) * h + width * (3 * q + 4 * k + h) + 3 * width * f + dropped * (5 * h + q + f) + 7 * 4 * options.rank
-    return shape.layers * width * h + layer if checkpointing else shape.layers * layer
+    h, f, q = shape.hidden, shape.feed_forward, shape.queries
+    mask = 0 if not options.dropout else 4 if device == "cpu" else 1
+    layer = 8 * h + width * (4 * q + 3 * f) + (4 + mask) * (5 * h + q + f) + 7 * 4 * options.rank
+    return UNUSED[device] * (shape.layers * width * h + layer if checkpointing else shape.layers * layer)
 
 
 def parts_of(
-    shape: Shape, options: TrainingOptions, device: Device, precision: Precision, checkpointing: bool, tokens: int
+    shape: Shape, options: TrainingOptions, device: Device, precision: Precision, checkpointing: bool, tokens: int, learnt: int
 ) -> tuple[TrainingPart, ...]:
-    """Memory by part when the largest batch has `tokens` tokens, padding included."""
+    """Memory by part when the largest batch has `tokens` tokens, padding included, and `learnt` of them are completions'."""
     width = computing(device, precision).itemsize
     embeddings = min(shape.embedding_parameters, shape.parameters)
     body = (shape.parameters - embeddings) * (NF4_BYTES if precision == "nf4" else width)
     adapter = shape.adapter_parameters(options.rank)
     state = 2 if device == "cuda" and precision == "nf4" else 8
-    scores = min(tokens, 1024) * min(shape.vocabulary, TILE) * 4 * 3 + tokens * shape.hidden * (4 + width)
+    tile = min(learnt, TILE[0]) * min(shape.vocabulary, TILE[1]) * 4
     sizes = (
         ("libraries", LIBRARIES[device]),
         ("base model", body + embeddings * width),
         ("adapter, gradients and optimizer", adapter * (4 + 4 + state)),
-        ("activations", tokens * activation_bytes(shape, options, width, checkpointing)),
-        ("scores over the vocabulary", scores),
+        ("activations", tokens * activation_bytes(shape, options, device, width, checkpointing)),
+        ("scores over the vocabulary", TILES[device] * tile + tokens * shape.hidden * (4 + width)),
     )
     return tuple(TrainingPart(name, int(size)) for name, size in sizes)
 
 
 def estimate(
     shape: Shape,
-    lengths: Sequence[int],
-    validation: Sequence[int],
+    rows: Sequence[Row],
+    held: Sequence[Row],
     options: TrainingOptions,
     device: Device,
     precision: Precision,
@@ -70,13 +75,15 @@ def estimate(
     digest: str,
     disk: int,
 ) -> TrainingEstimate:
-    """The whole estimate; `lengths` and `validation` are tokens of each example, `disk` bytes a folder would take that is not made yet."""
+    """The whole estimate; `disk` are the bytes of a folder that is not made yet."""
+    lengths, validation = [len(row.tokens) for row in rows], [len(row.tokens) for row in held]
     epoch, steps = steps_of(len(lengths), options)
+    learnt = sum(sorted((len(row.tokens) - row.prompt for row in (*rows, *held)), reverse=True)[: options.batch])
     largest = min(options.batch, len(lengths) + len(validation)) * max([*lengths, *validation], default=0)
     available = _available(device)
     wanted = {"on": (True,), "off": (False,), "auto": (False, True)}[options.gradient_checkpointing]
     for checkpointing in wanted:
-        parts = parts_of(shape, options, device, precision, checkpointing, largest)
+        parts = parts_of(shape, options, device, precision, checkpointing, largest, learnt)
         if sum(part.bytes for part in parts) <= available:
             break
     tokens = int(sum(lengths) * steps / max(1, epoch))

@@ -92,8 +92,10 @@ class Folder:
         (place / "README.md").unlink(missing_ok=True)
         config = place / FILES[0]
         said: dict[str, Any] = msgspec.json.decode(config.read_bytes())
-        # A path of this machine is of no use elsewhere.
-        config.write_bytes(msgspec.json.format(msgspec.json.encode(said | {"base_model_name_or_path": base_name})))
+        # peft lists every layer's projections, in an order of its own each time. And a path of this machine is of no use elsewhere.
+        modules = sorted({str(module).rpartition(".")[2] for module in said["target_modules"]})
+        said |= {"base_model_name_or_path": base_name, "target_modules": modules}
+        config.write_bytes(msgspec.json.format(msgspec.json.encode(said)))
         (place / BEST).write_bytes(msgspec.json.encode(Best(step, validation_loss)))
         mark_whole(place)
         for other in self.path.glob("best-*"):

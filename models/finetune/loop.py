@@ -31,14 +31,27 @@ def steps_of(rows: int, options: TrainingOptions) -> tuple[int, int]:
     return epoch, options.steps or epoch * options.epochs
 
 
+def step_of(checkpoint: Path) -> int:
+    """The step after which a checkpoint was saved; -1 for what is none."""
+    number = checkpoint.name.removeprefix("checkpoint-")
+    return int(number) if number.isdigit() else -1
+
+
 def last_checkpoint(folder: Path) -> Path | None:
     """The newest whole checkpoint; those that a kill left unfinished are removed."""
-    found = {int(path.name.partition("-")[2]): path for path in folder.glob("checkpoint-*") if path.name.partition("-")[2].isdigit()}
-    for step in sorted(found, reverse=True):
-        if (found[step] / WHOLE).is_file():
-            return found[step]
-        shutil.rmtree(found[step], ignore_errors=True)
+    for path in sorted(folder.glob("checkpoint-*"), key=step_of, reverse=True):
+        if (path / WHOLE).is_file():
+            return path
+        shutil.rmtree(path, ignore_errors=True)
     return None
+
+
+def restore(loop: Any, checkpoint: Path) -> None:
+    """Put adapter and state of a checkpoint into a loop that has no step left to do."""
+    from transformers import TrainerState
+
+    loop._load_from_checkpoint(str(checkpoint))
+    loop.state = TrainerState.load_from_json(str(checkpoint / "trainer_state.json"))
 
 
 def make_loop(
@@ -56,8 +69,14 @@ def make_loop(
     """An SFTTrainer whose `train(resume_from_checkpoint=…)` does it all; `callback` is a TrainerCallback."""
     import torch
     from datasets import Dataset
+    from transformers import PrinterCallback
     from trl import SFTConfig, SFTTrainer
+    from trl.trainer import utils as trl_utils
 
+    if device == "cpu" and hasattr(trl_utils, "_use_triton"):
+        # There it decides only whether prompts are scored too, which is done where shapes must not change. A CPU does not mind, and
+        # over a large vocabulary it would take a quarter of the time and much memory.
+        trl_utils._use_triton = lambda _: True
     epoch, steps = steps_of(len(rows), options)
     kind = computing(device, precision)
 
@@ -131,6 +150,7 @@ def make_loop(
         processing_class=tokenizer,
         callbacks=[callback],
     )
+    loop.remove_callback(PrinterCallback)
     for parameter in loop.model.parameters():
         if parameter.requires_grad:
             # SFTTrainer puts an adapter of a quantised model into 16 bits, where steps of 5e-5 are mostly rounded away.

@@ -33,7 +33,7 @@ def tiny_folder(folder: Path, **config: Any) -> Path:
         )
         tokenizer.chat_template = TEMPLATE
         torch.manual_seed(0)
-        sizes = dict(hidden_size=32, intermediate_size=64, num_hidden_layers=2, num_attention_heads=4, num_key_value_heads=2)
+        sizes = {"hidden_size": 32, "intermediate_size": 64, "num_hidden_layers": 2, "num_attention_heads": 4, "num_key_value_heads": 2}
         model = LlamaForCausalLM(
             LlamaConfig(vocab_size=len(vocabulary), max_position_embeddings=256, bos_token_id=0, eos_token_id=2, **(sizes | config))
         )
