@@ -83,6 +83,8 @@ def make_loop(
     class Loop(SFTTrainer):  # type: ignore[misc]
         """Says nothing to anybody, orders batches by seed, and measures the validation loss per token."""
 
+        control: Any
+
         def _send_telemetry(self) -> None:
             return
 

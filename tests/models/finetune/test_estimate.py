@@ -11,6 +11,7 @@ from models.finetune.libraries import quiet
 from models.finetune.load import load_model
 from models.finetune.shape import shape_of_folder, shape_of_gguf
 from models.peft_lora import PeftLoraTrainer
+from models.training import Precision
 from models.weights import packaged_file
 from tests.models.finetune.tiny import OPTIONS, examples, tiny_folder
 
@@ -52,8 +53,8 @@ def test_base_and_adapter_are_estimated_exactly_and_activations_within_a_quarter
 def test_four_bits_and_checkpointing_need_less_and_longer_batches_more(folder: Path) -> None:
     shape = shape_of_folder(folder)
 
-    def total(precision: str, checkpointing: bool, tokens: int) -> int:
-        return sum(part.bytes for part in parts_of(shape, OPTIONS, "cpu", precision, checkpointing, tokens, 8))  # type: ignore[arg-type]
+    def total(precision: Precision, checkpointing: bool, tokens: int) -> int:
+        return sum(part.bytes for part in parts_of(shape, OPTIONS, "cpu", precision, checkpointing, tokens, 8))
 
     assert total("nf4", True, 4096) < total("nf4", False, 4096) < total("fp32", False, 4096) < total("fp32", False, 8192)
 
