@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from typing import Protocol
 
 from models.errors import RequestInvalid, WeightsInvalid
 from models.language import Message
 from models.llama_cpp.template import ChatTemplate, TemplateFailed
-from models.llama_cpp.vocabulary import Vocabulary
 
 CHATML = (
     "{% for message in messages %}{{ '<|im_start|>' + message.role + '\n' + message.content + '<|im_end|>' + '\n' }}{% endfor %}"
@@ -24,10 +24,21 @@ _TRIAL = (Message("system", "Answer."), Message("user", "Question?"), Message("a
 _MARKERS = range(0xE000, 0xF8FF)
 
 
+class ChatVocabulary(Protocol):
+    """What a chat needs of a vocabulary: llama.cpp's, or another with the same tokens. See vocabulary.py."""
+
+    bos: int
+    adds_bos: bool
+
+    def tokens(self, text: str, *, markup: bool = False) -> list[int]: ...
+    def split_markup(self, text: str) -> list[str]: ...
+    def name(self, token: int) -> str: ...
+
+
 class Chat:
     """Renders and tokenises chats for one model."""
 
-    def __init__(self, template: str, vocabulary: Vocabulary, end: int) -> None:
+    def __init__(self, template: str, vocabulary: ChatVocabulary, end: int) -> None:
         self._vocabulary = vocabulary
         self._names = {"bos_token": vocabulary.name(vocabulary.bos), "eos_token": vocabulary.name(end)}
         self.reason = ""
