@@ -36,8 +36,9 @@ class Request(msgspec.Struct, frozen=True):
     choices: tuple[str, ...] = ()
     """Answers to weigh instead of writing one. The completion's text is a JSON list with the log-likelihood of each, in this order:
     natural, finite, summed over the answer's tokens and its end, so a long answer has less than a short one; "" is an answer that ends
-    at once. After a "text" the end is not counted: a text goes on. Schema and sampling are not used. A runtime that cannot weigh texts, such as a server, lets the model pick from a lettered
-    menu instead: its numbers order the choices, and say little about how far apart they are."""
+    at once. After a "text" the end is not counted: a text goes on. Schema and sampling are not used. A runtime that cannot weigh texts,
+    such as a server, lets the model pick from a lettered menu instead: its numbers order the choices, and say little about how far apart
+    they are."""
 
 
 class Completion(msgspec.Struct, frozen=True):

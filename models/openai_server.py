@@ -83,7 +83,9 @@ class OpenAIServer:
     def render(self, messages: tuple[Message, ...]) -> str:
         """Role and content of each message: the server applies the chat template, unseen."""
         if any(message.role == "text" for message in messages):
-            raise RequestInvalid("A server is asked in chats, so it goes on with no plain text", "Load the GGUF file itself, or ask in a chat.")
+            raise RequestInvalid(
+                "A server is asked in chats: it goes on with no plain text", "Load the GGUF file itself, or ask in a chat."
+            )
         return "\n\n".join(f"[{message.role}]\n{message.content}" for message in messages)
 
     def count_tokens(self, text: str) -> int:

@@ -15,6 +15,7 @@ from engine.cli.bench import bench
 from engine.cli.catalog import catalog
 from engine.cli.compare_data import compare_data
 from engine.cli.doctor import doctor
+from engine.cli.evaluate import evaluate, predict
 from engine.cli.models import models
 from engine.cli.output import complain, fail_as_json
 from engine.cli.plan import plan
@@ -43,7 +44,9 @@ def datatune() -> None:
     """
 
 
-for command in (demo, run, runs, show, resume, cancel, export, catalog, models, plan, compare_data, options, settings, doctor, bench):
+_MAKING = (demo, run, runs, show, resume, cancel, export, catalog, models, plan)
+_JUDGING = (compare_data, evaluate, predict, options, settings, doctor, bench)
+for command in (*_MAKING, *_JUDGING):
     datatune.add_command(command)
 
 
