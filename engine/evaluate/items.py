@@ -8,7 +8,7 @@ from __future__ import annotations
 import random
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import msgspec
 
@@ -75,6 +75,7 @@ class Item(Value):
 class Test(Value):
     """A test as read."""
 
+    __test__: ClassVar[bool] = False  # pytest would take it for a class of its tests
     name: str
     items: tuple[Item, ...]
     metric: str
