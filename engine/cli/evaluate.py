@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from engine.roles import Roles
     from engine.stored_answers import StoredAnswers
 
-_STYLES = {"both": ("chat", "plain"), "chat": ("chat",), "plain": ("plain",)}
+_STYLES = {"all": ("chat", "plain", "export"), "chat": ("chat",), "plain": ("plain",), "export": ("export",)}
 
 
 @click.command()
@@ -30,7 +30,9 @@ _STYLES = {"both": ("chat", "plain"), "chat": ("chat",), "plain": ("plain",)}
 @click.option("--compare", "other", metavar="SPEC", help="A second model on the same items, with the paired difference.")
 @click.option("--test", "test_file", type=click.Path(path_type=Path), help="Items with right answers instead of the task's own test.")
 @click.option("--shots", default="0,2,8", show_default=True, metavar="N,N…", help="Numbers of demonstrations to choose among.")
-@click.option("--style", type=click.Choice([*_STYLES]), default="both", show_default=True, help="Ask in a chat, a plain text, or choose.")
+@click.option(
+    "--style", type=click.Choice([*_STYLES]), default="all", show_default=True, help="Choose, or ask only so; export: as trained."
+)
 @click.option("--examples", "pool_file", type=click.Path(path_type=Path), help="More examples of the task to show and to choose on.")
 @click.option("--items", type=click.IntRange(min=1), help="Ask at most so many items of the test, drawn by seed.")
 @click.option(
@@ -95,7 +97,9 @@ def evaluate(
 @click.option("--column", default="", metavar="NAME", help="Where the inputs are; else in “input”, or in the only column.")
 @click.option("--into", default="output", show_default=True, metavar="NAME", help="Name of the column of answers.")
 @click.option("--shots", default=2, show_default=True, type=click.IntRange(min=0), help="Examples of the task shown before each input.")
-@click.option("--style", type=click.Choice(["chat", "plain"]), default="chat", show_default=True, help="Ask in a chat, or in a plain text.")
+@click.option(
+    "--style", type=click.Choice(["chat", "plain", "export"]), default="chat", show_default=True, help="How to ask; export: as trained."
+)
 @click.option("--longest", default=256, show_default=True, type=click.IntRange(1, 4096), help="Tokens of an answer, at most.")
 @click.option("--replace", is_flag=True, help="Write over the file if it is there.")
 @json_option

@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     from engine.evaluate.intervals import Estimate
 
 _WIDEST = 52
+_MOST_LABELS = 25
+"""Shown, those with most errors first."""
 
 
 def evaluation_table(found: Evaluation) -> str:
@@ -20,7 +22,7 @@ def evaluation_table(found: Evaluation) -> str:
     clusters = "" if found.clusters == found.items else f" in {found.clusters:,} groups that share a stem"
     lines = [f"{found.task} on {found.test}: {found.items:,} items{clusters}; {found.examples} examples off the test"]
     lines += [table(("", *_heads(found.models)), _rows(found), widest=_WIDEST)]
-    lines.append("figures with 95 % intervals; ★ decides, fixed beforehand; normalised: 0 chance, 100 all right")
+    lines.append("figures with 95 % intervals; ★ decides, fixed beforehand")
     for number, one in enumerate(found.models, 1):
         lines += _of_model(one, number if len(found.models) > 1 else 0)
     if found.comparison:
@@ -40,11 +42,9 @@ def _rows(found: Evaluation) -> Iterator[tuple[str, ...]]:
         here = [figures.get(name) for figures in by_name]
         star = "★ " if any(figure and figure.primary for figure in here) else ""
         yield (f"{star}{name.replace('_', ' ')}", *(_figure(figure.estimate) if figure else "-" for figure in here))
-        if any(figure and figure.normalised for figure in here):
-            yield (
-                "  normalised",
-                *(_figure(figure.normalised, 1) if figure and figure.normalised else "-" for figure in here),
-            )
+        if any(figure and figure.primary and figure.normalised for figure in here):
+            scaled = [_figure(figure.normalised, 1) if figure and figure.normalised else "-" for figure in here]
+            yield ("the same, 0 chance, 100 all right", *scaled)
     yield ("without an answer", *(f"{result.unanswered}" for result in results))
 
 
@@ -62,7 +62,7 @@ def _of_errors(result: Result) -> Iterator[str]:
     if result.labels:
         rows = [
             (row.label, row.n, f"{row.right:g}", ", ".join(f"{label} {count}" for label, count in row.taken_for) or "-")
-            for row in result.labels
+            for row in sorted(result.labels, key=lambda row: row.right / max(1, row.n))[:_MOST_LABELS]
         ]
         yield table(("label", "n", "right", "taken for"), rows, widest=_WIDEST)
     if result.wrong:

@@ -19,7 +19,10 @@ from engine.stored_answers import StoredAnswers
 from models.errors import RequestInvalid
 from models.language import Message, Request, Sampling
 
-Style = Literal["chat", "plain"]
+Style = Literal["chat", "plain", "export"]
+""""chat": the task explained in a system turn; "plain": a text to go on with; "export": a chat as training sets hold it, with the bare
+description, which is how a model was asked that was trained on one."""
+_STYLE_WORDS: dict[Style, str] = {"chat": "chat", "plain": "plain text", "export": "as trained"}
 Demonstrations = Callable[[Item], Sequence[TaskExample]]
 """Which examples are shown before an item."""
 SPARE_TOKENS = 12
@@ -36,7 +39,7 @@ class Setting(Value):
     style: Style = "chat"
 
     def __str__(self) -> str:
-        return f"{self.shots}-shot, {'chat' if self.style == 'chat' else 'plain text'}"
+        return f"{self.shots}-shot, {_STYLE_WORDS[self.style]}"
 
 
 class Answer(Value):
@@ -131,14 +134,14 @@ class Asker:
                 yield Request(f"{number} prior", messages, choices=tuple(f"{space}{option}" for option in item.options))
 
     def _prompt(self, test: Test, item: Item, setting: Setting, shown: Sequence[TaskExample], text: str) -> tuple[tuple[Message, ...], str]:
-        if setting.style == "chat":
-            return chat_messages(self.task, shown, text), ""
+        if setting.style != "plain":
+            return chat_messages(self.task, shown, text, bare=setting.style == "export"), ""
         prompt, space = plain_prompt(self.task, test.frame(item), shown, text)
         return (Message("text", prompt),), space
 
     def _answer(self, test: Test, item: Item, number: int, setting: Setting, said: dict[str, str], errors: dict[str, str]) -> Answer:
         sums = _numbers(said.get(f"{number} weigh", ""), item)
-        ends = int(setting.style == "chat")
+        ends = int(setting.style != "plain")
         text = said.get(f"{number} write", "")
         return Answer(
             sums=sums,

@@ -21,6 +21,8 @@ MOST_TRIED = 16
 LEAST_TRIED = 2
 PAPER = 2
 """Demonstrations of the published baseline."""
+_LEAST = -1e6
+"""Where nothing was weighed: infinity is no JSON."""
 _ON_EXAMPLES = Plan(priors=False, writes=False)
 _ON_OPEN_EXAMPLES = Plan(priors=False, writes=True)
 
@@ -46,8 +48,8 @@ class Choice(Value):
 
 
 def settings_of(shots: Sequence[int], styles: Sequence[Style], pool: int) -> tuple[Setting, ...]:
-    """All ways to ask that are to be tried; no more demonstrations than there are examples."""
-    found = [Setting(min(count, pool), style) for style in styles for count in shots]
+    """All ways to ask that are to be tried; no more demonstrations than there are examples, and none where it is asked as trained."""
+    found = [Setting(0 if style == "export" else min(count, pool), style) for style in styles for count in shots]
     return tuple(dict.fromkeys(found))
 
 
@@ -100,7 +102,7 @@ def _tried(asker: Asker, test: Test, pool: Sequence[Item], some: Sequence[Item],
         metric = TEXT_METRICS.get(test.metric, TEXT_METRICS["exact_match"])
         scores = [metric(answer.text, item.answer) for item, answer in zip(some, answers, strict=True)]
         likely = [answer.scores("per_token")[0] for answer in answers if answer.sums]
-    return Tried(setting, sum(scores) / len(scores), sum(likely) / len(likely) if likely else -math.inf, len(some))
+    return Tried(setting, sum(scores) / len(scores), sum(likely) / len(likely) if likely else _LEAST, len(some))
 
 
 def _of_right(item: Item, answer: Answer) -> float:

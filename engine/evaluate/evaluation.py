@@ -28,7 +28,7 @@ class Given(Value):
     pool: tuple[Item, ...]
     """Examples of the task that are not in the test: demonstrations, and what settings are chosen on."""
     shots: tuple[int, ...] = (0, 2, 8)
-    styles: tuple[Style, ...] = ("chat", "plain")
+    styles: tuple[Style, ...] = ("chat", "plain", "export")
     way: str = "sum"
     """How options are scored: fixed beforehand."""
     draws: int = 1
@@ -137,7 +137,7 @@ def asker_of(given: Given, answers: StoredAnswers) -> Asker:
 
 def settings_for(given: Given, asker: Asker) -> tuple[Setting, ...]:
     """The ways this model can be asked."""
-    styles = tuple(style for style in given.styles if style == "chat" or asker.plain)
+    styles = tuple(style for style in given.styles if style != "plain" or asker.plain)
     return settings_of(given.shots, styles or ("chat",), len(given.pool))
 
 
@@ -220,9 +220,10 @@ def _result(given: Given, setting: Setting, draws: list[list[Answer]]) -> Result
 
 def _label_rows(test: Test, draws: list[list[Answer]], way: str) -> tuple[LabelRow, ...]:
     rows = []
+    scores = [item_scores(test, answers, way) for answers in draws]
     for label in test.labels:
         places = [place for place, item in enumerate(test.items) if item.answer == label]
-        right = sum(item_scores(test, answers, way)[place] for answers in draws for place in places) / len(draws)
+        right = sum(of[place] for of in scores for place in places) / len(draws)
         taken = Counter(test.items[place].options[option] for place in places for option in predicted(draws[0][place], way)[:1])
         taken.pop(label, None)
         rows.append(LabelRow(label, len(places), right, tuple(taken.most_common(3))))
@@ -231,7 +232,9 @@ def _label_rows(test: Test, draws: list[list[Answer]], way: str) -> tuple[LabelR
 
 def _wrong(item: Item, answer: Answer, way: str, closed: bool) -> Wrong:
     taken = ", ".join(item.options[place] for place in predicted(answer, way)) if closed else answer.text
-    written = answer.text if not closed or parsed(item, answer.text) else f"{answer.text} (names no option)"
+    written = answer.text or "nothing"
+    if closed and answer.written and not parsed(item, answer.text):
+        written += " (names no option)"
     return Wrong(item.key, item.input[:_SHOWN], item.answer[:_SHOWN], taken[:_SHOWN], one_line(written, _SHOWN), answer.error)
 
 

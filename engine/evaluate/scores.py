@@ -101,7 +101,7 @@ def parsed(item: Item, text: str) -> Predicted:
         whole = " ".join(tokens(said)) or said.strip()
         if whole and whole in options:
             return (options.index(whole),)
-    if all(len(option.strip()) <= 2 for option in item.options):
+    if all(len(option.strip()) == 1 or option.strip().isdigit() for option in item.options):
         sign = _SIGN.match(text)
         return (options.index(sign["sign"].lower()),) if sign and sign["sign"].lower() in options else ()
     said = f" {' '.join(tokens(text))} "

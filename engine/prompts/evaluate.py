@@ -18,9 +18,9 @@ _NO_INPUT = "(no input)"
 _MOST_LABELS = 100
 
 
-def chat_messages(task: Task, demonstrations: Sequence[TaskExample], text: str) -> tuple[Message, ...]:
-    """The task as a system turn, demonstrations as turns, the input last."""
-    messages = [Message("system", f"{SOLVE}{_described(task)}")]
+def chat_messages(task: Task, demonstrations: Sequence[TaskExample], text: str, bare: bool = False) -> tuple[Message, ...]:
+    """The task as a system turn, demonstrations as turns, the input last; `bare` with the description alone, as exports have it."""
+    messages = [Message("system", task.description if bare else f"{SOLVE}{_described(task)}")]
     for one in demonstrations:
         messages += [Message("user", one.input or _NO_INPUT), Message("assistant", one.output)]
     return (*messages, Message("user", text or _NO_INPUT))

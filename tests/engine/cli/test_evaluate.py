@@ -62,9 +62,9 @@ def weak(tmp_path: Path) -> str:
 def test_figures_come_with_n_and_interval_cost_first(datatune: Datatune, task: Path, good: str, tmp_path: Path) -> None:
     said = datatune("evaluate", task, "--model", good, "--shots", "0,2")
     assert said.code == 0
-    assert "★ accuracy, sum" in said.out and "1.000 (0.832 to 1.000) n 20" in said.out and "normalised" in said.out
+    assert "★ accuracy, sum" in said.out and "1.000 (0.832 to 1.000) n 20" in said.out and "0 chance, 100 all right" in said.out
     assert "good: at most" in said.err and said.err.index("at most") < said.err.index("new answers")
-    assert "best of 4 on 2 examples" in said.out and "descriptive: 20 independent items" in said.out
+    assert "best of 5 on 2 examples" in said.out and "descriptive: 20 independent items" in said.out
     calls = len((tmp_path / "good.log").read_text().splitlines())
     again = datatune("evaluate", task, "--model", good, "--shots", "0,2")
     assert again.out == said.out and "new answers" not in again.err

@@ -78,6 +78,11 @@ def test_a_published_task_is_asked_in_its_own_words(tmp_path: Path) -> None:
     assert text + space == "Say yes or no.\nQ: Do birds?\nA: yes\n\nQ: Do fish fly?\nA: "
 
 
+def test_a_trained_model_is_asked_as_exports_ask(tmp_path: Path) -> None:
+    assert chat_messages(WEATHER, (), "two", bare=True) == (Message("system", WEATHER.description), Message("user", "two"))
+    assert settings_of((2, 8), ("chat", "export"), 2) == (Setting(2, "chat"), Setting(0, "export"))
+
+
 def test_an_answer_ends_where_the_next_question_begins() -> None:
     frame = closed_test([0]).frame(closed_test([0]).items[0])
     assert answer_in("\n sun \nInput: more", frame, True) == "sun"
@@ -182,7 +187,7 @@ def test_a_server_is_asked_in_chats_alone_and_without_what_its_menu_cannot_tell(
     with pytest.raises(BadInput, match="no plain text"):
         asker.ask(given.test, given.test.items, Setting(0, "plain"), demonstrations((), 0, 0))
     (judged,) = evaluate(given, [asker]).models
-    assert {one.setting.style for one in judged.choice.tried} == {"chat"} and "lettered menu" in judged.notes[0]
+    assert {one.setting.style for one in judged.choice.tried} == {"chat", "export"} and "lettered menu" in judged.notes[0]
     assert "accuracy, prior_corrected" not in {figure.name for figure in judged.results[0].figures}
 
 
