@@ -162,7 +162,8 @@ def expected_cost(given: Given, asker: Asker) -> Cost:
 
 def evaluate(given: Given, askers: Sequence[Asker]) -> Evaluation:
     """Ask each model, score what it said, and compare the first with the second, if there is one."""
-    judged, chosen = [], []
+    judged: list[Judged] = []
+    chosen: list[list[list[Answer]]] = []
     for asker in askers:
         one, draws = _judge(given, asker)
         judged.append(one)
@@ -189,7 +190,8 @@ def _judge(given: Given, asker: Asker) -> tuple[Judged, list[list[Answer]]]:
     choice = choose(asker, given.test, given.pool, settings, given.way, given.seed)
     paper = [one for one in settings if one == Setting(min(PAPER, len(given.pool)), "chat")]
     wanted = dict.fromkeys((choice.setting, *(settings if given.every else paper)))
-    results, chosen = [], []
+    results: list[Result] = []
+    chosen: list[list[Answer]] = []
     for setting in wanted:
         draws = [
             asker.ask(given.test, given.test.items, setting, demonstrations(given.pool, setting.shots, seed), EVERYTHING, given.seed)

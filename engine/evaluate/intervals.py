@@ -14,7 +14,7 @@ from engine.records import Value
 
 if TYPE_CHECKING:
     import numpy as np
-    from numpy.typing import NDArray
+    from numpy.typing import ArrayLike, NDArray
 
 RESAMPLES = 10_000
 TAIL = 0.025
@@ -71,8 +71,8 @@ class Parts(NamedTuple):
     """Between which the figure of one item lies, where it is a mean of such."""
 
 
-def mean_of(scores: Sequence[Sequence[float]], bounds: tuple[float, float] | None = (0.0, 1.0)) -> Parts:
-    """The parts of a mean, from the scores of each draw's items."""
+def mean_of(scores: ArrayLike, bounds: tuple[float, float] | None = (0.0, 1.0)) -> Parts:
+    """The parts of a mean, from the scores of each draw's items, shape (draws, items)."""
     import numpy as np
 
     found = np.asarray(scores, np.float64)

@@ -117,12 +117,13 @@ def test_workbooks_go_in_and_out_without_formulas(datatune: Datatune, tmp_path: 
     (tmp_path / "task.toml").write_text('[task]\ndescription = "Write a formula."\n')
     model = script(tmp_path, "rogue", ("", "=cmd|'/c calc'!A1"))
     book = openpyxl.Workbook()
+    sheet = book.worksheets[0]
     for row in (("input", "number"), ("one", 1), ("two", -2.5)):
-        book.active.append(row)
+        sheet.append(row)
     book.save(tmp_path / "in.xlsx")
     said = datatune("predict", tmp_path / "task.toml", tmp_path / "in.xlsx", "--model", model, "--to", tmp_path / "out.xlsx", "--json").json
     assert said["predicted"]["guarded"] == 2 and said["predicted"]["answered"] == 2
-    rows = [*openpyxl.load_workbook(tmp_path / "out.xlsx").active.iter_rows(values_only=True)]
+    rows = [*openpyxl.load_workbook(tmp_path / "out.xlsx").worksheets[0].iter_rows(values_only=True)]
     assert rows == [("input", "number", "output"), ("one", "1", "'=cmd|'/c calc'!A1"), ("two", "-2.5", "'=cmd|'/c calc'!A1")]
     datatune("predict", tmp_path / "task.toml", tmp_path / "in.xlsx", "--model", model, "--to", tmp_path / "out.jsonl")
     assert json.loads((tmp_path / "out.jsonl").read_text().splitlines()[0])["output"] == "=cmd|'/c calc'!A1"

@@ -79,8 +79,9 @@ def test_csv_jsonl_and_workbooks_give_the_same_items(tmp_path: Path) -> None:
     (tmp_path / "t.csv").write_text('input,output\n"It froze, hard.",snow\nIt poured.,rain\n')
     read.append(read_test(tmp_path / "t.csv", WEATHER).items)
     book = openpyxl.Workbook()
+    sheet = book.worksheets[0]
     for row in (("input", "output"), *((one["input"], one["output"]) for one in rows)):
-        book.active.append(row)
+        sheet.append(row)
     book.save(tmp_path / "t.xlsx")
     read.append(read_test(tmp_path / "t.xlsx", WEATHER).items)
     assert read[0] == read[1] == read[2] and read[0][0].options == ("sun", "rain", "snow")
