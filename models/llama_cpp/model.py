@@ -275,7 +275,8 @@ class LlamaCppModel:
                 if max(map(len, answers)) > room:
                     title = f"The prompt has {len(prompt)} tokens and an answer {max(map(len, answers))}, "
                     raise RequestInvalid(f"{title}the context holds {self.context_length} for both", "Shorten the prompt.")
-                return Weighing(request, prompt, answers, self._vocabulary.ends)
+                ends = () if request.messages[0].role == "text" else self._vocabulary.ends
+                return Weighing(request, prompt, answers, ends)
             limit = min(request.sampling.max_tokens, room)
             if limit < 1:
                 raise RequestInvalid(f"max_tokens is {limit}", "Ask for at least one token.")
