@@ -6,9 +6,11 @@ from pathlib import Path
 
 from engine.errors import BadInput, EngineError, Unavailable
 from engine.locations import Locations
+from engine.records import Base
 from models.embedding import Embedder
 from models.errors import ModelError, RequestInvalid, WeightsInvalid
 from models.language import Identity, LanguageModel
+from models.training import Trainer
 
 DEFAULT_LANGUAGE_MODEL = "smollm2"
 DEFAULT_EMBEDDER = "minilm"
@@ -64,6 +66,28 @@ class Roles:
 
         with translated(f"embedder {spec}"):
             return open_embedder(spec, digests=self._locations.cache)
+
+    def base(self) -> Base:
+        """Which model finetune trains, not loaded. Raises Unavailable or BadInput."""
+        from models import weights
+        from models.finetune.base import base_of_folder
+        from models.registry import trainable
+
+        spec = self.spec("base")
+        with translated(f"role base, model {spec}"):
+            path = trainable(spec, self._locations.weight_folders)
+            if path is None:
+                return Base(spec, "")
+            cache = self._locations.cache
+            return Base(path.name, base_of_folder(path, cache).digest if path.is_dir() else weights.digest(path, cache))
+
+    def trainer(self) -> Trainer:
+        """The trainer of the base model. Raises Unavailable or BadInput."""
+        from models.registry import open_trainer
+
+        spec = self.spec("base")
+        with translated(f"role base, model {spec}"):
+            return open_trainer(spec, folders=self._locations.weight_folders, cache=self._locations.cache)
 
     def close(self) -> None:
         """Release every model."""

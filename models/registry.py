@@ -12,9 +12,12 @@ import msgspec
 from models.embedding import Embedder
 from models.errors import ModelError, WeightsMissing
 from models.language import LanguageModel
+from models.training import Trainer
 from models.weights import packaged_file
 
 LANGUAGE_FORMS = ("smollm2", "PATH.gguf", "PATH.gguf#NAME=VALUE,…", "openai:URL", "openai:URL#MODEL", "scripted:PATH")
+DRY_RUN = "dry-run"
+"""In place of a model to train: every part but the training itself."""
 EMBEDDER_FORMS = ("minilm", "hashing", "FOLDER")
 
 
@@ -59,6 +62,31 @@ def resolve(spec: str, folders: Sequence[Path] = ()) -> Spec:
     if text.endswith(".gguf") or "/" in text or "\\" in text:
         _existing(path, "weights")
     raise ModelError(f"{spec!r} is no model", _nearest(text, ("smollm2", *_names(folders), "openai:URL", "scripted:PATH"), LANGUAGE_FORMS))
+
+
+def trainable(spec: str, folders: Sequence[Path] = ()) -> Path | None:
+    """The GGUF file or safetensors folder a spec names, for training; None for "dry-run", which has none. ModelError when there is none."""
+    text = spec.strip()
+    if text == DRY_RUN:
+        return None
+    if (folder := Path(text).expanduser()).is_dir():
+        return folder.resolve()
+    resolved = resolve(text, folders)
+    if resolved.kind != "llama_cpp":
+        raise ModelError(f"{spec!r} cannot be trained", "Give a GGUF file, or a folder with config.json and safetensors files.")
+    return Path(resolved.target)
+
+
+def open_trainer(spec: str, *, folders: Sequence[Path] = (), cache: Path) -> Trainer:
+    """The trainer of the model a spec names, nothing loaded yet; what is made of a GGUF file for training is kept in `cache`."""
+    path = trainable(spec, folders)
+    if path is None:
+        from models.dry_run import DryRunTrainer
+
+        return DryRunTrainer()
+    from models.peft_lora import PeftLoraTrainer
+
+    return PeftLoraTrainer(path, cache)
 
 
 def batches(spec: str, folders: Sequence[Path] = ()) -> bool:

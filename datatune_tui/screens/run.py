@@ -19,7 +19,7 @@ from datatune_tui.widgets.rail import Rail, key_of
 from datatune_tui.widgets.states import state_text
 from engine.cli.progress import line
 from engine.plain_text import clean, one_line
-from engine.stages import STAGE_NAMES, generates
+from engine.stages import STAGE_NAMES, finetunes, generates
 from engine.store.runs import RunSettings, change_settings, send_command
 
 NONE_OPEN = "No run is open. 1 goes home, where enter opens one and d starts the demo."
@@ -176,7 +176,9 @@ def stale(first: str, settings: RunSettings) -> tuple[str, ...]:
     names = STAGE_NAMES[STAGE_NAMES.index(first) : STAGE_NAMES.index(last) + 1]
     # Synthetic examples are written from the task alone: no other data set or plan makes them stale.
     written_anew = generates(settings) and first in ("expand", "generate")
-    return tuple(name for name in names if name != "generate" or written_anew)
+    left = {"generate"} if not written_anew else set()
+    left |= {"finetune"} if not finetunes(settings) else set()
+    return tuple(name for name in names if name not in left)
 
 
 def _cost(view: View, event: Panel.Changed) -> str:
