@@ -7,11 +7,12 @@ checkpoint. Prompts are those with which exports and `datatune evaluate --style 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 import msgspec
 from msgspec import Meta
 
+from engine.curve import key_of, point_of
 from engine.errors import BadInput, EngineError, StageFailed, Unavailable
 from engine.export.facts import mixed_examples
 from engine.mix.offered import AnyPart
@@ -46,7 +47,7 @@ class Options(Value):
     rank: Annotated[int, Meta(description="Rank of the adapter's matrices.", ge=1, le=1024)] = 8
     alpha: Annotated[int, Meta(description="The adapter counts alpha/rank times.", ge=1, le=4096)] = 16
     dropout: Annotated[float, Meta(description="Share of the adapter's inputs left out at random while training.", ge=0.0, le=0.9)] = 0.05
-    learning_rate: Annotated[float, Meta(description="Highest learning rate; it falls to 0 in a straight line.", gt=0.0, le=1.0)] = 5e-5
+    learning_rate: Annotated[float, Meta(description="Highest learning rate; it falls to 0 in a straight line.", ge=1e-9, le=1.0)] = 5e-5
     epochs: Annotated[int, Meta(description="How often every example is seen.", ge=1, le=1000)] = 3
     steps: Annotated[int, Meta(description="End after so many steps; 0 for all epochs.", ge=0, le=10_000_000)] = 0
     batch: Annotated[int, Meta(description="Examples worked on at once; memory grows with it.", ge=1, le=4096)] = 8
@@ -123,12 +124,8 @@ class _Curve:
 
     def report(self, progress: TrainingProgress) -> None:
         """Store a point of the curve, and let a cancel take effect."""
-        validation = progress.validation_loss is not None
-        key = f"{'validation' if validation else 'step'} {progress.step}"
-        point: dict[str, Any] = {"step": progress.step, "epoch": round(progress.epoch, 4), "learning_rate": progress.learning_rate}
-        point |= {"validation_loss": progress.validation_loss} if validation else {"loss": progress.loss}
-        point |= {"tokens_per_second": round(progress.tokens_per_second, 1), "memory": progress.memory, "gpu_memory": progress.gpu_memory}
-        self._ctx.keep(2 * progress.step + validation, key, Outcome("accepted", result=msgspec.json.encode(point).decode()))
+        point = point_of(progress)
+        self._ctx.keep(*key_of(point), Outcome("accepted", result=msgspec.json.encode(point).decode()))
         try:
             self._ctx.progress(progress.step, self._steps, "steps")
         except EngineError as error:
