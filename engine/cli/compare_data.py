@@ -9,16 +9,19 @@ from typing import TYPE_CHECKING
 
 import click
 
-from engine.cli.output import json_option, note, put
+from engine.cli.output import json_option, note, put, table
 from engine.cli.progress import Meter, time_left
 from engine.errors import BadInput, ExitCode, Unavailable
 
 if TYPE_CHECKING:
+    from engine.compare_data import DataComparison
     from engine.data_sources import Line
     from engine.judged_data import Cost
     from engine.records import Task
     from engine.roles import Roles
     from models.embedding import Embedder
+
+_WIDEST = 48
 
 
 @click.command("compare-data")
@@ -52,7 +55,6 @@ def compare_data(
 
     Without --judge and --base no language model is asked. What a model answers is kept, and asked once.
     """
-    from engine.cli.comparison_table import side_by_side
     from engine.cli.find import find_run
     from engine.compare_data import compare_data
     from engine.data_sources import by_kind, read_pairs, sources_of
@@ -108,8 +110,17 @@ def compare_data(
                 note(f"{role}: {one.fresh:,} new answers in {one.wall:.0f} s, {one.fresh / max(one.wall, 1e-6):.2f}/s")
     finally:
         roles.close()
-    put({"comparison": compared, "notes": notes}, as_json, lambda: side_by_side(compared, notes))
+    put({"comparison": compared, "notes": notes}, as_json, lambda: _text(compared, notes))
     return ExitCode.DONE
+
+
+def _text(found: DataComparison, notes: list[str]) -> str:
+    from engine.comparison_table import comparison_rows, comparison_sentences
+
+    several = "s" if len(found.sources) > 1 else ""
+    head = f"{found.task}: {len(found.sources)} source{several}, seed {found.seed}"
+    rows = table(("", *(one.name for one in found.sources)), comparison_rows(found), widest=_WIDEST)
+    return "\n".join([head, rows, *comparison_sentences(found), *notes])
 
 
 class _Progress:
@@ -118,11 +129,13 @@ class _Progress:
     def __init__(self) -> None:
         self._meters: dict[str, Meter] = {}
 
-    def tell(self, what: str, done: int, of: int, unit: str = "examples") -> None:
+    def tell(self, what: str, done: int, of: int, unit: str = "") -> None:
         """How far something is."""
+        from engine.compare_data import COUNTED
+
         if what not in self._meters:
             self._meters[what] = Meter(what, sys.stderr.isatty())
-        self._meters[what].show(done, of, unit)
+        self._meters[what].show(done, of, unit or COUNTED.get(what, "examples"))
 
     def of(self, what: str, calls: int) -> Callable[[int], None]:
         """Tells of answers, of which there are at most about so many."""

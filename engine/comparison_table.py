@@ -1,11 +1,9 @@
-"""What compare-data found, as a table for people: a measure a line, a source a column."""
+"""What compare-data found, in rows and sentences for people: a measure a line, a source a column."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import TYPE_CHECKING
-
-from engine.cli.output import table
 
 if TYPE_CHECKING:
     from engine.compare_data import DataComparison, Figures
@@ -26,26 +24,24 @@ _VARIED = (
     ("distinct-2 ²", "distinct_2"),
     ("types in 50 tokens ²", "mattr"),
 )
-_WIDEST = 48
 
 
-def side_by_side(found: DataComparison, notes: Sequence[str]) -> str:
-    """The table, what tells the sources apart, what the judge is worth, and notes."""
+def comparison_rows(found: DataComparison) -> list[tuple[str, ...]]:
+    """A line for each measure that says something of any source: its name, then a cell for each source."""
     lines = [*_lines_without_models(found), *(_lines_of_models(found) if found.judge or found.base else ())]
-    rows = [(name, *(cell(one) or "-" for one in found.sources)) for name, cell in lines if any(map(cell, found.sources))]
-    several = "s" if len(found.sources) > 1 else ""
-    told = [
-        f"{found.task}: {len(found.sources)} source{several}, seed {found.seed}",
-        table(("", *(one.name for one in found.sources)), rows, widest=_WIDEST),
-        f"¹ at {found.equal_examples:,} examples each  ² at {found.equal_tokens:,} tokens each; intervals are 95 %",
-    ]
+    return [(name, *(cell(one) or "-" for one in found.sources)) for name, cell in lines if any(map(cell, found.sources))]
+
+
+def comparison_sentences(found: DataComparison) -> list[str]:
+    """What the marks in the rows stand for, what tells the sources apart, what the judge is worth, and notes."""
+    told = [f"¹ at {found.equal_examples:,} examples each  ² at {found.equal_tokens:,} tokens each; intervals are 95 %"]
     for pair in found.regions:
         different = "different regions" if pair.regions.different else "not surely different regions"
         told.append(f"{pair.one} and {pair.other}: {different}, {pair.regions.reason}")
     for one in found.sources:
         told += [f"{one.name}: the judge {one.asked.correctness.reason}"] if one.asked.correctness else []
         told += [f"{one.name}: not asked: {reason}" for reason in one.asked.unasked]
-    return "\n".join([*told, *notes, *found.notes])
+    return [*told, *found.notes]
 
 
 def _lines_without_models(found: DataComparison) -> list[tuple[str, Cell]]:
