@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import re
 import time
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
@@ -61,6 +62,7 @@ class Quality(ModalScreen[None], Copying[None]):
         Binding("y", "copy_here", "Copy", id="quality.copy", tooltip="Copy the row the cursor is on, or the text"),
         Binding("w", "save_copy", "Save", id="quality.save", tooltip="Write the whole table or text to a file"),
     ]
+    AUTO_FOCUS = ""
     HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (110, "-wide")]
 
     def __init__(self, run: str) -> None:
@@ -189,12 +191,17 @@ class Quality(ModalScreen[None], Copying[None]):
             return (f"{now.count:,} examples; r measures them" if now else NO_EXAMPLES), "news"
         news = changed(self._measured.of, now) if now else "the run was changed since"
         measured = f"measured {ago(self._measured.at)}".replace("now", "just now")
-        return (f"{measured}; {news}, r measures again", "news") if news else (f"{measured}; tab goes from part to part", "")
+        return (
+            (f"{measured}; {news}, r measures again", "news")
+            if news
+            else (f"{measured}; tab goes from part to part, → shows more columns", "")
+        )
 
     def _show(self, measured: Measured) -> None:
         from engine.comparison_table import comparison_sentences
 
         found = measured.found
+        self.query_one("#quality-parts").add_class("-shown")
         marks = marks_of([one.name for one in found.sources])
         self._show_figures(found, marks)
         self._show_map(found, marks)
@@ -204,7 +211,6 @@ class Quality(ModalScreen[None], Copying[None]):
         words = [*alone, *sentences, *measured.notes, *by, FEW]
         self.query_one("#words Static", Static).update("\n".join(f"· {clean(one)}" for one in words))
         self.query_one("#lengths-plot", Drawn).show(partial(_lengths, found, marks))
-        self.query_one("#quality-parts").add_class("-shown")
 
     def _show_figures(self, found: DataComparison, marks: dict[str, Mark]) -> None:
         rows = figure_rows(found)
@@ -213,7 +219,7 @@ class Quality(ModalScreen[None], Copying[None]):
         # Two sources are side by side in 80 columns.
         least, most = (
             (NAMES, *[SOURCE] * len(marks), 1),
-            (2 * self.size.width // 9 if self.size.width >= 110 else NAMES, *[WIDEST] * len(marks), 20),
+            (7 * self.size.width // 30 if self.size.width >= 110 else NAMES, *[WIDEST] * len(marks), 20),
         )
         columns = [(title, min(top, max(low, want))) for title, low, want, top in zip(titles, least, wanted, most, strict=True)]
         table = KeyedTable(columns, fixed_columns=1)
@@ -221,8 +227,15 @@ class Quality(ModalScreen[None], Copying[None]):
         figures.remove_children()
         figures.mount(table)
         shown = [(row[0], [Text(cell, no_wrap=True, overflow="ellipsis", end="") for cell in row]) for row in rows]
-        table.call_after_refresh(table.show, shown)
-        table.focus()
+        begins = self.focused is None or figures in self.focused.ancestors
+        self.call_after_refresh(self._fill, table, shown, begins)
+
+    def _fill(self, table: KeyedTable, rows: Sequence[tuple[str, Sequence[Text]]], begins: bool) -> None:
+        """Fill the table, which is laid out by now; whoever was not in another part already begins here."""
+        table.show(rows)
+        if begins:
+            table.focus(scroll_visible=False)
+            self.query_one("#quality-parts").scroll_home(animate=False)
 
     def _show_map(self, found: DataComparison, marks: dict[str, Mark]) -> None:
         legend = Text()

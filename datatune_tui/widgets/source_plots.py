@@ -109,7 +109,9 @@ def draw_lengths(title: str, histograms: Sequence[Histogram], width: int) -> Tex
         block = histograms[start : start + several]
         text.append(" " * label)
         for one in block:
-            text.append_text(_padded(one.mark.titled(f", {sum(one.counts):,}"), room))
+            of = f", {sum(one.counts):,}"
+            name = one_line(one.mark.name, room - len(of) - 4)
+            text.append_text(_padded(one.mark._replace(name=name).titled(of), room))
         for place, name in names.items():
             text.append(f"\n{name:>{label}}", "not bold")
             for one in block:

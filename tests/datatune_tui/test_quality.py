@@ -232,6 +232,9 @@ def test_every_part_is_a_tab_away_and_can_be_copied_and_saved(home: Home, stand_
         await pilot.press("enter")
         await until(pilot, (tmp_path / "q.csv").exists)
         assert len(list(csv.reader((tmp_path / "q.csv").open(encoding="utf-8")))) == table.row_count + 1
+        assert "9 each" not in screen_text(app)
+        await pilot.press(*["right"] * 12)
+        await until(pilot, lambda: "9 each" in screen_text(app) and "self-ROUGE-L" in screen_text(app))
         for part, text in (("map", "x synthetic"), ("words", "AUC 0.81"), ("quality-lengths", "Outputs\n")):
             await pilot.press("tab", "y")
             await until(pilot, lambda: text in app.clipboard)  # noqa: B023

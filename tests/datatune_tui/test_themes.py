@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from datatune_tui.app import DataTune
 from datatune_tui.themes import DEFAULT, THEMES
 from engine import settings
 from engine.settings import examine
+from tests.datatune_tui.compared import measured
 from tests.datatune_tui.stored import Home, screen_text, until, with_app
 
 LEAST = {"dark": 4.5, "light": 4.5, "high-contrast": 7.0}
@@ -74,6 +76,12 @@ async def walked(app: DataTune, pilot: Pilot[None]) -> dict[str, set[Pair]]:
     await look("tab", "tab")
     await look("shift+tab", "shift+tab", "end")
     await look("f")
+    await pilot.press("escape")
+    app.measured[app.run_id] = measured(app.run_id, time.time())
+    await look("u")
+    await until(pilot, lambda: "near-duplicates" in screen_text(app))
+    await look("tab")
+    await look("tab")
     await look("escape", "3", "down")
     await look("slash", "q")
     await look("escape", "n")
