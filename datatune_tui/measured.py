@@ -21,7 +21,7 @@ class Examples(NamedTuple):
 
     steps: tuple[str, ...]
     """Fingerprints of the steps that made some."""
-    count: int
+    made: int
     reviews: str
     """Digest of what people rejected or put right among them."""
 
@@ -51,15 +51,15 @@ def read_answer(answer: Mapping[str, Any], of: Examples, at: float, judge: str) 
 
     found = msgspec.convert(answer["comparison"], DataComparison)
     # A run at work goes on making examples while it is read.
-    counted = of._replace(count=sum(one.stored for one in found.sources))
+    counted = of._replace(made=sum(one.stored for one in found.sources))
     return Measured(found, tuple(map(clean, answer["notes"])), counted, at, judge)
 
 
 def changed(then: Examples, now: Examples) -> str:
     """What became of a run's examples since; "" for nothing."""
-    if not set(then.steps) <= set(now.steps) or now.count < then.count:
+    if not set(then.steps) <= set(now.steps) or now.made < then.made:
         return "the run was changed since"
-    if now.count > then.count:
-        newer = now.count - then.count
+    if now.made > then.made:
+        newer = now.made - then.made
         return f"{newer:,} example{'' if newer == 1 else 's'} newer"
     return "" if now.reviews == then.reviews else "examples were reviewed since"

@@ -223,7 +223,7 @@ def _between(named: Mapping[str, Sequence[Example]], embedded: Mapping[str, NDAr
     names = [name for name, examples in named.items() if len(examples) >= LEAST]
     texts = {name: [one.input for one in named[name]] for name in names}
     pairs = list(combinations(names, 2))
-    found = []
+    found: list[Between] = []
     for one, other in pairs:
         tell(APART, len(found), len(pairs))
         rows = (embedded[one], embedded[other]) if embedded else None

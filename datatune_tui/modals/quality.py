@@ -155,7 +155,7 @@ class Quality(ModalScreen[None], Copying[None]):
         except EngineError as error:
             self._wrong = error.title
             return None
-        return now if now and now.count else None
+        return now if now and now.made else None
 
     def _view(self) -> View | None:
         return self.here.reader.view(self._run)
@@ -188,7 +188,7 @@ class Quality(ModalScreen[None], Copying[None]):
         if self._measured is None:
             if self._wrong:
                 return self._wrong, "wrong"
-            return (f"{now.count:,} examples; r measures them" if now else NO_EXAMPLES), "news"
+            return (f"{now.made:,} examples; r measures them" if now else NO_EXAMPLES), "news"
         news = changed(self._measured.of, now) if now else "the run was changed since"
         measured = f"measured {ago(self._measured.at)}".replace("now", "just now")
         return (
