@@ -14,6 +14,7 @@ from textual.pilot import Pilot
 from textual.widgets import OptionList
 
 from datatune_tui.app import DataTune
+from datatune_tui.modals.quality import Quality
 from datatune_tui.themes import DEFAULT, THEMES
 from engine import settings
 from engine.settings import examine
@@ -41,7 +42,8 @@ def contrast(one: Color, other: Color) -> float:
 def words_on(app: DataTune) -> set[Pair]:
     """Colours of all words that are drawn, as the terminal gets them; of a question its own, not what lies dimmed behind it."""
     found = set()
-    within = app.screen.children[0].region if app.screen.is_modal else app.screen.region
+    over_all = isinstance(app.screen, Quality) or not app.screen.is_modal
+    within = app.screen.region if over_all else app.screen.children[0].region
     for strip in app.screen._compositor.render_strips()[within.y : within.bottom]:
         for segment in strip.crop(within.x, within.right):
             style = segment.style
