@@ -38,6 +38,8 @@ On the left the stages with their state; **up** and **down** choose one, **tab**
 
 - **r** goes on with a run that stopped, **c** stops one after the unit it is at, **x** exports what there is
 - retrieve, rerank: **x** leaves a data set out, **p** puts it first; the stages after it are done anew
+- **u** compares the sources of the examples: repeats, diversity, lengths, a map, what tells them apart; there **j** asks a judge whether
+  outputs are right, and **h** writes everything to an HTML report
 - plan: edit the text and press **ctrl+s**; or choose a runner-up in the table and press **ctrl+s**
 
 What a change makes stale is said before it is done. Calls whose prompts stay the same are not asked again.
@@ -47,6 +49,7 @@ What a change makes stale is said before it is done. Calls whose prompts stay th
         Binding("c", "cancel", "Cancel", id="run.cancel", tooltip="Stop after the unit it is at; what it made stays"),
         Binding("x", "export", "Export", id="run.export", tooltip="Write the training set with what there is now"),
         Binding("f", "follow", "Story", id="run.story", tooltip="Everything that happened, in one text"),
+        Binding("u", "quality", "Quality", id="run.quality", tooltip="How varied, clean and alike the examples are, source by source"),
     ]
     HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (110, "-wide")]
 
@@ -92,7 +95,7 @@ What a change makes stale is said before it is done. Calls whose prompts stay th
             return (run is not None and run.state == "running") or None
         if action == "resume":
             return (run is not None and run.state not in BUSY) or None
-        if action in ("export", "follow"):
+        if action in ("export", "follow", "quality"):
             return run is not None or None
         return True
 
@@ -168,6 +171,13 @@ What a change makes stale is said before it is done. Calls whose prompts stay th
 
         if self._view:
             self.app.push_screen(Story(self._view))
+
+    def action_quality(self) -> None:
+        """Compare the sources of the examples."""
+        from datatune_tui.modals.quality import Quality
+
+        if self._view:
+            self.app.push_screen(Quality(self._view.run.id))
 
 
 def stale(first: str, settings: RunSettings) -> tuple[str, ...]:
