@@ -12,7 +12,9 @@ TEMPLATE = (
     "{% for message in messages %}{{ '<|im_start|>' + message['role'] + '\n' + message['content'] + '<|im_end|>' + '\n' }}{% endfor %}"
     "{% if add_generation_prompt %}{{ '<|im_start|>assistant\n' }}{% endif %}"
 )
-WIDTH, INNER, HEADS, GROUPS, HEAD, LAYERS = 64, 96, 4, 2, 16, 2
+WIDTH, INNER, HEADS, GROUPS, LAYERS = 64, 96, 4, 2, 2
+HEAD = {"llama": 16, "qwen2": 16, "phi3": 16, "qwen3": 128, "gemma2": 256, "gemma3": 256}
+"""Width of a head; where it is more than 16, transformers takes this number whatever the file says."""
 PROJECTIONS = {
     "llama": ("q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"),
     "phi3": ("qkv_proj", "o_proj", "gate_up_proj", "down_proj"),
@@ -32,7 +34,7 @@ def byte_letters() -> list[str]:
 
 def tiny_model(path: Path, architecture: str = "llama", kind: str = "F32", seed: int = 0, tied: bool = False) -> Path:
     """A model of `architecture` that llama.cpp and transformers both load."""
-    draw = np.random.default_rng(seed)
+    draw, head = np.random.default_rng(seed), HEAD[architecture]
     writer = gguf.GGUFWriter(path, architecture)
     tokens = [*byte_letters(), "he", "<|im_start|>", "<|im_end|>"]
     writer.add_name("Tiny")
@@ -47,10 +49,10 @@ def tiny_model(path: Path, architecture: str = "llama", kind: str = "F32", seed:
     writer.add_rope_freq_base(10000.0)
     writer.add_vocab_size(len(tokens))
     writer.add_file_type(0)
-    writer.add_rope_dimension_count(HEAD)
+    writer.add_rope_dimension_count(head)
     if architecture not in ("llama", "qwen2", "phi3"):
-        writer.add_key_length(HEAD)
-        writer.add_value_length(HEAD)
+        writer.add_key_length(head)
+        writer.add_value_length(head)
     if architecture in ("phi3", "gemma2", "gemma3"):
         writer.add_sliding_window(512)
     if architecture == "phi3":
@@ -65,6 +67,7 @@ def tiny_model(path: Path, architecture: str = "llama", kind: str = "F32", seed:
     writer.add_token_merges(["h e"])
     writer.add_bos_token_id(257)
     writer.add_eos_token_id(258)
+    writer.add_pad_token_id(258)
     writer.add_add_bos_token(False)
     writer.add_chat_template(TEMPLATE)
 
@@ -84,7 +87,7 @@ def tiny_model(path: Path, architecture: str = "llama", kind: str = "F32", seed:
         block = f"blk.{layer}."
         for norm in ("attn_norm", "ffn_norm", *(("post_attention_norm", "post_ffw_norm") if architecture.startswith("gemma") else ())):
             vector(f"{block}{norm}.weight", WIDTH)
-        queries, keys = HEADS * HEAD, GROUPS * HEAD
+        queries, keys = HEADS * head, GROUPS * head
         if architecture == "phi3":
             matrix(f"{block}attn_qkv", queries + 2 * keys, WIDTH)
             matrix(f"{block}ffn_up", 2 * INNER, WIDTH)
@@ -94,7 +97,7 @@ def tiny_model(path: Path, architecture: str = "llama", kind: str = "F32", seed:
                 if architecture == "qwen2":
                     vector(f"{block}attn_{name}.bias", rows, 0.0)
                 if architecture in ("qwen3", "gemma3") and name != "v":
-                    vector(f"{block}attn_{name}_norm.weight", HEAD)
+                    vector(f"{block}attn_{name}_norm.weight", head)
             matrix(f"{block}ffn_gate", INNER, WIDTH)
             matrix(f"{block}ffn_up", INNER, WIDTH)
         matrix(f"{block}attn_output", WIDTH, queries)
@@ -123,7 +126,9 @@ def with_adapter(model: Any, folder: Path, targets: tuple[str, ...], *, size: fl
     from peft import LoraConfig, get_peft_model
 
     torch.manual_seed(seed)
-    adapted = get_peft_model(model, LoraConfig(target_modules=list(targets), task_type="CAUSAL_LM", **({"r": 4, "lora_alpha": 6} | options)))
+    adapted = get_peft_model(
+        model, LoraConfig(target_modules=list(targets), task_type="CAUSAL_LM", **({"r": 4, "lora_alpha": 6} | options))
+    )
     with torch.no_grad():
         for name, parameter in adapted.named_parameters():
             if "lora_B" in name:
