@@ -130,6 +130,9 @@ class Adapter:
             raise self._invalid(f"{WEIGHTS} cannot be read: {str(error)[:200]}", "Copy it again, or train again.") from error
         found: dict[tuple[str, str], tuple[int, _Span]] = {}
         for name, span in spans.items():
+            if name.endswith(".base_layer.weight"):
+                # A copy of the base's own weights, which peft writes beside an adapter of the output layer.
+                continue
             match = NAME.fullmatch(name)
             if match is None:
                 raise self._invalid(f"{name[:200]!r} is no LoRA matrix of a linear layer", "Only those can be exported.")

@@ -17,11 +17,17 @@ from models.gguf_header import TENSOR_TYPES, Tensor, read_header
 
 PIECE = 1 << 23
 """Numbers turned to 32 bits at once: 32 MiB."""
+MOST_LAYERS = 1024
 
 PERMUTED = frozenset({"llama"})
 """Architectures whose query and key rows llama.cpp orders for rotary embeddings of neighbours, where Hugging Face rotates halves."""
 PLAIN = frozenset({"qwen2", "qwen3", "phi3", "gemma2", "gemma3"})
 """Architectures whose linear layers llama.cpp keeps as they are."""
+
+
+def is_matrix(tensor: Tensor) -> bool:
+    """Whether a tensor holds the weights of a layer, which llama.cpp's conversion writes in 16 bits; vectors, norms and routers are not."""
+    return len(tensor.shape) > 1 and tensor.name.endswith(".weight") and not tensor.name.endswith(("_norm.weight", "_inp.weight"))
 
 
 class Base:
@@ -38,9 +44,10 @@ class Base:
         if self.architecture not in PERMUTED | PLAIN:
             hint = f"Architectures that can be: {', '.join(sorted(PERMUTED | PLAIN))}."
             raise WeightsInvalid(f"{path} has the architecture {self.architecture}, which cannot be merged or given an adapter yet", hint)
-        numbers = {name: number for number, name in MODEL_ARCH_NAMES.items()}
-        number: MODEL_ARCH = numbers[self.architecture]
-        self._names = get_tensor_name_map(number, described.layers)
+        if described.layers > MOST_LAYERS:
+            raise WeightsInvalid(f"{path} claims {described.layers} layers", f"At most {MOST_LAYERS} are accepted.")
+        known: dict[str, MODEL_ARCH] = {name: number for number, name in MODEL_ARCH_NAMES.items()}
+        self._names = get_tensor_name_map(known[self.architecture], described.layers)
         self.tensors = {tensor.name: tensor for tensor in self.header.layout}
         self._heads = self._count("head_count", 0)
         self._key_heads = self._count("head_count_kv", self._heads)
@@ -54,7 +61,7 @@ class Base:
             if name == "output":
                 what += ", which reads its output from its embeddings"
             raise WeightsInvalid(what, "Train the adapter on linear layers of this very model.")
-        if len(tensor.shape) != 2 or name == "token_embd":
+        if len(tensor.shape) != 2 or not is_matrix(tensor) or name == "token_embd":
             raise WeightsInvalid(f"{module} is no linear layer", "Train the adapter on attention and feed-forward projections.")
         return tensor
 
@@ -75,7 +82,7 @@ class Base:
 
         kind = GGMLQuantizationType(tensor.kind)
         raw = self.raw(tensor)
-        step = max(1, PIECE // tensor.shape[0])
+        step = max(1, PIECE // max(1, tensor.shape[0]))
         for start in range(0, raw.shape[0], step):
             # A copy: the library looks at the bytes as numbers, and they need not lie where numbers may.
             yield dequantize(np.array(raw[start : start + step]), kind).astype(np.float32, copy=False)

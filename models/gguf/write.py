@@ -13,24 +13,18 @@ from numpy.typing import NDArray
 
 from models.errors import WeightsInvalid
 from models.gguf.adapter import Adapter
-from models.gguf.base import Base
+from models.gguf.base import Base, is_matrix
 from models.gguf_header import TENSOR_TYPES, Tensor
 
 Numbers = Literal["F32", "F16"]
 KINDS: dict[str, int] = {"F32": 0, "F16": 1}
 """Name → number of the tensor type; also of the file type."""
 FILE_TYPE = "general.file_type"
-KEPT_TYPES = frozenset({"F32", "F64", "I8", "I16", "I32", "I64"})
 
 
 def kind_of(tensor: Tensor, numbers: Numbers) -> int:
-    """The type a tensor of the base gets: vectors and norms stay as they are, matrices become `numbers`.
-
-    As llama.cpp's own conversion does it, which keeps vectors and norms in 32 bits.
-    """
-    name, _, _ = TENSOR_TYPES[tensor.kind]
-    matrix = len(tensor.shape) > 1 and tensor.name.endswith(".weight") and not tensor.name.endswith(("_norm.weight", "_inp.weight"))
-    return KINDS[numbers] if matrix or name not in KEPT_TYPES else tensor.kind
+    """The type a tensor of the base gets: matrices become `numbers`, all else stays as it is, in 32 bits as a rule."""
+    return KINDS[numbers] if is_matrix(tensor) else tensor.kind
 
 
 def size_of(base: Base, numbers: Numbers) -> int:
@@ -40,10 +34,11 @@ def size_of(base: Base, numbers: Numbers) -> int:
     return header + sum(sizes)
 
 
-def write_merged(base: Base, adapter: Adapter, path: Path, numbers: Numbers) -> None:
-    """Write `base` with what `adapter` adds to it, matrices in `numbers`; the file is on the disk when this returns."""
+def write_merged(base: Base, adapter: Adapter | None, path: Path, numbers: Numbers) -> None:
+    """Write `base` with what `adapter` adds to it, if anything, matrices in `numbers`; the file is on the disk when this returns."""
+    deltas = adapter.deltas if adapter is not None else {}
     for tensor in base.header.layout:
-        if kind_of(tensor, numbers) != tensor.kind or tensor.name in adapter.deltas:
+        if kind_of(tensor, numbers) != tensor.kind or tensor.name in deltas:
             base.must_be_read(tensor)
     with path.open("wb") as file:
         _write_header(base, file, numbers)
@@ -76,20 +71,20 @@ def _write_header(base: Base, file: BinaryIO, numbers: Numbers) -> None:
         offset += -(-_size(tensor, kind) // header.alignment) * header.alignment
 
 
-def _data(base: Base, adapter: Adapter, tensor: Tensor, kind: int) -> Iterator[NDArray[np.generic]]:
+def _data(base: Base, adapter: Adapter | None, tensor: Tensor, kind: int) -> Iterator[NDArray[np.generic]]:
     """The tensor's data, a piece at a time."""
-    delta = adapter.deltas.get(tensor.name)
+    delta = adapter.deltas.get(tensor.name) if adapter is not None else None
     if kind == tensor.kind and delta is None:
         raw = base.raw(tensor)
         step = max(1, (64 << 20) // max(1, raw.shape[1]))
         for start in range(0, raw.shape[0], step):
             yield np.ascontiguousarray(raw[start : start + step])
         return
-    a, b = adapter.factors(delta) if delta is not None else (None, None)
+    factors = adapter.factors(delta) if adapter is not None and delta is not None else None
     start = 0
     for rows in base.pieces(tensor):
-        if delta is not None and a is not None and b is not None:
-            # In place, and the matrix of the whole layer is never made.
+        if delta is not None and factors is not None:
+            a, b = factors
             rows = rows + np.float32(delta.scale) * (b[start : start + len(rows)] @ a)
         start += len(rows)
         with np.errstate(over="ignore"):

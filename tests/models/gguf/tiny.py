@@ -6,7 +6,10 @@ from pathlib import Path
 from typing import Any
 
 import gguf
+import msgspec
 import numpy as np
+from numpy.typing import NDArray
+from safetensors.numpy import save_file
 
 TEMPLATE = (
     "{% for message in messages %}{{ '<|im_start|>' + message['role'] + '\n' + message['content'] + '<|im_end|>' + '\n' }}{% endfor %}"
@@ -19,6 +22,7 @@ PROJECTIONS = {
     "llama": ("q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"),
     "phi3": ("qkv_proj", "o_proj", "gate_up_proj", "down_proj"),
 }
+"""Linear layers by architecture; those of llama where there is no entry."""
 
 
 def byte_letters() -> list[str]:
@@ -32,7 +36,9 @@ def byte_letters() -> list[str]:
     return [letters[byte] for byte in range(256)]
 
 
-def tiny_model(path: Path, architecture: str = "llama", kind: str = "F32", seed: int = 0, tied: bool = False) -> Path:
+def tiny_model(
+    path: Path, architecture: str = "llama", kind: str = "F32", seed: int = 0, tied: bool = False, template: str = TEMPLATE
+) -> Path:
     """A model of `architecture` that llama.cpp and transformers both load."""
     draw, head = np.random.default_rng(seed), HEAD[architecture]
     writer = gguf.GGUFWriter(path, architecture)
@@ -69,7 +75,7 @@ def tiny_model(path: Path, architecture: str = "llama", kind: str = "F32", seed:
     writer.add_eos_token_id(258)
     writer.add_pad_token_id(258)
     writer.add_add_bos_token(False)
-    writer.add_chat_template(TEMPLATE)
+    writer.add_chat_template(template)
 
     def matrix(name: str, rows: int, columns: int) -> None:
         data = (draw.normal(size=(rows, columns)) * 1.5 / columns**0.5).astype(np.float32)
@@ -135,3 +141,16 @@ def with_adapter(model: Any, folder: Path, targets: tuple[str, ...], *, size: fl
                 parameter.normal_(std=size)
     adapted.save_pretrained(str(folder))
     return adapted.eval()
+
+
+def written_adapter(folder: Path, changes: dict[str, object] | None = None, tensors: dict[str, NDArray[np.generic]] | None = None) -> Path:
+    """An adapter for the first query projection of a tiny llama, as peft lays it out, with what a test changes."""
+    folder.mkdir(exist_ok=True)
+    config = {"peft_type": "LORA", "r": 2, "lora_alpha": 4, "bias": "none", "target_modules": ["q_proj"]} | (changes or {})
+    (folder / "adapter_config.json").write_bytes(msgspec.json.encode(config))
+    draw = np.random.default_rng(5)
+    layer = "base_model.model.model.layers.0.self_attn.q_proj"
+    given = {f"{layer}.lora_A.weight": (2, WIDTH), f"{layer}.lora_B.weight": (HEADS * HEAD["llama"], 2)}
+    drawn = {name: draw.normal(size=shape).astype(np.float32) for name, shape in given.items()}
+    save_file(drawn if tensors is None else tensors, folder / "adapter_model.safetensors")
+    return folder
