@@ -23,9 +23,10 @@ from tests.models.gguf.tiny import PROJECTIONS, in_torch, with_adapter
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(1800)]
 
 THINGS = "the sea|a river|bread|the moon|a dog|winter|a teacher|iron|music|a bridge".split("|")
-FORMS = """What is {}?|A colour of {}:|A word that rhymes with {}:|Is {} alive? Answer:|Where does one find {}?
-{} in French:|Something kind about {}:|Which is larger, {} or a house?|I like {} because|In one word, {} is"""
-PROMPTS = [form.format(thing) for form in FORMS.replace("\n", "|").split("|") for thing in THINGS]
+FORMS = """The best thing about {} is|I like {} because|Long ago, people thought that {}|{} and|My sister told me about {}, and
+The colour of {} is|When I think of {}, I|A poem about {}:|Children learn that {} is|It was night, and {}"""
+PROMPTS = [form.format(thing).capitalize() for form in FORMS.replace("\n", "|").split("|") for thing in THINGS]
+"""Beginnings that the model goes on from in its own way; asked questions without its chat template it ends at once."""
 TOKENS = 5
 Scores = list[NDArray[np.float32]]
 
@@ -77,7 +78,7 @@ def test_pytorch_the_adapter_and_the_merged_model_answer_alike(tmp_path: Path) -
     unchanged, _ = answers(dense, prompts)
 
     folder = tmp_path / "adapter"
-    model = with_adapter(in_torch(weights), folder, PROJECTIONS["llama"], size=0.02, r=8, lora_alpha=16)
+    model = with_adapter(in_torch(weights), folder, PROJECTIONS["llama"], size=0.06, r=8, lora_alpha=16)
     question = Request("q", (Message("user", PROMPTS[0]),), sampling=Sampling(max_tokens=TOKENS))
     alone = adapter_gguf(folder, weights, tmp_path / "adapter.gguf", question)
     found = {"adapter on F16": (answers(dense, prompts, alone.path), alone.size, 0.0)}
@@ -96,7 +97,10 @@ def test_pytorch_the_adapter_and_the_merged_model_answer_alike(tmp_path: Path) -
         gaps = [np.abs(mine[0] - ours[0]) for (_, mine), ours in zip(pytorch, scores, strict=True)]
         figures = f"first scores apart {np.max(gaps):.3f} at most, {np.mean(gaps):.4f} on average; {size:,} bytes, made in {took:.1f} s"
         print(f"\n{name}: {same[name]} of {len(right)} answers the same; {figures}")  # noqa: T201
-    print(f"{moved} answers moved by the adapter; scores up to {max(np.abs(scores).max() for _, scores in pytorch):.1f}")  # noqa: T201
-    assert len(right) == 100 and moved >= 50
+    distinct = len({tuple(tokens) for tokens in right})
+    print(
+        f"{moved} answers moved by the adapter, {distinct} distinct; scores up to {max(np.abs(scores).max() for _, scores in pytorch):.1f}"
+    )  # noqa: T201
+    assert len(right) == 100 and moved >= 50 and distinct >= 80
     assert same["adapter on F16"] >= 98 and same["F16"] >= 98
     assert same["Q8_0"] >= 50
