@@ -62,7 +62,7 @@ def merged_gguf(folder: Path, base: Path, out: Path, question: Request, quantisa
     """Write the GGUF model `base` with the peft adapter in `folder` merged into it, load it and ask it `question`.
 
     `quantisation` is F32, F16 or one of QUANTISATIONS, made by llama.cpp from F16. Metadata, tokenizer and chat template stay the
-    base's, byte for byte. ModelError says why it cannot be made; then nothing is left at `out` that was not there before.
+    base's; only the file type changes. ModelError says why it cannot be made; then nothing is left at `out` that was not there before.
     """
     if quantisation not in (*get_args(Numbers), *QUANTISATIONS):
         raise ModelError(f"{quantisation!r} is no quantisation", f"Those there are: F32, F16, {', '.join(QUANTISATIONS)}")
