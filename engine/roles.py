@@ -128,8 +128,17 @@ def absolute_spec(spec: str, base: Path) -> str:
     A bare file name that is not there is left alone: it may lie in a weights folder.
     """
     name, mark, settings = spec.rpartition("#") if "#" in spec else (spec, "", "")
-    if ":" in name.partition("/")[0] or not (name.endswith(".gguf") or "/" in name):
-        head, colon, tail = spec.partition(":")
-        return f"{head}:{(base / Path(tail).expanduser()).resolve()}" if head == "scripted" and colon else spec
+    settings = ",".join(_absolute_setting(setting, base) for setting in settings.split(","))
+    if ":" in name.partition("/")[0]:
+        head, _, tail = spec.partition(":")
+        return f"{head}:{(base / Path(tail).expanduser()).resolve()}" if head == "scripted" else spec
     path = base / Path(name).expanduser()
-    return spec if "/" not in name and not path.exists() else f"{path.resolve()}{mark}{settings}"
+    stays = not (name.endswith(".gguf") or "/" in name) or ("/" not in name and not path.exists())
+    return f"{name if stays else path.resolve()}{mark}{settings}"
+
+
+def _absolute_setting(setting: str, base: Path) -> str:
+    name, equals, value = setting.partition("=")
+    if name.strip() != "adapter" or not value.strip():
+        return setting
+    return f"adapter{equals}{(base / Path(value.strip()).expanduser()).resolve()}"
