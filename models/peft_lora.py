@@ -17,7 +17,7 @@ import msgspec
 from models import weights
 from models.errors import MemoryShort, ModelError, RequestInvalid, WeightsMissing
 from models.finetune.base import Base, base_of, base_of_folder, bytes_of_folder, known_folder, load_tokenizer
-from models.finetune.estimate import estimate, remember_rate, step_work, ways_out
+from models.finetune.estimate import estimate, remember_rate, ways_out, work_per_token
 from models.finetune.kept import RESULT, TRAINING, Best, Folder, Started, fingerprint
 from models.finetune.libraries import quiet
 from models.finetune.load import choose_device, choose_precision, load_model
@@ -189,8 +189,8 @@ class _Session:
             loop.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
         finished = loop.state.global_step >= self._steps
         if self._pace.steps >= STEPS_FOR_RATE and self._pace.tokens_per_second:
-            shape = shape_of_folder(Path(base.folder))
-            remember_rate(cache, base.digest, device, precision, step_work(shape, 1, checkpointing) * self._pace.tokens_per_second)
+            each = work_per_token(shape_of_folder(Path(base.folder)), self._rows, checkpointing)
+            remember_rate(cache, base.digest, device, precision, each * self._pace.tokens_per_second)
         best = folder.best()
         if finished and best is None:
             folder.keep(loop.model, self._steps, None, base.name)
