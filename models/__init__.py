@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     )
     from models.language import Completion, Identity, LanguageModel, Message, Request, Sampling
     from models.rate import Rate, measure_rate
-    from models.registry import Spec, open_embedder, open_language_model, resolve
+    from models.registry import Spec, open_embedder, open_language_model, open_trainer, resolve
     from models.training import Trainer, TrainingEstimate, TrainingExample, TrainingOptions, TrainingProgress, TrainingResult
     from models.weights import FoundWeights, Weights, describe, digest, find_weights
 
@@ -45,7 +45,7 @@ _HOMES = {
     ),
     "language": ("Completion", "Identity", "LanguageModel", "Message", "Request", "Sampling"),
     "rate": ("Rate", "measure_rate"),
-    "registry": ("Spec", "open_embedder", "open_language_model", "resolve"),
+    "registry": ("Spec", "open_embedder", "open_language_model", "open_trainer", "resolve"),
     "training": ("Trainer", "TrainingEstimate", "TrainingExample", "TrainingOptions", "TrainingProgress", "TrainingResult"),
     "weights": ("FoundWeights", "Weights", "describe", "digest", "find_weights"),
 }
@@ -71,6 +71,7 @@ __all__ = [
     "Spec",
     "open_embedder",
     "open_language_model",
+    "open_trainer",
     "resolve",
     "Trainer",
     "TrainingEstimate",

@@ -15,9 +15,9 @@ from typing import Any
 import msgspec
 
 from models import weights
-from models.errors import MemoryShort, RequestInvalid, WeightsMissing
+from models.errors import MemoryShort, ModelError, RequestInvalid, WeightsMissing
 from models.finetune.base import Base, base_of, base_of_folder, bytes_of_folder, known_folder, load_tokenizer
-from models.finetune.estimate import estimate, remember_rate, step_work, ways_out
+from models.finetune.estimate import estimate, remember_rate, ways_out, work_per_token
 from models.finetune.kept import RESULT, TRAINING, Best, Folder, Started, fingerprint
 from models.finetune.libraries import quiet
 from models.finetune.load import choose_device, choose_precision, load_model
@@ -81,6 +81,9 @@ class PeftLoraTrainer:
     ) -> TrainingResult:
         """See Trainer.train. The adapter lies in `out`/adapter."""
         options = options.checked()
+        if not self._path.is_dir() and not known_folder(self._path, self._cache):
+            # Before the minutes that making the folder takes.
+            _refuse(self.estimate(train, validation, options))
         base = self.base()
         rows, held, left_out = self._rows(base.reader(), train, validation, options)
         device = choose_device(options)
@@ -91,13 +94,15 @@ class PeftLoraTrainer:
         if done := folder.result():
             return msgspec.structs.replace(done, adapter=str(out / "adapter"), base=base.folder)
         needs = self._estimate(base.digest, rows, held, options)
-        if needs.refusal:
-            raise MemoryShort(needs.refusal, needs.way_out)
+        _refuse(needs)
         checkpointing = needs.gradient_checkpointing
         try:
             with quiet(), Memory(device == "cuda") as memory:
                 session = _Session(base, folder, rows, held, options, progress, should_stop, memory)
                 return session.run(started or Started(mark), device, precision, checkpointing, left_out, self._cache)
+        except OSError as error:
+            title = f"The training in {out} cannot go on: {error.strerror or str(error)[:200]}"
+            raise ModelError(title, "Is there room on the disk? Then train again: it goes on from the last checkpoint.") from error
         except (MemoryError, RuntimeError) as error:
             if not _memory_ran_out(error):
                 raise
@@ -184,8 +189,8 @@ class _Session:
             loop.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
         finished = loop.state.global_step >= self._steps
         if self._pace.steps >= STEPS_FOR_RATE and self._pace.tokens_per_second:
-            shape = shape_of_folder(Path(base.folder))
-            remember_rate(cache, base.digest, device, precision, step_work(shape, 1, checkpointing) * self._pace.tokens_per_second)
+            each = work_per_token(shape_of_folder(Path(base.folder)), self._rows, checkpointing)
+            remember_rate(cache, base.digest, device, precision, each * self._pace.tokens_per_second)
         best = folder.best()
         if finished and best is None:
             folder.keep(loop.model, self._steps, None, base.name)
@@ -239,6 +244,11 @@ class _Session:
                 self._folder.keep(model, step, validation_loss, self._base.name)
         self._last = msgspec.structs.replace(self._last, validation_loss=None)
         self._progress(msgspec.structs.replace(self._last, validation_loss=validation_loss))
+
+
+def _refuse(needs: TrainingEstimate) -> None:
+    if needs.refusal:
+        raise MemoryShort(needs.refusal, needs.way_out)
 
 
 def _memory_ran_out(error: BaseException) -> bool:

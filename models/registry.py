@@ -19,6 +19,7 @@ LANGUAGE_FORMS = ("smollm2", "PATH.gguf", "PATH.gguf#NAME=VALUE,…", "openai:UR
 DRY_RUN = "dry-run"
 """In place of a model to train: every part but the training itself."""
 EMBEDDER_FORMS = ("minilm", "hashing", "FOLDER")
+TRAINER_FORMS = ("smollm2", "PATH.gguf", "FOLDER", "dry-run")
 
 
 class Spec(msgspec.Struct, frozen=True):
@@ -151,6 +152,26 @@ def open_embedder(spec: str, *, digests: Path | None = None) -> Embedder:
     from models.sentence_transformer import SentenceTransformerEmbedder
 
     return SentenceTransformerEmbedder(folder, digests=digests)
+
+
+def open_trainer(spec: str, cache: Path, folders: Sequence[Path] = ()) -> Trainer:
+    """The trainer of the base `spec` names, without loading it: a GGUF file, a folder with safetensors, or "dry-run".
+
+    `cache` keeps what is made of GGUF files; `folders` to look for weights in. ModelError when there is no such base.
+    """
+    text = spec.strip()
+    if text == "dry-run":
+        from models.dry_run import DryRunTrainer
+
+        return DryRunTrainer()
+    from models.peft_lora import PeftLoraTrainer
+
+    if Path(text).expanduser().is_dir():
+        return PeftLoraTrainer(Path(text).expanduser(), cache)
+    resolved = resolve(spec, folders)
+    if resolved.kind != "llama_cpp":
+        raise ModelError(f"{spec!r} is no model that can be trained", f"Known forms: {', '.join(TRAINER_FORMS)}")
+    return PeftLoraTrainer(Path(resolved.target), cache)
 
 
 def _existing(path: Path, what: str) -> Path:

@@ -88,8 +88,8 @@ def estimate(
             break
     tokens = int(sum(lengths) * steps / max(1, epoch))
     measured = steps * options.evaluations // max(1, epoch) + 1 if validation else 0
-    work = step_work(shape, tokens, checkpointing) + step_work(shape, sum(validation) * measured, False) / 2
-    rate, assumed = _rate(shape, device, precision, checkpointing, cache, digest)
+    work = work_per_token(shape, rows, checkpointing) * tokens + work_per_token(shape, held, False) / 2 * sum(validation) * measured
+    rate, assumed = _rate(shape, device, precision, cache, digest)
     disk_free = shutil.disk_usage(_existing(cache)).free
     needed = sum(part.bytes for part in parts)
     refusal, way_out = "", ""
@@ -127,8 +127,8 @@ def ways_out(options: TrainingOptions, checkpointing: bool, precision: Precision
     if not checkpointing:
         ways.append("turn on gradient_checkpointing (slower)")
     if options.batch > 1:
-        smaller = options.batch // 2
-        ways.append(f"set batch to {smaller} and accumulation to {options.accumulation * -(-options.batch // smaller)} (the same steps)")
+        parts = next(count for count in range(2, options.batch + 1) if options.batch % count == 0)
+        ways.append(f"set batch to {options.batch // parts} and accumulation to {options.accumulation * parts} (the same steps)")
     if precision != "nf4":
         ways.append("set precision to nf4")
     ways.append(f"set max_length below {options.max_length}, which leaves longer examples out")
@@ -137,11 +137,16 @@ def ways_out(options: TrainingOptions, checkpointing: bool, precision: Precision
     return f"{said[:1].upper()}{said[1:]}."
 
 
-def step_work(shape: Shape, tokens: int, checkpointing: bool) -> float:
-    """Floating point operations of training on so many tokens: forward and backward, but no gradients of the base's weights."""
+def work_per_token(shape: Shape, rows: Sequence[Row], checkpointing: bool) -> float:
+    """Floating point operations of training on one token of these examples, on the mean.
+
+    Forward and backward, but no gradients of the base's weights; scores over the vocabulary for what is learnt alone, and once more
+    on the way back.
+    """
     head = shape.vocabulary * shape.hidden
     body = shape.parameters - min(shape.embedding_parameters, shape.parameters)
-    return tokens * (4.0 * (body + head) + (2.0 * body if checkpointing else 0.0))
+    learnt = sum(len(row.tokens) - row.prompt for row in rows) / max(1, sum(len(row.tokens) for row in rows))
+    return (6.0 if checkpointing else 4.0) * body + 6.0 * head * learnt
 
 
 def remember_rate(cache: Path, digest: str, device: Device, precision: Precision, operations_per_second: float) -> None:
@@ -149,7 +154,7 @@ def remember_rate(cache: Path, digest: str, device: Device, precision: Precision
     CacheFile(cache, RATES, float).put(_key(digest, device, precision), operations_per_second)
 
 
-def _rate(shape: Shape, device: Device, precision: Precision, checkpointing: bool, cache: Path, digest: str) -> tuple[float, str]:
+def _rate(shape: Shape, device: Device, precision: Precision, cache: Path, digest: str) -> tuple[float, str]:
     """Operations a second, and what that rests on."""
     known = CacheFile(cache, RATES, float).get(_key(digest, device, precision))
     if known:

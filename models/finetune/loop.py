@@ -143,6 +143,9 @@ def make_loop(
         dataloader_pin_memory=device == "cuda",
         trust_remote_code=False,
     )
+    if device == "cuda":
+        # Of several GPUs one is used: the library would copy the model to all, which adapters of quantised models do not stand.
+        settings._n_gpu = 1
     loop = Loop(
         model=model,
         args=settings,

@@ -6,14 +6,17 @@ from pathlib import Path
 
 import pytest
 
+import models.finetune.base
 from models.errors import ModelError, RequestInvalid, WeightsInvalid, WeightsMissing
-from models.finetune.base import base_of_folder
+from models.finetune.base import Base, base_of, base_of_folder, known_folder
 from models.finetune.probe import compare
 from models.finetune.tokens import IGNORED
 from models.language import Message
 from models.peft_lora import PeftLoraTrainer
 from models.training import TrainingExample
+from models.weights import Weights
 from tests.models.finetune.tiny import tiny_folder
+from tests.models.gguf_file import gguf
 
 
 @pytest.fixture(scope="module")
@@ -75,6 +78,30 @@ def test_a_file_that_is_no_model_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ModelError):
         PeftLoraTrainer(tmp_path / "a.gguf", tmp_path / "cache").base()
     assert not list(tmp_path.glob("cache/bases/*.part"))
+
+
+def test_a_folder_of_a_file_is_whole_or_not_there_and_made_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path, cache = tmp_path / "a.gguf", tmp_path / "cache"
+    path.write_bytes(gguf())
+    made: list[Path] = []
+
+    def convert(path: Path, described: Weights, digest: str, out: Path) -> Base:
+        made.append(out)
+        (out / "model.safetensors").write_bytes(b"half")
+        if len(made) == 1:
+            raise KeyboardInterrupt
+        return Base("", digest, described.name, False, (2,), 2, "")
+
+    monkeypatch.setattr(models.finetune.base, "_convert", convert)
+    with pytest.raises(KeyboardInterrupt):
+        base_of(path, cache)
+    assert known_folder(path, cache) is None and not [one for one in (cache / "bases").iterdir() if one.is_dir()]
+    # A kill leaves what was half made; the next call removes it.
+    made[0].mkdir()
+    base = base_of(path, cache)
+    assert base_of(path, cache) == base and len(made) == 2
+    assert known_folder(path, cache) == Path(base.folder)
+    assert [one for one in (cache / "bases").iterdir() if one.is_dir()] == [Path(base.folder)]
 
 
 def test_only_the_completion_and_its_end_are_learnt(made: Path) -> None:
