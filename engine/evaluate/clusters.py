@@ -22,7 +22,7 @@ LEAST_PASSAGE = 25
 """Words of a line that two items share only if they are about the same passage."""
 MOST_SHARED = 0.5
 """Share of items from which on a line is part of the instruction, and no passage."""
-ALIKE = 0.7
+ALIKE = 0.65
 """Jaccard likeness of the words of two items that stand in the same place of two subtasks, from which on they are one."""
 
 
