@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -75,16 +75,16 @@ def evaluate(
     locations, given, specs = _given(task, test_file, pool_file, items, not as_given, seed)
     given = _with(given, shots=_numbers(shots), styles=_STYLES[style], way=way, draws=draws, every=every, seed=seed)
     with _asked(locations, specs, [spec, *([other] if other else [])]) as models:
-        askers = []
-        for place, answers in enumerate(models):
+        askers, meters = [], []
+        for place, answers in enumerate(models, 1):
             asker = asker_of(given, answers)
             cost = expected_cost(given, asker)
             note(_cost(cost.model, cost.calls, cost.seconds))
-            answers.tell = _teller(f"asking {'model ' + str(place + 1) if other else cost.model}", cost.calls)
+            meters.append(_watch(answers, f"asking {f'model {place}' if other else cost.model}", cost.calls))
             askers.append(asker)
         found = evaluate(given, askers)
-        for answers in models:
-            _told(answers)
+        for answers, meter in zip(models, meters, strict=True):
+            _told(answers, meter)
     put({"evaluation": found}, as_json, lambda: evaluation_table(found))
     return ExitCode.DONE
 
@@ -138,9 +138,9 @@ def predict(
     with _asked(locations, specs, [spec]) as (answers,):
         asker = Asker(answers, found, longest=longest, one_line=one_line)
         asker.tokens = longest
-        answers.tell = _teller("answering", len(rows))
+        meter = _watch(answers, "answering", len(rows))
         said = rows_of.predict(asker, found, rows, wanted, pool, setting)
-        _told(answers)
+        _told(answers, meter)
     texts = [rows_of.text_of(answer, found) for answer in said]
     marked = rows_of.write_rows(to, rows, into, texts)
     outputs = Counter(text for text in texts if text is not None) if found.output.kind == "label" else Counter[str]()
@@ -240,12 +240,15 @@ def _cost(model: str, calls: int, seconds: float | None) -> str:
     return f"{model}: at most {calls:,} calls, {time}; what it answered before is not asked again"
 
 
-def _teller(label: str, calls: int) -> Callable[[int], None]:
+def _watch(answers: StoredAnswers, label: str, calls: int) -> Meter:
+    """Show on stderr how many of at most so many answers there are."""
     meter = Meter(label, sys.stderr.isatty())
-    return lambda done: meter.show(done, max(done, calls), "answers")
+    answers.tell = lambda done: meter.show(done, max(done, calls), "answers")
+    return meter
 
 
-def _told(answers: StoredAnswers) -> None:
+def _told(answers: StoredAnswers, meter: Meter) -> None:
+    meter.end()
     if answers.fresh:
         note(f"{answers.model.identity.name}: {answers.fresh:,} new answers in {answers.wall:.0f} s")
 

@@ -9,6 +9,7 @@ import json
 import math
 import random
 from collections.abc import Callable, Iterator, Sequence
+from itertools import islice
 from typing import Literal
 
 from engine.errors import BadInput
@@ -154,12 +155,17 @@ class Asker:
 
 
 def demonstrations(pool: Sequence[Item], shots: int, seed: int) -> Demonstrations:
-    """The same examples before every item, drawn by seed; an item of the pool itself is shown the others."""
+    """The same examples before every item, drawn by seed; an item of the pool itself is shown the others.
+
+    An item of a subtask is shown examples of its subtask, where there are any: others would be in another form.
+    """
     order = random.Random(f"demonstrations {seed}").sample(range(len(pool)), len(pool))
+    parts = {item.part for item in pool}
 
     def shown(item: Item) -> Sequence[TaskExample]:
-        others = [pool[place] for place in order if pool[place].cluster != item.cluster]
-        return [TaskExample(one.input, one.answer) for one in others[:shots]]
+        drawn = (pool[place] for place in order)
+        fitting = (one for one in drawn if one.cluster != item.cluster and (one.part == item.part or item.part not in parts))
+        return [TaskExample(one.input, one.answer) for one in islice(fitting, shots)]
 
     return shown
 

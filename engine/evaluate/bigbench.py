@@ -135,7 +135,7 @@ def _items(part: str, read: _File, file: Path, shuffle: bool, seed: int) -> Iter
         credits = tuple(scores[option] for option in options)
         listed = "".join(f"{read.choice_prefix}{option}" for option in options) if read.append_choices_to_input else ""
         right = tuple(option for option, credit in zip(options, credits, strict=True) if credit == max(credits))
-        yield Item(key, f"{example.input.strip()}{listed}".strip(), options, credits, right, part=part)
+        yield Item(key, f"{example.input.strip()}{listed}", options, credits, right, part=part)
 
 
 def _targets(example: _Example, where: str) -> tuple[str, ...]:

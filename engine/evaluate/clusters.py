@@ -20,9 +20,9 @@ if TYPE_CHECKING:
 
 LEAST_PASSAGE = 25
 """Words of a line that two items share only if they are about the same passage."""
-MOST_SHARED = 0.2
+MOST_SHARED = 0.5
 """Share of items from which on a line is part of the instruction, and no passage."""
-ALIKE = 0.7
+ALIKE = 0.65
 """Jaccard likeness of the words of two items that stand in the same place of two subtasks, from which on they are one."""
 
 
@@ -54,7 +54,7 @@ def _stem(item: Item) -> str:
     """The input's words in alphabetical order, for options in it were shuffled; with the options where an input alone says little."""
     words = " ".join(sorted(tokens(item.input)))
     options = " ".join(sorted(" ".join(tokens(option)) for option in item.options))
-    return f"{words} | {options}" if item.part or not words else words
+    return f"{words or item.input.strip()} | {options}" if item.part or not words else words
 
 
 def _passages(item: Item) -> Iterator[str]:

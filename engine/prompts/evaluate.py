@@ -22,8 +22,8 @@ def chat_messages(task: Task, demonstrations: Sequence[TaskExample], text: str, 
     """The task as a system turn, demonstrations as turns, the input last; `bare` with the description alone, as exports have it."""
     messages = [Message("system", task.description if bare else f"{SOLVE}{_described(task)}")]
     for one in demonstrations:
-        messages += [Message("user", one.input or _NO_INPUT), Message("assistant", one.output)]
-    return (*messages, Message("user", text or _NO_INPUT))
+        messages += [Message("user", one.input.strip() or _NO_INPUT), Message("assistant", one.output)]
+    return (*messages, Message("user", text.strip() or _NO_INPUT))
 
 
 def plain_prompt(task: Task, frame: Frame, demonstrations: Sequence[TaskExample], text: str) -> tuple[str, str]:

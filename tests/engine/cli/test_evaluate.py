@@ -139,3 +139,14 @@ def test_nothing_is_asked_where_nothing_could_be_written(datatune: Datatune, tas
     assert "is there already" in datatune(*asked, "--to", tmp_path / "in.csv").err
     assert "no folder" in datatune(*asked, "--to", tmp_path / "none" / "o.csv").err
     assert not (tmp_path / "weak.log").exists()
+
+
+def test_a_run_stands_for_its_task(datatune: Datatune, finished: str, weak: str, tmp_path: Path) -> None:
+    model = script(tmp_path, "three", ("", "[-1, -0.5, -2]"))
+    (tmp_path / "in.jsonl").write_text('{"note": "It froze."}\n')
+    said = datatune("predict", finished, tmp_path / "in.jsonl", "--model", model, "--to", tmp_path / "out.tsv", "--json").json["predicted"]
+    assert said["outputs"] == {"rain": 1} and (tmp_path / "out.tsv").read_text() == "note\toutput\nIt froze.\train\n"
+    test = lines(tmp_path / "t.jsonl", [{"input": f"It froze {number}.", "output": "rain"} for number in range(4)])
+    found = datatune("evaluate", finished, "--model", model, "--test", test, "--shots", "0", "--json").json["evaluation"]
+    assert found["models"][0]["results"][0]["figures"][0]["estimate"]["value"] == 1
+    assert datatune("evaluate", "zzzz", "--model", model).code == 2

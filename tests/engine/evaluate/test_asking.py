@@ -124,6 +124,20 @@ def test_an_example_is_never_shown_before_itself_and_draws_differ() -> None:
     assert len({tuple(one.input for one in demonstrations(POOL, 2, seed)(outside)) for seed in range(8)}) > 1
 
 
+def test_an_item_of_a_subtask_is_shown_examples_of_its_subtask_in_that_form(tmp_path: Path) -> None:
+    examples = [{"input": "", "target_scores": {f"cause {number}": 1, f"effect {number}": 0}} for number in range(6)]
+    folder = bigbench(tmp_path / "t", [])
+    bigbench(folder / "bare", examples, append_choices_to_input=False, example_input_prefix="", example_output_prefix="")
+    bigbench(folder / "told", examples, example_input_prefix="\nexample:", example_output_prefix="\nanswer: ", choice_prefix="\n- ")
+    test = read_test(folder, WEATHER)
+    bare, told = (next(item for item in test.items if item.part == part) for part in ("bare", "told"))
+    for item, inputs in ((bare, ""), (told, "\n- ")):
+        given = demonstrations(test.items, 2, 0)(item)
+        assert len(given) == 2 and all(one.input[:3] == inputs and one.output.startswith("cause") for one in given)
+    text, _ = plain_prompt(WEATHER, test.frame(told), demonstrations(test.items, 1, 0)(told), told.input)
+    assert text.count("\nexample:\n- ") == 2 and chat_messages(WEATHER, (), told.input)[1].content.startswith("- ")
+
+
 def test_a_prompt_longer_than_the_context_is_told_and_counts_as_wrong(tmp_path: Path) -> None:
     item = Item("1", "word " * 5000, ("a", "b"), (1.0, 0.0), ("a",), "1")
     test = Test("t", (item, *closed_test([0], ("a", "b")).items), "accuracy")
