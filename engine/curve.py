@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import sqlite3
-
 import msgspec
 
 from engine.records import Value
+from engine.store.database import Connection
 from engine.store.items import items_in_order
 from models.training import TrainingProgress
 
@@ -49,7 +48,7 @@ def key_of(point: Point) -> tuple[int, str]:
     return 2 * point.step + measured, f"{'validation' if measured else 'step'} {point.step}"
 
 
-def curve_of(connection: sqlite3.Connection, step: str, at_most: int = MOST_POINTS) -> tuple[Point, ...]:
+def curve_of(connection: Connection, step: str, at_most: int = MOST_POINTS) -> tuple[Point, ...]:
     """The points of a finetune step in order: every measurement, and of the steps at most so many, evenly, with the last."""
     points = [msgspec.json.decode(item.result, type=Point) for item in items_in_order(connection, step, "accepted")]
     steps = [point for point in points if point.loss is not None]

@@ -87,7 +87,7 @@ class Roles:
 
         spec = self.spec("base")
         with translated(f"role base, model {spec}"):
-            return open_trainer(spec, folders=self._locations.weight_folders, cache=self._locations.cache)
+            return open_trainer(spec, self._locations.cache, self._locations.weight_folders)
 
     def close(self) -> None:
         """Release every model."""

@@ -74,20 +74,8 @@ def trainable(spec: str, folders: Sequence[Path] = ()) -> Path | None:
         return folder.resolve()
     resolved = resolve(text, folders)
     if resolved.kind != "llama_cpp":
-        raise ModelError(f"{spec!r} cannot be trained", "Give a GGUF file, or a folder with config.json and safetensors files.")
+        raise ModelError(f"{spec!r} is no model that can be trained", f"Known forms: {', '.join(TRAINER_FORMS)}")
     return Path(resolved.target)
-
-
-def open_trainer(spec: str, *, folders: Sequence[Path] = (), cache: Path) -> Trainer:
-    """The trainer of the model a spec names, nothing loaded yet; what is made of a GGUF file for training is kept in `cache`."""
-    path = trainable(spec, folders)
-    if path is None:
-        from models.dry_run import DryRunTrainer
-
-        return DryRunTrainer()
-    from models.peft_lora import PeftLoraTrainer
-
-    return PeftLoraTrainer(path, cache)
 
 
 def batches(spec: str, folders: Sequence[Path] = ()) -> bool:
@@ -159,19 +147,14 @@ def open_trainer(spec: str, cache: Path, folders: Sequence[Path] = ()) -> Traine
 
     `cache` keeps what is made of GGUF files; `folders` to look for weights in. ModelError when there is no such base.
     """
-    text = spec.strip()
-    if text == "dry-run":
+    path = trainable(spec, folders)
+    if path is None:
         from models.dry_run import DryRunTrainer
 
         return DryRunTrainer()
     from models.peft_lora import PeftLoraTrainer
 
-    if Path(text).expanduser().is_dir():
-        return PeftLoraTrainer(Path(text).expanduser(), cache)
-    resolved = resolve(spec, folders)
-    if resolved.kind != "llama_cpp":
-        raise ModelError(f"{spec!r} is no model that can be trained", f"Known forms: {', '.join(TRAINER_FORMS)}")
-    return PeftLoraTrainer(Path(resolved.target), cache)
+    return PeftLoraTrainer(path, cache)
 
 
 def _existing(path: Path, what: str) -> Path:
