@@ -4,10 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
-import os
-import tempfile
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
 from itertools import islice
 from pathlib import Path
 from typing import IO, Any
@@ -20,6 +17,7 @@ from engine.evaluate.scores import predicted
 from engine.records import Task, Value
 from engine.safe_cells import guarded, is_formula
 from engine.table_file import rows_in
+from engine.whole_file import whole, written_whole
 
 MOST_ROWS = 500_000
 ENDINGS = (".csv", ".tsv", ".jsonl", ".xlsx")
@@ -107,11 +105,11 @@ def text_of(answer: Answer, task: Task) -> str | None:
 def write_rows(path: Path, rows: Sequence[dict[str, Any]], into: str, texts: Sequence[str | None]) -> int:
     """Write the rows with the column of answers; the file appears whole or not at all. Returns how many cells got an apostrophe."""
     columns = [*dict.fromkeys(name for row in rows for name in row), into]
-    whole = ({**row, into: text} for row, text in zip(rows, texts, strict=True))
+    answered = ({**row, into: text} for row, text in zip(rows, texts, strict=True))
     ending = path.suffix.lower()
     if ending == ".jsonl":
-        with _written_whole(path) as part, part.open("w", encoding="utf-8", errors="backslashreplace", newline="") as file:
-            for row in whole:
+        with written_whole(path) as file:
+            for row in answered:
                 file.write(json.dumps(row, ensure_ascii=False, default=str) + "\n")
         return 0
     count = [0]
@@ -121,12 +119,12 @@ def write_rows(path: Path, rows: Sequence[dict[str, Any]], into: str, texts: Seq
         count[0] += sum(map(is_formula, texts))
         return [guarded(text) for text in texts]
 
-    with _written_whole(path) as part:
+    with whole(path) as part:
         if ending == ".xlsx":
-            _write_workbook(part, cells(columns), (cells([row.get(name) for name in columns]) for row in whole))
+            _write_workbook(part, cells(columns), (cells([row.get(name) for name in columns]) for row in answered))
         else:
             with part.open("w", encoding="utf-8", errors="backslashreplace", newline="") as file:
-                _write_delimited(file, "\t" if ending == ".tsv" else ",", columns, whole, cells)
+                _write_delimited(file, "\t" if ending == ".tsv" else ",", columns, answered, cells)
     return count[0]
 
 
@@ -157,24 +155,3 @@ def _text(value: Any) -> str:
     if isinstance(value, str):
         return value
     return json.dumps(value, ensure_ascii=False, default=str)
-
-
-@contextmanager
-def _written_whole(path: Path) -> Iterator[Path]:
-    """A file beside `path` that takes its place when all of it was written. Raises BadInput where it cannot be."""
-    part = None
-    try:
-        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name[:80]}.", suffix=".part")
-        os.close(handle)
-        part = Path(name)
-        yield part
-        mask = os.umask(0)
-        os.umask(mask)
-        part.chmod(0o666 & ~mask)
-        part.replace(path)
-        part = None
-    except OSError as error:
-        raise BadInput(f"{path} cannot be written: {error.strerror or error}", "choose another place, or free some space") from error
-    finally:
-        if part is not None:
-            part.unlink(missing_ok=True)

@@ -36,7 +36,7 @@ def test_sources_have_marks_of_their_own_and_points_their_texts() -> None:
     assert [point.input for point in other.points] == ["second of b", "first of b"]
 
 
-@given(st.lists(st.integers(0, 300), min_size=2, max_size=40), st.lists(st.integers(0, 300), min_size=2, max_size=40))
+@given(st.lists(st.integers(1, 300), min_size=2, max_size=40), st.lists(st.integers(1, 300), min_size=2, max_size=40))
 @settings(max_examples=25)
 def test_bars_count_every_example_once(some: list[int], others: list[int]) -> None:
     compared = compare_data([source("a", ["word " * n for n in some]), source("b", ["word " * n for n in others])], Task("t", "Say yes."))
