@@ -19,6 +19,7 @@ from textual.screen import Screen
 from datatune_tui.answering_process import AnsweringProcess
 from datatune_tui.keymap import checked, shown
 from datatune_tui.marks import Marks
+from datatune_tui.measured import Measured
 from datatune_tui.modals.trouble import Trouble
 from datatune_tui.runs_read import Reader
 from datatune_tui.screens.catalog import CatalogScreen
@@ -85,6 +86,8 @@ class DataTune(App[None]):
         """State and search that the place of the data takes up when it is next entered."""
         self.marks = Marks()
         """What was said of data sets for the next task."""
+        self.measured: dict[str, Measured] = {}
+        """The last comparison of sources, by run."""
         self.catalog = AnsweringProcess("catalog serve")
         self.previews = AnsweringProcess("plan serve")
         self._looked = 0.0

@@ -6,6 +6,7 @@ import time
 from collections.abc import Sequence
 from typing import TypeVar
 
+from engine.curve import Point, curve_of
 from engine.locations import Locations
 from engine.records import Value
 from engine.store.database import Connection, needs_migration, open_reader, open_small_writer, translated, version_seen
@@ -51,6 +52,8 @@ class View(Value, frozen=True):
     """Of the steps that make examples and of the mix, by fingerprint."""
     events: tuple[Event, ...]
     """The whole story."""
+    curves: dict[str, tuple[Point, ...]] = {}
+    """Of the steps that train, by fingerprint."""
 
     @property
     def counts(self) -> dict[ItemState, int]:
@@ -65,6 +68,8 @@ class Reader:
         self.locations = locations
         self._connection: Connection | None = None
         self._seen = -1
+        self._curves: dict[str, tuple[int, tuple[Point, ...]]] = {}
+        """Step → number of points seen, and those that are drawn."""
         self._told: tuple[str, tuple[Event, ...]] = ("", ())
         """Run and its story as far as it was read."""
 
@@ -119,10 +124,18 @@ class Reader:
                 progress=read_progress(connection, run.id) if run.state == "running" else None,
                 units={step: self._units(connection, step) for step in made},
                 events=self._story(connection, run.id),
+                curves={step.fingerprint: self._curve(connection, step.fingerprint) for step in steps if step.stage == "finetune"},
             )
 
     def _units(self, connection: Connection, step: str) -> Units:
         return Units(item_counts(connection, step), reason_counts(connection, step), tuple(trend(connection, step)))
+
+    def _curve(self, connection: Connection, step: str) -> tuple[Point, ...]:
+        """Read only when there are more points than were seen."""
+        count = item_counts(connection, step).get("accepted", 0)
+        if self._curves.get(step, (0, ()))[0] != count:
+            self._curves = {step: (count, curve_of(connection, step))}
+        return self._curves.get(step, (0, ()))[1]
 
     def _story(self, connection: Connection, run: str) -> tuple[Event, ...]:
         """Only what came since it was last read is read."""

@@ -10,7 +10,6 @@ from __future__ import annotations
 import csv
 import io
 import json
-import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -18,13 +17,11 @@ from typing import NamedTuple
 
 from engine.errors import BadInput
 from engine.plain_text import clean
+from engine.safe_cells import guarded, is_formula
 from engine.whole_file import written_whole
 
 TABLE_ENDINGS = (".csv", ".tsv", ".jsonl", ".txt")
 TEXT_ENDINGS = (".txt", ".md")
-
-_NUMBER = re.compile(r"[+-]?\d+(?:[.,]\d+)*(?:[eE][+-]?\d+)?%?")
-_FORMULA = ("=", "+", "-", "@", "\t", "\r", "＝", "＋", "－", "＠")
 
 
 class Sheet(NamedTuple):
@@ -47,20 +44,9 @@ def tabbed(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
     """A table with tabs between cells, titles first: what spreadsheets paste as cells."""
     text = io.StringIO()
     writer = csv.writer(text, delimiter="\t", lineterminator="\n")
-    writer.writerow(guarded(columns))
-    writer.writerows(guarded(row) for row in rows)
+    writer.writerow(map(guarded, columns))
+    writer.writerows(map(guarded, row) for row in rows)
     return text.getvalue()
-
-
-def guarded(cells: Iterable[str]) -> list[str]:
-    """Cells that neither a terminal nor a spreadsheet acts on."""
-    return [f"'{cell}" if is_formula(cell) else cell for cell in map(clean, cells)]
-
-
-def is_formula(cell: str) -> bool:
-    """Whether a spreadsheet may take a cell for a formula."""
-    text = cell.lstrip(" \n")
-    return text.startswith(_FORMULA) and not _NUMBER.fullmatch(text.strip())
 
 
 def writable(path: Path, endings: Sequence[str]) -> str:
@@ -90,7 +76,7 @@ class SheetFile:
         with written_whole(self._path) as self._file:
             self._csv = csv.writer(self._file, delimiter="\t" if self._ending == ".tsv" else ",", lineterminator="\n")
             if self._ending in (".csv", ".tsv"):
-                self._csv.writerow(guarded(self._columns))
+                self._csv.writerow(map(guarded, self._columns))
             yield self
 
     def put(self, rows: Iterable[Sequence[str]]) -> None:
@@ -104,4 +90,4 @@ class SheetFile:
                 self._file.write(lines(self._columns, row) + "\n\n")
             else:
                 self.guarded += sum(map(is_formula, map(clean, row)))
-                self._csv.writerow(guarded(row))
+                self._csv.writerow(map(guarded, row))

@@ -25,6 +25,8 @@ def told(form: Form, roles: Mapping[str, str], models: Sequence[Mapping[str, Any
     names = [name for name in STAGE_NAMES if not (form.marks.dataset and name in SKIPPED)]
     if not asks_for_synthetic(form.rest):
         names.remove("generate")
+    if form.rest.get("finetune", {}).get("train") not in (True, "true"):
+        names.remove("finetune")
     asked: dict[str, list[str]] = {}
     for name in names:
         if name == "retrieve" and not form.rest.get(name, {}).get("name_task"):

@@ -6,6 +6,7 @@ from __future__ import annotations
 import random
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
+from itertools import combinations
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -35,6 +36,9 @@ _ON_MAP = 1500
 
 Tell = Callable[[str, int, int], None]
 """Gets what is under way, how much of it is done, and of how much."""
+APART, MAPPING = "telling sources apart", "drawing the map"
+COUNTED = {"measuring": "sources", APART: "pairs of sources", MAPPING: "maps"}
+"""What `Tell` counts where it is not examples."""
 
 
 class Figures(Value):
@@ -137,8 +141,8 @@ def compare_data(
         equal_examples=compared.examples,
         equal_tokens=compared.tokens,
         sources=tuple(msgspec.structs.replace(one, asked=asked.get(one.name, one.asked)) for one in figures),
-        regions=tuple(_between(named, embedded, seed)),
-        map=_map(embedded, seed) if with_map and embedded else None,
+        regions=tuple(_between(named, embedded, seed, tell)),
+        map=_map(embedded, seed, tell) if with_map and embedded else None,
         embedder=embedder.name if embedder is not None else "",
         judge=models.judge.model.identity.name if models.judge else "",
         base=models.base.model.identity.name if models.base else "",
@@ -215,25 +219,30 @@ def _embedded(named: Mapping[str, Sequence[Example]], embedder: Embedder, tell: 
     return found
 
 
-def _between(named: Mapping[str, Sequence[Example]], embedded: Mapping[str, NDArray[np.float32]], seed: int) -> list[Between]:
+def _between(named: Mapping[str, Sequence[Example]], embedded: Mapping[str, NDArray[np.float32]], seed: int, tell: Tell) -> list[Between]:
     names = [name for name, examples in named.items() if len(examples) >= LEAST]
     texts = {name: [one.input for one in named[name]] for name in names}
-    found = []
-    for place, one in enumerate(names):
-        for other in names[place + 1 :]:
-            rows = (embedded[one], embedded[other]) if embedded else None
-            found.append(Between(one, other, tell_apart(texts[one], texts[other], embeddings=rows, seed=seed)))
+    pairs = list(combinations(names, 2))
+    found: list[Between] = []
+    for one, other in pairs:
+        tell(APART, len(found), len(pairs))
+        rows = (embedded[one], embedded[other]) if embedded else None
+        found.append(Between(one, other, tell_apart(texts[one], texts[other], embeddings=rows, seed=seed)))
+    if pairs:
+        tell(APART, len(pairs), len(pairs))
     return found
 
 
-def _map(embedded: Mapping[str, NDArray[np.float32]], seed: int) -> Placed | None:
+def _map(embedded: Mapping[str, NDArray[np.float32]], seed: int, tell: Tell) -> Placed | None:
     import numpy as np
 
     from engine.errors import BadInput
 
     owners = [(name, index) for name, rows in embedded.items() for index in range(len(rows))]
+    tell(MAPPING, 0, 1)
     try:
         drawn = region_map(np.concatenate([*embedded.values()]), at_most=_ON_MAP, seed=seed)
     except BadInput:
         return None
+    tell(MAPPING, 1, 1)
     return Placed(tuple(owners[place][0] for place in drawn.places), tuple(owners[place][1] for place in drawn.places), drawn)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import msgspec
@@ -21,6 +22,7 @@ from engine.store.reviews import Review, reviews_of
 from engine.store.tallies import ItemState
 from models.embedding import Embedder
 from models.language import Completion, LanguageModel, Request
+from models.training import Trainer
 
 if TYPE_CHECKING:
     from engine.catalog.catalog import Catalog
@@ -71,6 +73,15 @@ class StepContext:
 
     def rows(self, dataset: str, config: str, split: str) -> RowSource:
         return self._session.data.rows(dataset, config, split)
+
+    def trainer(self) -> Trainer:
+        return self._session.roles.trainer()
+
+    def folder(self) -> Path:
+        return self._session.locations.adapters / self.step[:24]
+
+    def keep(self, seq: int, key: str, outcome: Outcome) -> None:
+        items.store_items(self._session.connection, self.step, [items.Item(key, seq, outcome.state, outcome.reason, outcome.result)])
 
     def event(self, kind: str, text: str, **data: Any) -> None:
         self._session.event(kind, text, self._stage.name, self._candidate, **data)

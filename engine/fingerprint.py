@@ -23,4 +23,6 @@ def step_fingerprint(stage: str, version: int, given: Any, options: Any, seed: i
 def call_hash(prompt: str, request: Request, model: Identity) -> str:
     """Name of a model call: prompt as rendered, schema, sampling with its seed (a vote's number is its seed), weights, runtime."""
     choices = [request.choices] if request.choices else []
-    return digest(["call", prompt, request.schema, request.sampling, *choices, model.digest, model.runtime])
+    # A chat's markup written out as a text is read as other tokens than the chat.
+    plain = ["text"] if any(message.role == "text" for message in request.messages) else []
+    return digest(["call", prompt, request.schema, request.sampling, *choices, *plain, model.digest, model.runtime])

@@ -57,6 +57,11 @@ class Locations(msgspec.Struct, frozen=True):
         return self.home / "exports"
 
     @property
+    def adapters(self) -> Path:
+        """What finetune trained, a folder for each of its steps."""
+        return self.home / "adapters"
+
+    @property
     def weights(self) -> Path:
         """GGUF files the user put here; found without being named by path."""
         return self.home / "weights"

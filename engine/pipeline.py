@@ -1,9 +1,10 @@
-"""The order of the stages: expand → retrieve → rerank → for each candidate (schema → plan → execute) → generate → mix → export.
+"""The order of the stages: expand → retrieve → rerank → for each candidate (schema → plan → execute) → generate → mix → finetune → export.
 
 Data sets are taken in rank order until the wanted number of examples is reached; one that fails falls through to the next with its
 reason, and what was made stays. A data set after the first is used only when its plan is about as good as the first one's,
 because fewer right examples beat more wrong ones. Synthetic examples are written only where a run asks for them, and follow those of data
-sets; where none serves the task they stand alone. Mix makes one training set of all, and export writes it.
+sets; where none serves the task they stand alone. Mix makes one training set of all, finetune trains a model on it where a run asks for
+that, and export writes it.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from engine.records import (
     Candidates,
     ExpandedTask,
     Exported,
+    Finetuned,
     Generated,
     Made,
     Mixed,
@@ -32,7 +34,7 @@ from engine.records import (
 )
 from engine.runner import run_step
 from engine.session import BudgetSpent, Session
-from engine.stages import STAGE_NAMES, generates, stage
+from engine.stages import STAGE_NAMES, finetunes, generates, stage
 from engine.stages.execute import Options as ExecuteOptions
 from engine.stages.mix import Options as MixOptions
 from engine.store import items, steps
@@ -57,6 +59,7 @@ class Ending:
         self.synthetic: list[SyntheticPart] = []
         self.refusals: list[str] = []
         self.mixed: Mixed | None = None
+        self.finetuned: Finetuned | None = None
         self.exported: Exported | None = None
         self.planned = False
         """A data set came as far as a run that ends before execute goes."""
@@ -81,6 +84,8 @@ def run_pipeline(session: Session, task: Task, settings: RunSettings) -> Ending:
             session.data.name(settings.dataset)  # a data set that is not there is said before any model is asked
         if last >= STAGE_NAMES.index("mix"):
             _check_test(task, settings)
+        if last >= STAGE_NAMES.index("finetune") and finetunes(settings):
+            session.roles.base()  # as is a model that cannot be trained
         expanded = line.expand()
         candidates = line.candidates_or_none(ending)
         if candidates is not None and last >= STAGE_NAMES.index("schema"):
@@ -103,6 +108,8 @@ def run_pipeline(session: Session, task: Task, settings: RunSettings) -> Ending:
     if last >= STAGE_NAMES.index("mix"):
         session.spent = True  # what is left is quick and must not be cut short
         step, ending.mixed = mix(session, task, settings, ending.parts, ending.synthetic, mixed_before)
+        if last >= STAGE_NAMES.index("finetune") and finetunes(settings):
+            ending.finetuned = finetune(session, task, settings, ending.parts, ending.synthetic, (step, ending.mixed))
         if last >= STAGE_NAMES.index("export"):
             folder = Path(settings.export_to) if settings.export_to else None
             ending.exported = export(session, task, settings, ending.parts, folder, ending.synthetic, (step, ending.mixed))
@@ -154,6 +161,26 @@ def _check_test(task: Task, settings: RunSettings) -> None:
 
 def _mix_steps(session: Session) -> list[str]:
     return [step.fingerprint for step in steps.steps_of_run(session.connection, session.run) if step.stage == "mix"]
+
+
+def finetune(
+    session: Session,
+    task: Task,
+    settings: RunSettings,
+    parts: Sequence[Part],
+    synthetic: Sequence[SyntheticPart],
+    mixed: tuple[str, Mixed],
+) -> Finetuned:
+    """Train the base model on the mix (its step and record). The time budget is one for making examples, and does not end it."""
+    from engine.stages.finetune import Given as FinetuneGiven
+
+    base = session.roles.base()
+    session.roles.close()  # training needs the memory
+    options = stage_options("finetune", settings.options.get("finetune", {}))
+    given = FinetuneGiven(task, tuple(parts), mixed[0], mixed[1], base, tuple(synthetic))
+    finetuned: Finetuned
+    _, finetuned = run_step(session, stage("finetune"), given, options, seed=settings.seed)
+    return finetuned
 
 
 def export(

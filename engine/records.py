@@ -371,6 +371,37 @@ class MixUnit(Value):
     """Which example, item or rule it met, for a person."""
 
 
+class Base(Value):
+    """The model finetune trains."""
+
+    name: str
+    """Of its file or folder."""
+    digest: str
+    """SHA-256 of its weights; "" for a dry run."""
+
+
+class Finetuned(Value):
+    """What finetune trained."""
+
+    base: Base
+    adapter: str
+    """Folder with adapter_model.safetensors and adapter_config.json, below that of all adapters."""
+    examples: int
+    validation: int
+    left_out: int
+    """Examples too long to be trained on."""
+    steps: int
+    best_step: int
+    """The step the adapter is from."""
+    loss: float
+    """Of the last step, nats a token of the completions."""
+    first_validation_loss: float | None
+    """Before the first step; None without validation."""
+    best_validation_loss: float | None
+    device: str
+    precision: str
+
+
 class Exported(Value):
     """A written training set."""
 

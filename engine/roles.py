@@ -6,9 +6,11 @@ from pathlib import Path
 
 from engine.errors import BadInput, EngineError, Unavailable
 from engine.locations import Locations
+from engine.records import Base
 from models.embedding import Embedder
 from models.errors import ModelError, RequestInvalid, WeightsInvalid
 from models.language import Identity, LanguageModel
+from models.training import Trainer
 
 DEFAULT_LANGUAGE_MODEL = "smollm2"
 DEFAULT_EMBEDDER = "minilm"
@@ -65,6 +67,28 @@ class Roles:
         with translated(f"embedder {spec}"):
             return open_embedder(spec, digests=self._locations.cache)
 
+    def base(self) -> Base:
+        """Which model finetune trains, not loaded. Raises Unavailable or BadInput."""
+        from models import weights
+        from models.finetune.base import base_of_folder
+        from models.registry import trainable
+
+        spec = self.spec("base")
+        with translated(f"role base, model {spec}"):
+            path = trainable(spec, self._locations.weight_folders)
+            if path is None:
+                return Base(spec, "")
+            cache = self._locations.cache
+            return Base(path.name, base_of_folder(path, cache).digest if path.is_dir() else weights.digest(path, cache))
+
+    def trainer(self) -> Trainer:
+        """The trainer of the base model. Raises Unavailable or BadInput."""
+        from models.registry import open_trainer
+
+        spec = self.spec("base")
+        with translated(f"role base, model {spec}"):
+            return open_trainer(spec, self._locations.cache, self._locations.weight_folders)
+
     def close(self) -> None:
         """Release every model."""
         for model in self._open.values():
@@ -104,8 +128,17 @@ def absolute_spec(spec: str, base: Path) -> str:
     A bare file name that is not there is left alone: it may lie in a weights folder.
     """
     name, mark, settings = spec.rpartition("#") if "#" in spec else (spec, "", "")
-    if ":" in name.partition("/")[0] or not (name.endswith(".gguf") or "/" in name):
-        head, colon, tail = spec.partition(":")
-        return f"{head}:{(base / Path(tail).expanduser()).resolve()}" if head == "scripted" and colon else spec
+    settings = ",".join(_absolute_setting(setting, base) for setting in settings.split(","))
+    if ":" in name.partition("/")[0]:
+        head, _, tail = spec.partition(":")
+        return f"{head}:{(base / Path(tail).expanduser()).resolve()}" if head == "scripted" else spec
     path = base / Path(name).expanduser()
-    return spec if "/" not in name and not path.exists() else f"{path.resolve()}{mark}{settings}"
+    stays = not (name.endswith(".gguf") or "/" in name) or ("/" not in name and not path.exists())
+    return f"{name if stays else path.resolve()}{mark}{settings}"
+
+
+def _absolute_setting(setting: str, base: Path) -> str:
+    name, equals, value = setting.partition("=")
+    if name.strip() != "adapter" or not value.strip():
+        return setting
+    return f"adapter{equals}{(base / Path(value.strip()).expanduser()).resolve()}"

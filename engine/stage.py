@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from engine.records import RowSource, Value
@@ -17,6 +18,7 @@ from engine.store.reviews import Review
 from engine.store.tallies import ItemState
 from models.embedding import Embedder
 from models.language import Completion, LanguageModel, Request
+from models.training import Trainer
 
 if TYPE_CHECKING:
     from engine.catalog.catalog import Catalog
@@ -110,6 +112,18 @@ class Context(Protocol):
 
     def rows(self, dataset: str, config: str, split: str) -> RowSource:
         """One split's rows. Raises Unavailable."""
+        ...
+
+    def trainer(self) -> Trainer:
+        """The trainer of the base model."""
+        ...
+
+    def folder(self) -> Path:
+        """A folder of this step's own; it stays, and the step finds it again when it goes on."""
+        ...
+
+    def keep(self, seq: int, key: str, outcome: Outcome) -> None:
+        """Store one unit of work that comes in an order of its own, such as a training step; one with this key is left as it is."""
         ...
 
     def event(self, kind: str, text: str, **data: Any) -> None:

@@ -18,6 +18,7 @@ if not {"OMP_WAIT_POLICY", "GOMP_SPINCOUNT"} & os.environ.keys():
 if TYPE_CHECKING:
     from models.embedding import Embedder
     from models.errors import (
+        MemoryShort,
         ModelError,
         RequestInvalid,
         RuntimeUnavailable,
@@ -27,23 +28,32 @@ if TYPE_CHECKING:
     )
     from models.language import Completion, Identity, LanguageModel, Message, Request, Sampling
     from models.rate import Rate, measure_rate
-    from models.registry import Spec, open_embedder, open_language_model, resolve
-    from models.training import Trainer, TrainingProgress
+    from models.registry import Spec, open_embedder, open_language_model, open_trainer, resolve
+    from models.training import Trainer, TrainingEstimate, TrainingExample, TrainingOptions, TrainingProgress, TrainingResult
     from models.weights import FoundWeights, Weights, describe, digest, find_weights
 
 _HOMES = {
     "embedding": ("Embedder",),
-    "errors": ("ModelError", "RequestInvalid", "RuntimeUnavailable", "ServerUnavailable", "WeightsInvalid", "WeightsMissing"),
+    "errors": (
+        "MemoryShort",
+        "ModelError",
+        "RequestInvalid",
+        "RuntimeUnavailable",
+        "ServerUnavailable",
+        "WeightsInvalid",
+        "WeightsMissing",
+    ),
     "language": ("Completion", "Identity", "LanguageModel", "Message", "Request", "Sampling"),
     "rate": ("Rate", "measure_rate"),
-    "registry": ("Spec", "open_embedder", "open_language_model", "resolve"),
-    "training": ("Trainer", "TrainingProgress"),
+    "registry": ("Spec", "open_embedder", "open_language_model", "open_trainer", "resolve"),
+    "training": ("Trainer", "TrainingEstimate", "TrainingExample", "TrainingOptions", "TrainingProgress", "TrainingResult"),
     "weights": ("FoundWeights", "Weights", "describe", "digest", "find_weights"),
 }
 _HOME = {name: home for home, names in _HOMES.items() for name in names}
 
 __all__ = [
     "Embedder",
+    "MemoryShort",
     "ModelError",
     "RequestInvalid",
     "RuntimeUnavailable",
@@ -61,9 +71,14 @@ __all__ = [
     "Spec",
     "open_embedder",
     "open_language_model",
+    "open_trainer",
     "resolve",
     "Trainer",
+    "TrainingEstimate",
+    "TrainingExample",
+    "TrainingOptions",
     "TrainingProgress",
+    "TrainingResult",
     "FoundWeights",
     "Weights",
     "describe",

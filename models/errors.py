@@ -5,6 +5,7 @@ ModelError
 ├── WeightsInvalid      there, but not what it says it is
 ├── RuntimeUnavailable  the runtime's package is absent, or its build cannot run here
 ├── ServerUnavailable   a server did not answer (retryable)
+├── MemoryShort         a training that does not fit into memory or onto the disk
 └── RequestInvalid      a request no model could serve: too long, a schema no grammar can express
 """
 
@@ -38,6 +39,10 @@ class ServerUnavailable(ModelError):
     """A model server refused, timed out or failed."""
 
     retryable = True
+
+
+class MemoryShort(ModelError):
+    """A training needs more memory or disk than there is; the hint says what would need less."""
 
 
 class RequestInvalid(ModelError):

@@ -81,6 +81,20 @@ class Counted(msgspec.Struct, frozen=True):
 Value = Scalar | tuple[int | float | bool, ...] | Counted
 
 
+class Tensor(msgspec.Struct, frozen=True):
+    """One tensor's record."""
+
+    name: str
+    shape: tuple[int, ...]
+    """The length of a row first, as the file has it."""
+    kind: int
+    """Number of its type in TENSOR_TYPES."""
+    start: int
+    """Byte of the file where its data begin."""
+    size: int
+    """Bytes of its data."""
+
+
 class Header(msgspec.Struct, frozen=True):
     """What a GGUF file says about itself."""
 
@@ -93,6 +107,12 @@ class Header(msgspec.Struct, frozen=True):
     """Elements of all tensors together."""
     tensor_types: dict[str, int]
     """Name of a tensor type → elements stored in it."""
+    layout: tuple[Tensor, ...] = ()
+    """The tensors' records, in the order of the file."""
+    entries: dict[str, tuple[int, int]] = {}
+    """Metadata key → bytes of the file that hold its entry, from and up to."""
+    alignment: int = 32
+    """Tensors begin at multiples of so many bytes after the header."""
 
 
 def read_header(path: Path) -> Header:
@@ -135,19 +155,22 @@ class _Reader:
         if tensors > min(self._size // 24, TENSORS_LIMIT):
             raise self._invalid(f"it claims {tensors} tensors, more than it can hold")
         metadata: dict[str, Value] = {}
+        spans: dict[str, tuple[int, int]] = {}
         for _ in range(entries):
+            start = self._position()
             key = self._text(256, "a metadata key")
             if key in metadata:
                 raise self._invalid(f"metadata key {key!r} is there twice")
             metadata[key] = self._value(self._integer("I", f"the type of {key!r}"), key)
-        return self._tensors(version, metadata, tensors)
+            spans[key] = (start, self._position())
+        return self._tensors(version, metadata, tensors, spans)
 
-    def _tensors(self, version: int, metadata: dict[str, Value], count: int) -> Header:
+    def _tensors(self, version: int, metadata: dict[str, Value], count: int, entries: dict[str, tuple[int, int]]) -> Header:
         alignment = metadata.get("general.alignment", 32)
         if not isinstance(alignment, int) or alignment < 8 or alignment > 1 << 20 or alignment & (alignment - 1):
             raise self._invalid(f"general.alignment is {alignment!r}, which is no power of two between 8 and 1048576")
         names: set[str] = set()
-        spans: list[tuple[int, int, str]] = []
+        records: list[Tensor] = []
         types: Counter[str] = Counter()
         for _ in range(count):
             name = self._text(256, "a tensor's name")
@@ -168,17 +191,18 @@ class _Reader:
                 raise self._invalid(f"tensor {name!r} of type {type_name} has the impossible shape {list(shape)}")
             if offset % alignment:
                 raise self._invalid(f"tensor {name!r} lies at {offset}, which is not a multiple of {alignment}")
-            spans.append((offset, elements // block * block_bytes, name))
+            records.append(Tensor(name, shape, kind, offset, elements // block * block_bytes))
             types[type_name] += elements
         data = -(-self._position() // alignment) * alignment
         end, before = 0, ""
-        for offset, length, name in sorted(spans):
-            if offset < end:
-                raise self._invalid(f"tensors {before!r} and {name!r} overlap")
-            end, before = offset + length, name
+        for record in sorted(records, key=lambda each: (each.start, each.size, each.name)):
+            if record.start < end:
+                raise self._invalid(f"tensors {before!r} and {record.name!r} overlap")
+            end, before = record.start + record.size, record.name
             if data + end > self._size:
-                raise self._invalid(f"tensor {name!r} ends at byte {data + end}, the file at {self._size}: it is truncated")
-        return Header(self._size, version, metadata, count, types.total(), dict(types))
+                raise self._invalid(f"tensor {before!r} ends at byte {data + end}, the file at {self._size}: it is truncated")
+        layout = tuple(msgspec.structs.replace(record, start=data + record.start) for record in records)
+        return Header(self._size, version, metadata, count, types.total(), dict(types), layout, entries, alignment)
 
     def _value(self, kind: int, key: str) -> Value:
         if kind == STRING:

@@ -9,9 +9,9 @@ import msgspec
 
 
 class Message(msgspec.Struct, frozen=True):
-    """One turn of a chat."""
+    """One turn of a chat; or, alone and with the role "text", a text to go on with as it stands, without any chat markup."""
 
-    role: Literal["system", "user", "assistant"]
+    role: Literal["system", "user", "assistant", "text"]
     content: str
 
 
@@ -36,8 +36,9 @@ class Request(msgspec.Struct, frozen=True):
     choices: tuple[str, ...] = ()
     """Answers to weigh instead of writing one. The completion's text is a JSON list with the log-likelihood of each, in this order:
     natural, finite, summed over the answer's tokens and its end, so a long answer has less than a short one; "" is an answer that ends
-    at once. Schema and sampling are not used. A runtime that cannot weigh texts, such as a server, lets the model pick from a lettered
-    menu instead: its numbers order the choices, and say little about how far apart they are."""
+    at once. After a "text" the end is not counted: a text goes on. Schema and sampling are not used. A runtime that cannot weigh texts,
+    such as a server, lets the model pick from a lettered menu instead: its numbers order the choices, and say little about how far apart
+    they are."""
 
 
 class Completion(msgspec.Struct, frozen=True):
@@ -92,7 +93,10 @@ class LanguageModel(Protocol):
         ...
 
     def render(self, messages: tuple[Message, ...]) -> str:
-        """The prompt as the model sees it, for hashing and for the reader of a trace."""
+        """The prompt as the model sees it, for hashing and for the reader of a trace.
+
+        RequestInvalid for messages it cannot take: a model behind a chat protocol takes no "text".
+        """
         ...
 
     def count_tokens(self, text: str) -> int:

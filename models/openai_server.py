@@ -82,6 +82,10 @@ class OpenAIServer:
 
     def render(self, messages: tuple[Message, ...]) -> str:
         """Role and content of each message: the server applies the chat template, unseen."""
+        if any(message.role == "text" for message in messages):
+            raise RequestInvalid(
+                "A server is asked in chats: it goes on with no plain text", "Load the GGUF file itself, or ask in a chat."
+            )
         return "\n\n".join(f"[{message.role}]\n{message.content}" for message in messages)
 
     def count_tokens(self, text: str) -> int:
@@ -134,6 +138,10 @@ class OpenAIServer:
         self._connection.close()
 
     def _complete(self, request: Request, ended: threading.Event) -> Completion:
+        try:
+            self.render(request.messages)
+        except RequestInvalid as error:
+            return Completion(request.key, "", "error", error=error.title)
         if request.choices:
             return self._weigh(request, ended)
         started = time.perf_counter()

@@ -12,10 +12,14 @@ import msgspec
 from models.embedding import Embedder
 from models.errors import ModelError, WeightsMissing
 from models.language import LanguageModel
+from models.training import Trainer
 from models.weights import packaged_file
 
 LANGUAGE_FORMS = ("smollm2", "PATH.gguf", "PATH.gguf#NAME=VALUE,…", "openai:URL", "openai:URL#MODEL", "scripted:PATH")
+DRY_RUN = "dry-run"
+"""In place of a model to train: every part but the training itself."""
 EMBEDDER_FORMS = ("minilm", "hashing", "FOLDER")
+TRAINER_FORMS = ("smollm2", "PATH.gguf", "FOLDER", "dry-run")
 
 
 class Spec(msgspec.Struct, frozen=True):
@@ -59,6 +63,19 @@ def resolve(spec: str, folders: Sequence[Path] = ()) -> Spec:
     if text.endswith(".gguf") or "/" in text or "\\" in text:
         _existing(path, "weights")
     raise ModelError(f"{spec!r} is no model", _nearest(text, ("smollm2", *_names(folders), "openai:URL", "scripted:PATH"), LANGUAGE_FORMS))
+
+
+def trainable(spec: str, folders: Sequence[Path] = ()) -> Path | None:
+    """The GGUF file or safetensors folder a spec names, for training; None for "dry-run", which has none. ModelError when there is none."""
+    text = spec.strip()
+    if text == DRY_RUN:
+        return None
+    if (folder := Path(text).expanduser()).is_dir():
+        return folder.resolve()
+    resolved = resolve(text, folders)
+    if resolved.kind != "llama_cpp":
+        raise ModelError(f"{spec!r} is no model that can be trained", f"Known forms: {', '.join(TRAINER_FORMS)}")
+    return Path(resolved.target)
 
 
 def batches(spec: str, folders: Sequence[Path] = ()) -> bool:
@@ -123,6 +140,21 @@ def open_embedder(spec: str, *, digests: Path | None = None) -> Embedder:
     from models.sentence_transformer import SentenceTransformerEmbedder
 
     return SentenceTransformerEmbedder(folder, digests=digests)
+
+
+def open_trainer(spec: str, cache: Path, folders: Sequence[Path] = ()) -> Trainer:
+    """The trainer of the base `spec` names, without loading it: a GGUF file, a folder with safetensors, or "dry-run".
+
+    `cache` keeps what is made of GGUF files; `folders` to look for weights in. ModelError when there is no such base.
+    """
+    path = trainable(spec, folders)
+    if path is None:
+        from models.dry_run import DryRunTrainer
+
+        return DryRunTrainer()
+    from models.peft_lora import PeftLoraTrainer
+
+    return PeftLoraTrainer(path, cache)
 
 
 def _existing(path: Path, what: str) -> Path:

@@ -92,7 +92,9 @@ class ScriptedModel:
             raise WeightsInvalid(f"The script {path} cannot be used: {error}", "Its fields are those of models.scripted.Script.") from error
 
     def render(self, messages: tuple[Message, ...]) -> str:
-        """Role and content of each message, a blank line between."""
+        """Role and content of each message, a blank line between; a text as it is."""
+        if [message.role for message in messages] == ["text"]:
+            return messages[0].content
         return "\n\n".join(f"[{message.role}]\n{message.content}" for message in messages)
 
     def count_tokens(self, text: str) -> int:

@@ -14,7 +14,7 @@ import pytest
 ROOT = Path(__file__).resolve().parents[1]
 PACKAGES = ("datatune_tui", "engine", "models")
 DEFERRED = frozenset(
-    "accelerate bitsandbytes datasets hnswlib lingua llama_cpp llguidance openpyxl pandas peft pyarrow "
+    "accelerate bitsandbytes datasets gguf hnswlib lingua llama_cpp llguidance openpyxl pandas peft pyarrow "
     "re2 scipy sentence_transformers sklearn tokenizers torch transformers".split()
 )
 """Libraries whose import takes so long that it happens inside functions, everywhere."""
@@ -27,6 +27,7 @@ VIOLATIONS = {
     "engine/events.py": "import textual",
     "engine/fingerprint.py": "def tokens():\n    import transformers",
     "models/weights.py": "def load():\n    import torch",
+    "models/rate.py": "def load():\n    import gguf",
     "engine/runner.py": "from sqlite3 import connect",
     "engine/stages/rerank.py": "import httpx",
     "engine/stages/plan.py": "import engine.stages.execute",
@@ -41,6 +42,7 @@ ALLOWED = {
     "engine/store/database.py": "import sqlite3",
     "engine/catalog/index.py": "import sqlite3",
     "engine/catalog/hub.py": "def fetch():\n    import huggingface_hub",
+    "models/gguf/base.py": "def read():\n    import gguf",
     "models/language.py": "",
     "models/llama_cpp/library.py": "def load():\n    import llama_cpp",
     "models/registry.py": "def open():\n    import models.llama_cpp.library",

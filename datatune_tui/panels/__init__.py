@@ -9,6 +9,7 @@ from datatune_tui.panels.mix import MixPanel
 from datatune_tui.panels.panel import Panel
 from datatune_tui.panels.plan import PlanPanel
 from datatune_tui.panels.synthetic import SyntheticPanel
+from datatune_tui.panels.training import TrainingPanel
 from datatune_tui.panels.words import ExpandPanel, ExportPanel
 
 PANELS: dict[str, type[Panel]] = {
@@ -20,6 +21,7 @@ PANELS: dict[str, type[Panel]] = {
     "execute": ExamplesPanel,
     "generate": SyntheticPanel,
     "mix": MixPanel,
+    "finetune": TrainingPanel,
     "export": ExportPanel,
 }
 """By stage."""

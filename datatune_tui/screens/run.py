@@ -19,7 +19,7 @@ from datatune_tui.widgets.rail import Rail, key_of
 from datatune_tui.widgets.states import state_text
 from engine.cli.progress import line
 from engine.plain_text import clean, one_line
-from engine.stages import STAGE_NAMES, generates
+from engine.stages import STAGE_NAMES, finetunes, generates
 from engine.store.runs import RunSettings, change_settings, send_command
 
 NONE_OPEN = "No run is open. 1 goes home, where enter opens one and d starts the demo."
@@ -38,6 +38,8 @@ On the left the stages with their state; **up** and **down** choose one, **tab**
 
 - **r** goes on with a run that stopped, **c** stops one after the unit it is at, **x** exports what there is
 - retrieve, rerank: **x** leaves a data set out, **p** puts it first; the stages after it are done anew
+- **u** compares the sources of the examples: repeats, diversity, lengths, a map, what tells them apart; there **j** asks a judge whether
+  outputs are right, and **h** writes everything to an HTML report
 - plan: edit the text and press **ctrl+s**; or choose a runner-up in the table and press **ctrl+s**
 
 What a change makes stale is said before it is done. Calls whose prompts stay the same are not asked again.
@@ -47,6 +49,7 @@ What a change makes stale is said before it is done. Calls whose prompts stay th
         Binding("c", "cancel", "Cancel", id="run.cancel", tooltip="Stop after the unit it is at; what it made stays"),
         Binding("x", "export", "Export", id="run.export", tooltip="Write the training set with what there is now"),
         Binding("f", "follow", "Story", id="run.story", tooltip="Everything that happened, in one text"),
+        Binding("u", "quality", "Quality", id="run.quality", tooltip="How varied, clean and alike the examples are, source by source"),
     ]
     HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (110, "-wide")]
 
@@ -92,7 +95,7 @@ What a change makes stale is said before it is done. Calls whose prompts stay th
             return (run is not None and run.state == "running") or None
         if action == "resume":
             return (run is not None and run.state not in BUSY) or None
-        if action in ("export", "follow"):
+        if action in ("export", "follow", "quality"):
             return run is not None or None
         return True
 
@@ -169,6 +172,13 @@ What a change makes stale is said before it is done. Calls whose prompts stay th
         if self._view:
             self.app.push_screen(Story(self._view))
 
+    def action_quality(self) -> None:
+        """Compare the sources of the examples."""
+        from datatune_tui.modals.quality import Quality
+
+        if self._view:
+            self.app.push_screen(Quality(self._view.run.id))
+
 
 def stale(first: str, settings: RunSettings) -> tuple[str, ...]:
     """The stages a run with these settings does anew when one changes: it and all that follow from it."""
@@ -176,7 +186,9 @@ def stale(first: str, settings: RunSettings) -> tuple[str, ...]:
     names = STAGE_NAMES[STAGE_NAMES.index(first) : STAGE_NAMES.index(last) + 1]
     # Synthetic examples are written from the task alone: no other data set or plan makes them stale.
     written_anew = generates(settings) and first in ("expand", "generate")
-    return tuple(name for name in names if name != "generate" or written_anew)
+    left = {"generate"} if not written_anew else set()
+    left |= {"finetune"} if not finetunes(settings) else set()
+    return tuple(name for name in names if name not in left)
 
 
 def _cost(view: View, event: Panel.Changed) -> str:

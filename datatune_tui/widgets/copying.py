@@ -118,7 +118,7 @@ class Copying(Screen[T]):
         """A name nothing has yet, below the exports."""
         app = cast("DataTune", self.app)
         place = getattr(self, "MODE", "") or type(self).__name__.lower()
-        names = [place, app.run_id if place in ("run", "data", "story") else "", (part.id or "") if part is not self else ""]
+        names = [place, app.run_id if place in ("run", "data", "story", "quality") else "", (part.id or "") if part is not self else ""]
         stem = re.sub(r"[^\w-]+", "-", "-".join(filter(None, dict.fromkeys(names))))
         folder = app.reader.locations.exports / "saved"
         tried = (folder / f"{stem}{f'-{number}' if number > 1 else ''}{ending}" for number in range(1, 10_000))

@@ -15,7 +15,7 @@ from datatune_tui.widgets.states import SIGNS
 from engine.cli.progress import time_left
 from engine.config import NO_DATASET
 from engine.plain_text import one_line
-from engine.stages import STAGE_NAMES, generates
+from engine.stages import STAGE_NAMES, finetunes, generates
 from engine.store.steps import Step
 
 PER_DATASET = ("schema", "plan", "execute")
@@ -79,6 +79,8 @@ def entries(view: View) -> list[tuple[str, Text]]:
         skipped = (*skipped, *PER_DATASET)
     if not generates(view.run.settings):
         skipped = (*skipped, "generate")
+    if not finetunes(view.run.settings):
+        skipped = (*skipped, "finetune")
     for stage in STAGE_NAMES[: STAGE_NAMES.index(last) + 1]:
         if stage not in reached and stage not in skipped:
             ended = stage == "export" and view.run.state == "done"

@@ -51,14 +51,14 @@ class TrendPlots(Horizontal):
         size, unit = (3600.0, "h") if points[-1].worked > 5400 else (60.0, "min") if points[-1].worked > 90 else (1.0, "s")
         times = [point.worked / size for point in points]
         counts = self.query_one("#plot-counts", PlotextPlot)
-        plot = _cleared(counts, f"units over time ({unit})")
+        plot = cleared(counts, f"units over time ({unit})")
         plot.plot(times, [point.accepted for point in points], label="examples", marker="braille", color="green")
         others = [point.units - point.accepted for point in points]
         if any(others):
             plot.plot(times, others, label="no examples", marker="dot", color="red")
         counts.refresh()
         shares = self.query_one("#plot-share", PlotextPlot)
-        plot = _cleared(shares, f"% that became examples ({unit})")
+        plot = cleared(shares, f"% that became examples ({unit})")
         share = [(time, value) for time, value in zip(times, accept_rate(points), strict=True) if value is not None]
         plot.plot([time for time, _ in share], [value for _, value in share], marker="braille", color="cyan")
         plot.ylim(0, 100)
@@ -84,7 +84,8 @@ def rates_now(points: Sequence[TrendPoint]) -> tuple[float, float, float]:
     return (last.units - before.units) / seconds, (last.accepted - before.accepted) / seconds, (last.tokens - before.tokens) / seconds
 
 
-def _cleared(widget: PlotextPlot, title: str) -> Any:
+def cleared(widget: PlotextPlot, title: str) -> Any:
+    """The widget's plot, empty but for a title."""
     plot = widget.plt
     plot.clear_data()
     plot.clear_figure()

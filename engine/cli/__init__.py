@@ -15,6 +15,7 @@ from engine.cli.bench import bench
 from engine.cli.catalog import catalog
 from engine.cli.compare_data import compare_data
 from engine.cli.doctor import doctor
+from engine.cli.evaluate import evaluate, predict
 from engine.cli.models import models
 from engine.cli.output import complain, fail_as_json
 from engine.cli.plan import plan
@@ -44,9 +45,9 @@ def datatune() -> None:
     """
 
 
-_MAKING = (demo, run, runs, show, resume, cancel, export, report, compare_data)
-_AROUND = (catalog, models, plan, options, settings, doctor, bench)
-for command in (*_MAKING, *_AROUND):
+_MAKING = (demo, run, runs, show, resume, cancel, export, catalog, models, plan)
+_JUDGING = (report, compare_data, evaluate, predict, options, settings, doctor, bench)
+for command in (*_MAKING, *_JUDGING):
     datatune.add_command(command)
 
 

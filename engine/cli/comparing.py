@@ -126,11 +126,13 @@ class _Progress:
     def __init__(self) -> None:
         self._meters: dict[str, Meter] = {}
 
-    def tell(self, what: str, done: int, of: int, unit: str = "examples") -> None:
+    def tell(self, what: str, done: int, of: int, unit: str = "") -> None:
         """How far something is."""
+        from engine.compare_data import COUNTED
+
         if what not in self._meters:
             self._meters[what] = Meter(what, sys.stderr.isatty())
-        self._meters[what].show(done, of, unit)
+        self._meters[what].show(done, of, unit or COUNTED.get(what, "examples"))
 
     def of(self, what: str, calls: int) -> Callable[[int], None]:
         """Tells of answers, of which there are at most about so many."""

@@ -1,7 +1,10 @@
-"""Progress on stderr: one redrawn line with rate and time left on a terminal, plain lines far apart when piped."""
+"""Progress on stderr: one redrawn line with rate and time left on a terminal, plain lines far apart when piped, and lines of JSON for a
+program that follows."""
 
 from __future__ import annotations
 
+import json
+import os
 import shutil
 import sys
 import time
@@ -11,6 +14,8 @@ import click
 PIPED_SECONDS = 20.0
 DRAWN_SECONDS = 0.1
 BAR_WIDTH = 20
+FOLLOWED = "DATATUNE_PROGRESS"
+"""The environment variable that asks for progress as JSON when it is "json": {"doing", "done", "of", "rate", "unit"} a line, by second."""
 
 
 class Meter:
@@ -18,7 +23,8 @@ class Meter:
 
     def __init__(self, label: str, terminal: bool) -> None:
         self._label = label
-        self._terminal = terminal
+        self._followed = os.environ.get(FOLLOWED) == "json"
+        self._terminal = terminal and not self._followed
         self._begun = time.monotonic()
         self._first: int | None = None
         self._last = 0.0
@@ -33,7 +39,7 @@ class Meter:
         if self._over and finished:
             return
         self._over = finished
-        if now - self._last < (DRAWN_SECONDS if self._terminal else PIPED_SECONDS) and not (finished and self._last):
+        if now - self._last < (DRAWN_SECONDS if self._terminal or self._followed else PIPED_SECONDS) and not (finished and self._last):
             return
         self._last = now
         rate = (done - self._first) / max(now - self._begun, 1e-6)
@@ -43,6 +49,9 @@ class Meter:
 
     def draw(self, done: int, total: int | None, rate: float, unit: str) -> None:
         """One line with these figures."""
+        if self._followed:
+            click.echo(json.dumps({"doing": self._label, "done": done, "of": total, "rate": rate, "unit": unit}), err=True)
+            return
         text = line(self._label, done, total, rate, unit, self._terminal)
         if self._terminal:
             width = shutil.get_terminal_size().columns - 1

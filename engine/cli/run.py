@@ -12,6 +12,7 @@ from engine.cli.find import find_run
 from engine.cli.output import complain, json_option, note, put, to_json
 from engine.errors import BadInput, Busy, ExitCode, StoreUnusable
 from engine.plain_text import clean
+from engine.stages import STAGE_NAMES
 
 if TYPE_CHECKING:
     from engine.config import TaskFile
@@ -41,7 +42,10 @@ def run_options(command: Any) -> Any:
     "--plan", "plan_file", type=click.Path(path_type=Path), help="Apply this plan file instead of searching for one; needs --dataset."
 )
 @click.option(
-    "--until", default="", metavar="STAGE", help="Stop after this stage: expand retrieve rerank schema plan execute generate mix export."
+    "--until",
+    default="",
+    metavar="STAGE",
+    help=f"Stop after this stage: {' '.join(STAGE_NAMES)}.",
 )
 @click.option("--set", "settings", multiple=True, metavar="STAGE.OPTION=VALUE", help="Set a stage's option; see `datatune options`.")
 @click.option(
@@ -50,6 +54,7 @@ def run_options(command: Any) -> Any:
 @click.option(
     "--synthetic", type=click.IntRange(min=0), metavar="N", help="Have a model write so many examples from the task alone as well."
 )
+@click.option("--finetune", default="", metavar="SPEC", help="Train this model on the result: smollm2, a .gguf path, a safetensors folder.")
 @click.option("--seed", default=0, show_default=True, help="Decides which rows are drawn and how ties fall.")
 @click.option("--budget", default="", metavar="TIME", help="End in this time with what there is: 90s, 30m, 2h.")
 @click.option("--to", "to", type=click.Path(path_type=Path), help="Folder for the export instead of one under DATATUNE_HOME.")
@@ -62,6 +67,7 @@ def run(
     settings: tuple[str, ...],
     models: tuple[str, ...],
     synthetic: int | None,
+    finetune: str,
     seed: int,
     budget: str,
     to: Path | None,
@@ -78,6 +84,8 @@ def run(
     file = read_task(task)
     if synthetic is not None:
         settings = (*settings, f"generate.examples={synthetic}")
+    if finetune:
+        settings, models = (*settings, "finetune.train=true"), (*models, f"base={finetune}")
     made = _settings(file, task.parent, dataset, plan_file, until, settings, models, seed, budget, to)
     return _start(file, made, detach, as_json)
 
@@ -190,7 +198,7 @@ def _settings(
     from engine.locations import locate
     from engine.roles import absolute_spec
     from engine.settings import merged, read_settings
-    from engine.stages import STAGE_NAMES, generates
+    from engine.stages import generates
     from engine.store.runs import RunSettings
 
     if until and until not in STAGE_NAMES:

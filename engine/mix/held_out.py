@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from engine.answer_file import FORMATS
 from engine.errors import BadInput
 from engine.records import TaskExample
+from engine.table_file import rows_in
 
 WITHOUT = "put the file back and resume, or go on without looking: --set mix.leakage=off"
 
@@ -31,11 +32,8 @@ def items_of_test(path: str) -> tuple[TaskExample, ...]:
     Raises BadInput where it cannot be read, or a row holds no text.
     """
     file = Path(path)
-    read = _READERS.get(file.suffix.lower())
-    if read is None:
-        raise BadInput(f"task.test: {file.name}: not a format that is read", FORMATS)
     try:
-        return tuple(_item(row, file.name, number) for number, row in enumerate(read(file), 1))
+        return tuple(_item(row, file.name, number) for number, row in enumerate(rows_in(file), 1))
     except BadInput as error:
         raise BadInput(f"task.test: {error.title}", error.hint or WITHOUT) from error
     except (OSError, UnicodeDecodeError) as error:
@@ -60,47 +58,3 @@ def _text(value: Any) -> str:
     if isinstance(value, dict):
         return "\n".join(map(_text, value.values()))
     return str(value)
-
-
-def _json(path: Path) -> Iterator[Mapping[str, Any]]:
-    from engine.catalog.json_file import json_rows, json_tables
-
-    for layout, key, _ in json_tables(path)[:1]:
-        yield from json_rows(path, layout, key)
-
-
-def _delimited(path: Path) -> Iterator[Mapping[str, Any]]:
-    from engine.catalog.delimited import delimited_rows
-
-    return delimited_rows(path)
-
-
-def _parquet(path: Path) -> Iterator[Mapping[str, Any]]:
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
-    try:
-        with pq.ParquetFile(path) as file:
-            for batch in file.iter_batches(1000):
-                yield from batch.to_pylist()
-    except pa.ArrowException as error:
-        raise BadInput(f"{path.name} is no Parquet file that can be read: {str(error).splitlines()[0]}", FORMATS) from error
-
-
-def _sheet(path: Path) -> Iterator[Mapping[str, Any]]:
-    from engine.catalog.sheets import sheet_rows, sheet_tables
-
-    for name, _ in sheet_tables(path)[:1]:
-        yield from sheet_rows(path, name)
-
-
-_READERS: Mapping[str, Callable[[Path], Iterator[Mapping[str, Any]]]] = {
-    ".jsonl": _json,
-    ".ndjson": _json,
-    ".json": _json,
-    ".csv": _delimited,
-    ".tsv": _delimited,
-    ".tab": _delimited,
-    ".parquet": _parquet,
-    ".xlsx": _sheet,
-}

@@ -9,6 +9,9 @@ from engine.errors import BadInput
 from engine.quality.pairs import Pair, Verdict
 from engine.records import Value
 
+LENGTH_BINS = (0, 1, 2, 3, *(start * 2**power for power in range(1, 13) for start in (2, 3)), 16384)
+"""Where the bins of a histogram of lengths begin: 0, 1, 2, 3, 4, 6, 8, 12, … so that each doubling has two; the last bin has no end.
+The same for all sources, so that their histograms lie beside each other."""
 _MAD_TO_SIGMA = 1.4826
 """A normal distribution's standard deviation is so many times its median absolute deviation."""
 _LEAST_SIGMA = 0.1
@@ -31,6 +34,8 @@ class Lengths(Value):
     short: int
     long: int
     empty: int
+    histogram: tuple[int, ...]
+    """Examples in each of LENGTH_BINS."""
     verdicts: tuple[Verdict, ...]
 
 
@@ -74,6 +79,7 @@ def measure_lengths(
         short=kinds.count("short"),
         long=kinds.count("long"),
         empty=kinds.count("empty"),
+        histogram=tuple(map(int, np.bincount(np.searchsorted(LENGTH_BINS, found, side="right") - 1, minlength=len(LENGTH_BINS)))),
         verdicts=tuple(verdicts),
     )
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from itertools import pairwise
 
 from engine.plan.options import stays_last
@@ -38,11 +39,15 @@ class Listed(Value):
         order = list(range(len(self.spans)))
         for number, place in enumerate(moving):
             order[place] = moving[(number - shift) % len(moving)]
+        return self.ordered(order), tuple(order)
+
+    def ordered(self, order: Sequence[int]) -> str:
+        """The text with the options in this order: which of them is to stand in each place."""
         parts, end = [], 0
         for place, (start, stop) in enumerate(self.spans):
             parts += [self.text[end:start], self.options[order[place]]]
             end = stop
-        return "".join(parts) + self.text[end:], tuple(order)
+        return "".join(parts) + self.text[end:]
 
 
 def options_in(text: str, output: str, kind: OutputKind) -> Listed | None:

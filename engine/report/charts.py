@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Sequence
 from itertools import pairwise
 from typing import TYPE_CHECKING, Literal
 
+from engine.quality.lengths import LENGTH_BINS
 from engine.records import Value
 
 if TYPE_CHECKING:
-    from engine.compare_data import Placed
+    from engine.compare_data import Figures, Placed
     from engine.data_sources import DataSource
 
 MAP_SIZE = 640
 """Width and height of the map's drawing, in its own units."""
 BAR_HEIGHT = 70
-_BARS = 24
 _HOVER_CHARS = 600
 _MARGIN = 12
 _SHAPES: tuple[Callable[[float, float], str], ...] = (
@@ -26,6 +25,10 @@ _SHAPES: tuple[Callable[[float, float], str], ...] = (
     lambda x, y: f"M{x:.1f} {y - 4.5:.1f}l4.5 4.5l-4.5 4.5l-4.5 -4.5z",
 )
 """Circle, triangle, square, diamond: sources are told apart without colours too."""
+_SPANS = [
+    *(f"{low:,}" if high - low == 1 else f"{low:,} to {high - 1:,}" for low, high in pairwise(LENGTH_BINS)),
+    f"{LENGTH_BINS[-1]:,} or more",
+]
 
 
 class Point(Value):
@@ -70,7 +73,7 @@ class Histogram(Value):
     first: str
     """Lengths of the first bar."""
     last: str
-    """Lengths of the last bar: all from its lower edge on."""
+    """Lengths of the last bar."""
 
 
 def map_layers(placed: Placed, sources: Sequence[DataSource]) -> list[Layer]:
@@ -85,38 +88,26 @@ def map_layers(placed: Placed, sources: Sequence[DataSource]) -> list[Layer]:
     return [Layer(name, numbers[name], _shape(numbers[name])(8, 8), tuple(found)) for name, found in points.items()]
 
 
-def length_histograms(sources: Sequence[DataSource]) -> list[Histogram]:
-    """Inputs of every source, then outputs; in words between blanks."""
+def length_histograms(sources: Sequence[Figures]) -> list[Histogram]:
+    """Inputs of every source, then outputs; in words between blanks, over the bins that any of them fills."""
     found = []
     parts: tuple[Literal["input", "output"], ...] = ("input", "output")
     for part in parts:
-        lengths = [[len((one.input if part == "input" else one.output).split()) for one in source.examples] for source in sources]
-        every = sorted(length for some in lengths for length in some)
-        edges = _edges(every[int(0.99 * (len(every) - 1))])
-        for number, (source, some) in enumerate(zip(sources, lengths, strict=True)):
-            found.append(_histogram(source.name, number, part, some, edges))
+        counts = [(one.input_lengths if part == "input" else one.output_lengths).histogram for one in sources]
+        filled = [place for place in range(len(LENGTH_BINS)) if any(some[place] for some in counts)]
+        first, last = filled[0], filled[-1]
+        for number, (source, some) in enumerate(zip(sources, counts, strict=True)):
+            found.append(_histogram(source.name, number, part, some[first : last + 1], _SPANS[first : last + 1]))
     return found
 
 
-def _edges(usual: int) -> list[int]:
-    """Lower edges of bins of one width in whole words, up to nearly the longest."""
-    step = max(1, math.ceil((usual + 1) / _BARS))
-    return list(range(0, usual + 1, step))
-
-
-def _histogram(name: str, number: int, part: Literal["input", "output"], lengths: Sequence[int], edges: list[int]) -> Histogram:
-    step = edges[1] - edges[0] if len(edges) > 1 else 1
-    counts = [0] * len(edges)
-    for length in lengths:
-        counts[min(length // step, len(edges) - 1)] += 1
-    tallest = max(*counts, 1)
-    width = 100 / len(edges)
-    spans = [f"{low}" if high - low == 1 else f"{low} to {high - 1}" for low, high in pairwise(edges)] + [f"{edges[-1]} or more"]
+def _histogram(name: str, number: int, part: Literal["input", "output"], counts: Sequence[int], spans: Sequence[str]) -> Histogram:
+    tallest, width, all_ = max(*counts, 1), 100 / len(counts), sum(counts)
     bars = tuple(
-        Bar(place * width, BAR_HEIGHT * count / tallest, f"{span} words: {count:,} of {len(lengths):,}")
+        Bar(place * width, BAR_HEIGHT * count / tallest, f"{span} words: {count:,} of {all_:,}")
         for place, (count, span) in enumerate(zip(counts, spans, strict=True))
     )
-    return Histogram(name, number, part, len(lengths), width, bars, spans[0], spans[-1])
+    return Histogram(name, number, part, all_, width, bars, spans[0], spans[-1])
 
 
 def _shape(number: int) -> Callable[[float, float], str]:

@@ -52,7 +52,7 @@ def page(report: Report, compared: DataComparison | None, drawn: Sequence[DataSo
         compared=compared,
         rows=comparison_rows(compared) if compared else [],
         sentences=[*comparison_sentences(compared), *notes] if compared else list(notes),
-        histograms=length_histograms(drawn) if drawn else [],
+        histograms=length_histograms(compared.sources) if compared else [],
         layers=layers,
         points=_json([[layer.source, point.input, point.output] for layer in layers for point in layer.points]),
         samples=[(source, list(some)) for source, some in groupby(report.samples, lambda one: one.source)],

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from engine.stage import Stage
     from engine.store.runs import RunSettings
 
-STAGE_NAMES = ("expand", "retrieve", "rerank", "schema", "plan", "execute", "generate", "mix", "export")
+STAGE_NAMES = ("expand", "retrieve", "rerank", "schema", "plan", "execute", "generate", "mix", "finetune", "export")
 
 
 def stage(name: str) -> Stage:
@@ -27,6 +27,11 @@ def options_type(name: str) -> Any:
 def generates(settings: RunSettings) -> bool:
     """Whether a run asks for synthetic examples."""
     return asks_for_synthetic(settings.options)
+
+
+def finetunes(settings: RunSettings) -> bool:
+    """Whether a run trains a model on its mix."""
+    return settings.until == "finetune" or settings.options.get("finetune", {}).get("train") in (True, "true")
 
 
 def asks_for_synthetic(options: Mapping[str, Mapping[str, Any]]) -> bool:

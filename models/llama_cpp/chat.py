@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from typing import Protocol
 
 from models.errors import RequestInvalid, WeightsInvalid
 from models.language import Message
 from models.llama_cpp.template import ChatTemplate, TemplateFailed
-from models.llama_cpp.vocabulary import Vocabulary
 
 CHATML = (
     "{% for message in messages %}{{ '<|im_start|>' + message.role + '\n' + message.content + '<|im_end|>' + '\n' }}{% endfor %}"
@@ -24,10 +24,21 @@ _TRIAL = (Message("system", "Answer."), Message("user", "Question?"), Message("a
 _MARKERS = range(0xE000, 0xF8FF)
 
 
+class ChatVocabulary(Protocol):
+    """What a chat needs of a vocabulary: llama.cpp's, or another with the same tokens. See vocabulary.py."""
+
+    bos: int
+    adds_bos: bool
+
+    def tokens(self, text: str, *, markup: bool = False) -> list[int]: ...
+    def split_markup(self, text: str) -> list[str]: ...
+    def name(self, token: int) -> str: ...
+
+
 class Chat:
     """Renders and tokenises chats for one model."""
 
-    def __init__(self, template: str, vocabulary: Vocabulary, end: int) -> None:
+    def __init__(self, template: str, vocabulary: ChatVocabulary, end: int) -> None:
         self._vocabulary = vocabulary
         self._names = {"bos_token": vocabulary.name(vocabulary.bos), "eos_token": vocabulary.name(end)}
         self.reason = ""
@@ -36,12 +47,16 @@ class Chat:
 
     def render(self, messages: Sequence[Message]) -> str:
         """The prompt as text, with the messages as they are."""
+        if text := plain_text(messages):
+            return text.content
         return self._rendered([(message.role, message.content) for message in messages])
 
     def tokens(self, messages: Sequence[Message]) -> list[int]:
         """The prompt as tokens: the template's markup becomes control tokens, the messages' never does."""
         if not messages:
             raise RequestInvalid("A request without messages", "Give at least one user message.")
+        if text := plain_text(messages):
+            return self._begun(self._vocabulary.tokens(text.content))
         marker = self._marker(messages)
         hidden: list[str] = []
         turns = [(message.role, self._hide(message.content, marker, hidden)) for message in messages]
@@ -51,7 +66,13 @@ class Chat:
                 tokens += self._vocabulary.tokens(hidden[int(piece)])
             elif piece:
                 tokens += self._vocabulary.tokens(piece, markup=True)
-        if self._vocabulary.adds_bos and tokens[:1] != [self._vocabulary.bos]:
+        return self._begun(tokens)
+
+    def _begun(self, tokens: list[int]) -> list[int]:
+        """The tokens after the model's mark of a beginning, where it wants one; nothing at all begins with it too."""
+        if not tokens and self._vocabulary.bos < 0:
+            raise RequestInvalid("A request without any text", "Give at least one word.")
+        if not tokens or (self._vocabulary.adds_bos and tokens[:1] != [self._vocabulary.bos]):
             tokens.insert(0, self._vocabulary.bos)
         return tokens
 
@@ -108,6 +129,14 @@ class Chat:
             if not all(content in text for _, content in trial):
                 return False
         return True
+
+
+def plain_text(messages: Sequence[Message]) -> Message | None:
+    """The text to go on with, where that is what is asked for. RequestInvalid for one among turns of a chat."""
+    texts = [message for message in messages if message.role == "text"]
+    if texts and len(messages) > 1:
+        raise RequestInvalid("A text among the turns of a chat", "Give a text alone, or turns alone.")
+    return texts[0] if texts else None
 
 
 def _system_into_user(turns: Sequence[tuple[str, str]]) -> list[tuple[str, str]]:

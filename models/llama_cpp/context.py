@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from models.errors import ModelError, RuntimeUnavailable
 from models.llama_cpp import library
+from models.llama_cpp.adapter import Adapter
 
 CPU_CHUNK = 64
 """Tokens decoded at once. Up to this many are decoded anew for each prompt; larger chunks read a prompt up to a fifth faster."""
@@ -25,7 +26,7 @@ GPU_CHUNK = 256
 class Context:
     """A context with one sequence of at most `length` tokens."""
 
-    def __init__(self, native: Any, model: Any, vocabulary_size: int, length: int, threads: int) -> None:
+    def __init__(self, native: Any, model: Any, vocabulary_size: int, length: int, threads: int, adapter: Adapter | None = None) -> None:
         self._native = native
         self._vocabulary_size = vocabulary_size
         params = native.llama_context_default_params()
@@ -38,6 +39,8 @@ class Context:
         if not self._pointer:
             title = f"llama.cpp cannot make a context of {length} tokens: {library.recent_log()}"
             raise RuntimeUnavailable(title, "Ask for a shorter context, or close programs that use memory.")
+        if adapter is not None:
+            adapter.apply(self._pointer)
         self._memory = native.llama_get_memory(self._pointer)
         self._batch = native.llama_batch_init(self.chunk, 0, 1)
         self._held: list[int] = []

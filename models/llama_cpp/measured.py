@@ -8,6 +8,7 @@ from models import weights
 from models.cache_file import CacheFile, key_of
 from models.errors import ModelError
 from models.llama_cpp import library
+from models.llama_cpp.adapter import adapted_digest
 from models.llama_cpp.calibration import FILE, VERSION, Calibration
 from models.llama_cpp.options import Options
 
@@ -29,6 +30,8 @@ def measured(path: Path, cache: Path, options: Options | None = None) -> Calibra
     if not digest or not known.all():
         return None
     try:
+        if options and options.adapter:
+            digest = adapted_digest(digest, Path(options.adapter).expanduser(), cache)
         return known.get(calibration_key(digest, options or Options()))
     except ModelError:
         return None

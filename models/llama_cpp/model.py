@@ -17,6 +17,7 @@ from models.cache_file import CacheFile
 from models.errors import ModelError, RequestInvalid, WeightsInvalid
 from models.language import Completion, Identity, Message, Request, Speed, unhindered
 from models.llama_cpp import library
+from models.llama_cpp.adapter import Adapter, adapted
 from models.llama_cpp.batch import Steps
 from models.llama_cpp.calibration import FILE, WIDTHS, Cache, Calibration, Flash, calibrate
 from models.llama_cpp.chat import Chat
@@ -61,6 +62,9 @@ class LlamaCppModel:
         if self.context_length < 64:
             raise RequestInvalid(f"A context of {self.context_length} tokens holds no prompt", "Ask for 64 or more.")
         self.identity = Identity(path.name, weights.digest(path, cache), f"llama.cpp via llama-cpp-python {library.package_version()}")
+        adapter = Path(self.options.adapter).expanduser() if self.options.adapter else None
+        if adapter is not None:
+            self.identity = adapted(self.identity, adapter, cache)
         self._calibrations = CacheFile(cache, FILE, Calibration)
         self._native = library.load()
         params = self._native.llama_model_default_params()
@@ -74,6 +78,7 @@ class LlamaCppModel:
         self._together: Together | None = None
         self._constrainer: Constrainer | None = None
         try:
+            self._adapter = Adapter(self._native, self._pointer, adapter) if adapter is not None else None
             self._vocabulary = Vocabulary(self._native, self._native.llama_model_get_vocab(self._pointer))
             source = self._native.llama_model_chat_template(self._pointer, None)
             end = int(self._native.llama_vocab_eos(self._vocabulary.pointer))
@@ -203,7 +208,7 @@ class LlamaCppModel:
     def start(self, layout: Layout) -> Sequences:
         """Sequences of this model; the caller closes them."""
         self._must_be_open()
-        return Sequences(self._native, self._pointer, self._vocabulary.size, layout, self._threads)
+        return Sequences(self._native, self._pointer, self._vocabulary.size, layout, self._threads, self._adapter)
 
     def _many(self) -> Together:
         if self._together is None:
@@ -257,7 +262,8 @@ class LlamaCppModel:
     def single(self) -> Context:
         """The context for one after the other, made on first use."""
         if self._context is None:
-            self._context = Context(self._native, self._pointer, self._vocabulary.size, self.context_length, self._threads)
+            size, length = self._vocabulary.size, self.context_length
+            self._context = Context(self._native, self._pointer, size, length, self._threads, self._adapter)
         return self._context
 
     def job(self, request: Request) -> Job:
@@ -275,7 +281,8 @@ class LlamaCppModel:
                 if max(map(len, answers)) > room:
                     title = f"The prompt has {len(prompt)} tokens and an answer {max(map(len, answers))}, "
                     raise RequestInvalid(f"{title}the context holds {self.context_length} for both", "Shorten the prompt.")
-                return Weighing(request, prompt, answers, self._vocabulary.ends)
+                ends = () if request.messages[0].role == "text" else self._vocabulary.ends
+                return Weighing(request, prompt, answers, ends)
             limit = min(request.sampling.max_tokens, room)
             if limit < 1:
                 raise RequestInvalid(f"max_tokens is {limit}", "Ask for at least one token.")

@@ -1,4 +1,5 @@
-"""What a user may set about this runtime, in a spec after "#": `model.gguf#sequences=8,flash=off`. None of it belongs to a call's name."""
+"""What a user may set about this runtime, in a spec after "#": `model.gguf#sequences=8,flash=off`. Of it only the adapter belongs to a
+call's name, as part of the model's digest."""
 
 from __future__ import annotations
 
@@ -34,6 +35,8 @@ class Options(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Layers put on a GPU where the build has one. -1: all that fit."""
     lookup: Literal["on", "off"] = "on"
     """Guess what answers copy from their prompts, while few are under way and guesses come true."""
+    adapter: str = ""
+    """Path of a LoRA adapter as a GGUF file, without a comma; it is applied to the model. "": none."""
 
 
 def parse_options(text: str) -> Options:

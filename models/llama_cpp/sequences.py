@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from models.errors import ModelError, RuntimeUnavailable
 from models.llama_cpp import library
+from models.llama_cpp.adapter import Adapter
 from models.llama_cpp.options import LEAST_BATCH
 
 Tokens: TypeAlias = NDArray[np.int32]
@@ -71,7 +72,7 @@ class DecodeFailed(ModelError):
 class Sequences:
     """A context with the sequences of `layout`, numbered from 0. Not for use from several threads at once."""
 
-    def __init__(self, native: Any, model: Any, vocabulary_size: int, layout: Layout, threads: int) -> None:
+    def __init__(self, native: Any, model: Any, vocabulary_size: int, layout: Layout, threads: int, adapter: Adapter | None = None) -> None:
         if layout.batch < max(layout.count, LEAST_BATCH):
             raise ModelError(f"Batches of {layout.batch} tokens are too small for {layout.count} sequences", "Ask for larger ones.")
         self.layout = layout
@@ -96,6 +97,8 @@ class Sequences:
         if not self._pointer:
             title = f"llama.cpp cannot make a context of {layout}: {library.recent_log()}"
             raise RuntimeUnavailable(title, "Ask for a shorter context, or close programs that use memory.")
+        if adapter is not None:
+            adapter.apply(self._pointer)
         self._memory = native.llama_get_memory(self._pointer)
         recurrent = native.llama_model_is_recurrent(model) or native.llama_model_is_hybrid(model)
         # In one cache for all, layers with a window use cells outside of it again, whoever shares them.

@@ -276,3 +276,18 @@ def test_identity_context_rendering_and_counting_are_there(model: LanguageModel)
     assert "What is {x}?" in rendered
     assert model.count_tokens("") == 0
     assert 0 < model.count_tokens("one two three") < model.count_tokens("one two three four five six seven eight")
+
+
+def test_a_plain_text_is_gone_on_with_as_it_stands_or_refused(model: LanguageModel) -> None:
+    text = (Message("text", "The capital of France is"),)
+    asked = Request("t", text, sampling=Sampling(max_tokens=4))
+    try:
+        assert model.render(text) == "The capital of France is"
+    except ModelError:
+        (done,) = model.complete_many([asked])
+        assert done.finish == "error" and "chat" in done.error
+        return
+    (done,) = model.complete_many([asked])
+    assert done.finish in ("stop", "length")
+    found = numbers(model, Request("w", text, choices=("Paris", "Xqzt")))
+    assert found[0] > found[1]

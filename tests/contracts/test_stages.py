@@ -21,6 +21,7 @@ from engine.errors import BadInput, Cancelled, StageFailed
 from engine.plan.file import plan_digest
 from engine.plan.steps import Check
 from engine.records import (
+    Base,
     Candidates,
     ExpandedTask,
     Generated,
@@ -111,6 +112,7 @@ class World:
             "seed": 0,
             "prompts_digest": "",
             "batched": False,
+            "base": Base("dry-run", ""),
         }
 
     def given(self, of: Stage) -> Any:
@@ -373,7 +375,8 @@ def test_a_stage_that_broke_off_anywhere_starts_again(world: World, name: str, m
 
     given = world.given(stage(name))
     broken = []
-    for seed, part in enumerate(("event", "progress", "items", "complete", "rows", "splits", "embedder", "expect_calls"), 1):
+    touched = ("event", "progress", "items", "complete", "rows", "splits", "embedder", "expect_calls", "trainer", "keep")
+    for seed, part in enumerate(touched, 1):
         with monkeypatch.context() as patch:
             patch.setattr(StepContext, part, breaking)
             try:

@@ -13,6 +13,7 @@ from textual.pilot import Pilot
 from textual.widgets import Label
 
 from datatune_tui.app import DataTune
+from engine.curve import key_of, point_of
 from engine.locations import Locations
 from engine.mix.offered import WORDS, Reason
 from engine.plan.file import plan_digest, read_plan
@@ -21,6 +22,7 @@ from engine.records import (
     Candidates,
     Example,
     ExpandedTask,
+    Finetuned,
     Generated,
     Made,
     MixCounts,
@@ -41,6 +43,7 @@ from engine.records import (
 from engine.store import events, items, runs, steps, tallies
 from engine.store.database import Connection, open_writer
 from engine.store.lease import Owner, this_process
+from models.training import TrainingProgress
 from tests.end_to_end.workbench import MAPPING_PLAN
 
 T = TypeVar("T")
@@ -173,6 +176,20 @@ class Home:
         runs.claim_run(self.connection, run, this_process())
         runs.finish_run(self.connection, run, "done", f"{examples} examples from the task alone", 0, examples)
         return run
+
+    def training(self, run: str, points: int, made: Finetuned | None) -> str:
+        """A finetune step of a run with so many training steps and a measurement after every fourth; its record where it has ended."""
+        step = f"{run} finetune"
+        self.step(run, "finetune", made, seconds=70, state="done" if made else "running")
+        stored = []
+        for number in range(1, points + 1):
+            loss = 0.5 + 2.5 / number
+            stored.append(point_of(TrainingProgress(number, points, number / 10, loss, tokens_per_second=900.0, memory=2 * 10**9)))
+            if number % 4 == 0:
+                stored.append(point_of(TrainingProgress(number, points, number / 10, loss, validation_loss=loss + 0.1)))
+        units = [items.Item(name, seq, "accepted", "", msgspec.json.encode(one).decode()) for one in stored for seq, name in [key_of(one)]]
+        items.store_items(self.connection, step, units)
+        return step
 
     def mix(self, run: str, examples: int, left_out: Mapping[int, tuple[Reason, str]] | None = None) -> None:
         """The mix of a run with so many examples; some, by number, are left out for a reason with its details."""

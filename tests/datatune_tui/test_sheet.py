@@ -11,8 +11,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from datatune_tui.sheet import SheetFile, is_formula, lines, tabbed, writable
+from datatune_tui.sheet import SheetFile, lines, tabbed, writable
 from engine.errors import BadInput
+from engine.safe_cells import is_formula
 from engine.whole_file import written_whole
 
 COLUMNS = ("", "OUTPUT", "INPUT")

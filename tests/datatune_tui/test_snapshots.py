@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import time
 from collections.abc import Sequence
 from functools import partial
 from itertools import count
@@ -21,6 +22,7 @@ from datatune_tui.screens.place import Place
 from engine.mix.offered import Reason
 from engine.settings import change_settings
 from tests.datatune_tui.answers import HITS, MODELS, SHOWN, TASK_FILE
+from tests.datatune_tui.compared import measured, run_of_both
 from tests.datatune_tui.stored import PREVIEW, Home, question, screen_text, until, with_app
 
 FOLDER = Path(__file__).parents[1] / "snapshots"
@@ -38,6 +40,9 @@ STORIES: dict[str, Sequence[str]] = {
     "run-mix": ("enter", "end", "up"),
     "run-export": ("enter", "end"),
     "run-story": ("enter", "f"),
+    "run-quality": ("enter", "u"),
+    "run-quality-map": ("enter", "u", "tab"),
+    "run-quality-lengths": ("enter", "u", "tab", "tab", "tab"),
     "data": ("enter", "3"),
     "data-rejected": ("enter", "3", "end", "up", "up"),
     "data-left-out": ("enter", "end", "up", "tab", "tab", "enter"),
@@ -69,7 +74,7 @@ LEFT_OUT: dict[int, tuple[Reason, str]] = {
 """What a mix leaves out, by number of the example."""
 MODES = {"enter": "run", "2": "run", "3": "data", "4": "catalog", "5": "task", "6": "models", "7": "settings"}
 """Where a key leads."""
-WAITED = {("models", "6"): "smollm2.gguf", ("catalog", "enter"): "config default"}
+WAITED = {("models", "6"): "smollm2.gguf", ("catalog", "enter"): "config default", ("run", "u"): "near-duplicates"}
 """What is on the screen before the next key, by place and key."""
 
 
@@ -82,7 +87,7 @@ def test_it_looks_as_it_did(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, nam
     if name != "first-start":
         home.failed("no data set serves this task: nothing is near")
         home.running()
-        finished = home.finished()
+        finished = run_of_both(home) if name.startswith("run-quality") else home.finished()
         if name in ("run-mix", "data-left-out"):
             home.mix(finished, 9, LEFT_OUT)
     _answered(monkeypatch)
@@ -90,6 +95,8 @@ def test_it_looks_as_it_did(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, nam
         change_settings(home.locations.settings, {"execute.examples": 500, "execute.max_tokens": 64, "keys.run.resume": "f5"})
 
     async def story(app: DataTune, pilot: Pilot[None]) -> str:
+        if name.startswith("run-quality"):
+            app.measured[finished] = measured(finished, time.time())
         typing = False
         for place, key in enumerate(STORIES.get(name, ())):
             await pilot.press(key)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -13,9 +14,11 @@ from textual.pilot import Pilot
 from textual.widgets import OptionList
 
 from datatune_tui.app import DataTune
+from datatune_tui.modals.quality import Quality
 from datatune_tui.themes import DEFAULT, THEMES
 from engine import settings
 from engine.settings import examine
+from tests.datatune_tui.compared import measured
 from tests.datatune_tui.stored import Home, screen_text, until, with_app
 
 LEAST = {"dark": 4.5, "light": 4.5, "high-contrast": 7.0}
@@ -39,7 +42,8 @@ def contrast(one: Color, other: Color) -> float:
 def words_on(app: DataTune) -> set[Pair]:
     """Colours of all words that are drawn, as the terminal gets them; of a question its own, not what lies dimmed behind it."""
     found = set()
-    within = app.screen.children[0].region if app.screen.is_modal else app.screen.region
+    over_all = isinstance(app.screen, Quality) or not app.screen.is_modal
+    within = app.screen.region if over_all else app.screen.children[0].region
     for strip in app.screen._compositor.render_strips()[within.y : within.bottom]:
         for segment in strip.crop(within.x, within.right):
             style = segment.style
@@ -74,6 +78,12 @@ async def walked(app: DataTune, pilot: Pilot[None]) -> dict[str, set[Pair]]:
     await look("tab", "tab")
     await look("shift+tab", "shift+tab", "end")
     await look("f")
+    await pilot.press("escape")
+    app.measured[app.run_id] = measured(app.run_id, time.time())
+    await look("u")
+    await until(pilot, lambda: "near-duplicates" in screen_text(app))
+    await look("tab")
+    await look("tab")
     await look("escape", "3", "down")
     await look("slash", "q")
     await look("escape", "n")

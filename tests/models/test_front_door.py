@@ -7,10 +7,11 @@ from pathlib import Path
 import pytest
 
 import models
+import models.gguf
 import models.llama_cpp
 
 
-@pytest.mark.parametrize("package", [models, models.llama_cpp])
+@pytest.mark.parametrize("package", [models, models.gguf, models.llama_cpp])
 def test_the_front_door_lists_exactly_what_it_opens_to(package: object) -> None:
     source = ast.parse(Path(str(getattr(package, "__file__", ""))).read_text(encoding="utf-8"))
     typed = {alias.name for node in ast.walk(source) if isinstance(node, ast.ImportFrom) and node.level == 0 for alias in node.names}

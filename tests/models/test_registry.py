@@ -6,8 +6,10 @@ from pathlib import Path
 
 import pytest
 
+from models.dry_run import DryRunTrainer
 from models.errors import ModelError, WeightsInvalid, WeightsMissing
-from models.registry import Spec, open_embedder, open_language_model, resolve
+from models.peft_lora import PeftLoraTrainer
+from models.registry import Spec, open_embedder, open_language_model, open_trainer, resolve
 from tests.models.gguf_file import gguf
 
 
@@ -75,3 +77,13 @@ def test_importing_the_registry_and_a_scripted_model_loads_nothing_heavy(tmp_pat
     )
     done = subprocess.run([sys.executable, "-c", code, f"scripted:{tmp_path / 's.toml'}"], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+def test_a_trainer_is_had_for_a_file_a_folder_and_a_dry_run(tmp_path: Path) -> None:
+    (tmp_path / "tiny.gguf").write_bytes(gguf())
+    assert isinstance(open_trainer("dry-run", tmp_path), DryRunTrainer)
+    for spec in (str(tmp_path / "tiny.gguf"), "tiny", str(tmp_path)):
+        assert isinstance(open_trainer(spec, tmp_path / "cache", [tmp_path]), PeftLoraTrainer)
+    with pytest.raises(ModelError, match="is no model that can be trained") as caught:
+        open_trainer("openai:http://localhost:1/v1", tmp_path)
+    assert "dry-run" in caught.value.hint

@@ -116,6 +116,20 @@ def test_a_terminal_gets_one_line_redrawn_and_cleared(clock: Clock, capsys: pyte
     assert "\n" not in written and written.endswith("\r\x1b[K") and "50 of 50" in written
 
 
+def test_a_program_that_follows_gets_lines_of_json(
+    clock: Clock, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DATATUNE_PROGRESS", "json")
+    meter = Meter("embedding", terminal=True)
+    for done in range(0, 60, 10):
+        meter.show(done, 50, "examples")
+        clock.now += 1
+    meter.end()
+    told = [json.loads(said) for said in capsys.readouterr().err.splitlines()]
+    assert [one["done"] for one in told] == [0, 10, 20, 30, 40, 50]
+    assert told[2] == {"doing": "embedding", "done": 20, "of": 50, "rate": 10.0, "unit": "examples"}
+
+
 def test_what_was_there_before_does_not_count_for_the_rate(clock: Clock, capsys: pytest.CaptureFixture[str]) -> None:
     meter = Meter("execute", terminal=False)
     meter.show(1000, 1100, "examples")

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from engine.errors import BadInput
 from engine.quality.benchmarks import related_source
 from engine.quality.diversity import Saturation, compare_diversity, mattr, measure_diversity, measure_spread
-from engine.quality.lengths import measure_lengths
+from engine.quality.lengths import LENGTH_BINS, measure_lengths
 from engine.quality.licences import Family, allowed, licence_of, sort_licences
 from engine.quality.provenance import count_origins
 from engine.quality.regions import region_map, tell_apart
@@ -97,6 +97,17 @@ def test_equal_lengths_have_no_outliers_by_a_token_and_few_examples_none() -> No
     assert not measure_lengths([pair("a b c d e f g h i j")] * 30 + [pair("a b c d e f g h i j k l")], _words).long
     assert not measure_lengths([pair("a"), pair("a " * 500)], _words).long
     assert measure_lengths([pair("a b", "c " * 40)], _words, part="output", at_most=30).long == 1
+
+
+@given(st.lists(st.integers(0, 40_000), min_size=1, max_size=30))
+def test_each_length_is_counted_in_the_bin_it_lies_in(lengths: list[int]) -> None:
+    found = measure_lengths([pair(str(length)) for length in lengths], int)
+    ends = (*LENGTH_BINS[1:], math.inf)
+    expected = tuple(sum(start <= length < end for length in lengths) for start, end in zip(LENGTH_BINS, ends, strict=True))
+    assert found.histogram == expected and sum(found.histogram) == len(lengths)
+
+
+def test_no_examples_have_no_lengths() -> None:
     with pytest.raises(BadInput, match="no examples"):
         measure_lengths([], _words)
 

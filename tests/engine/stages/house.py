@@ -11,7 +11,7 @@ from engine.catalog.catalog import Catalog
 from engine.config import stage_options
 from engine.locations import Locations
 from engine.pipeline import Ending, run_pipeline
-from engine.records import Output, OutputKind, Task, TaskExample
+from engine.records import Base, Output, OutputKind, Task, TaskExample
 from engine.roles import Roles
 from engine.runner import run_step
 from engine.session import Session
@@ -19,10 +19,12 @@ from engine.stages import stage
 from engine.store import events, runs, steps
 from engine.store.database import open_writer
 from engine.store.lease import this_process
+from models.dry_run import DryRunTrainer
 from models.embedding import Embedder
 from models.hashing import HashingEmbedder
 from models.language import LanguageModel, Request
 from models.scripted import Script, ScriptedModel
+from models.training import Trainer
 
 Answer = Callable[[str, str, Request], str | None]
 """Gets the role, the rendered prompt and the request; None leaves the answer to the schema."""
@@ -72,6 +74,7 @@ class ToldRoles(Roles):
         self._answer = answer
         self._context_length = context_length
         self._hashing = HashingEmbedder()
+        self.trains: Trainer = DryRunTrainer()
 
     def model(self, role: str) -> LanguageModel:
         if role in self.special:
@@ -85,6 +88,12 @@ class ToldRoles(Roles):
 
     def embedder(self) -> Embedder:
         return self._hashing
+
+    def base(self) -> Base:
+        return Base("dry-run", "")
+
+    def trainer(self) -> Trainer:
+        return self.trains
 
 
 class House:

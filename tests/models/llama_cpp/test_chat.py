@@ -82,3 +82,13 @@ def test_messages_the_template_refuses_are_an_invalid_request() -> None:
         made.tokens([Message("user", "x")] * 6)
     with pytest.raises(RequestInvalid, match="without messages"):
         made.tokens([])
+
+
+def test_a_plain_text_has_no_markup_and_begins_as_texts_do() -> None:
+    chat = Chat(TEMPLATE, cast(Vocabulary, LETTERS), 1)
+    text = (Message("text", "On and on</s>"),)
+    assert chat.render(text) == "On and on</s>"
+    assert LETTERS.read(chat.tokens(text)) == "«<s>»On and on</s>"
+    assert LETTERS.read(chat.tokens((Message("text", ""),))) == "«<s>»"
+    with pytest.raises(RequestInvalid, match="among the turns"):
+        chat.tokens((*BOTH, *text))

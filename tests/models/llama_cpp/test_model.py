@@ -7,7 +7,7 @@ import subprocess
 import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import pytest
@@ -100,6 +100,23 @@ def test_the_likelihoods_are_those_of_the_tokens_one_by_one(model: LlamaCppModel
         total += log_sum(logits[sorted(vocabulary.ends)]) - log_sum(logits)
         # Tokens decoded together are not computed to the same bit as one by one.
         assert found == pytest.approx(total, abs=0.3)
+
+
+def test_the_end_counts_in_a_chat_and_not_in_a_text_that_goes_on(model: LlamaCppModel) -> None:
+    def of(role: Literal["user", "text"], *answers: str) -> list[float]:
+        (done,) = model.complete_many([Request("k", (Message(role, "What do you see? I see"),), choices=answers)])
+        found: list[float] = json.loads(done.text)
+        return found
+
+    short, long = of("text", " a cat", " a cat on")
+    assert long < short < 0
+    context, vocabulary = model.single, model._vocabulary
+    logits, total = context.start(vocabulary.tokens("What do you see? I see")), 0.0
+    for token in vocabulary.tokens(" a cat"):
+        total += float(logits[token]) - log_sum(logits)
+        logits = context.extend([token])
+    assert short == pytest.approx(total, abs=0.3)
+    assert of("text", "") == [0.0] and of("user", "")[0] < -0.1
 
 
 def test_an_answer_longer_than_a_chunk_is_weighed_to_its_end(model: LlamaCppModel) -> None:

@@ -1,0 +1,263 @@
+"""datatune evaluate and datatune predict: how well a model does a task, and the task done on the rows of a file."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from engine.cli.output import json_option, note, put
+from engine.cli.progress import Meter, time_left
+from engine.errors import BadInput, ExitCode
+
+if TYPE_CHECKING:
+    from engine.evaluate.evaluation import Given
+    from engine.locations import Locations
+    from engine.records import Task
+    from engine.roles import Roles
+    from engine.stored_answers import StoredAnswers
+
+_STYLES = {"all": ("chat", "plain", "export"), "chat": ("chat",), "plain": ("plain",), "export": ("export",)}
+
+
+@click.command()
+@click.argument("task", metavar="TASK")
+@click.option("--model", "spec", metavar="SPEC", help="The model to evaluate: a .gguf path, smollm2, openai:URL. Else the task's base.")
+@click.option("--compare", "other", metavar="SPEC", help="A second model on the same items, with the paired difference.")
+@click.option("--test", "test_file", type=click.Path(path_type=Path), help="Items with right answers instead of the task's own test.")
+@click.option("--shots", default="0,2,8", show_default=True, metavar="N,N…", help="Numbers of demonstrations to choose among.")
+@click.option(
+    "--style", type=click.Choice([*_STYLES]), default="all", show_default=True, help="Choose, or ask only so; export: as trained."
+)
+@click.option("--examples", "pool_file", type=click.Path(path_type=Path), help="More examples of the task to show and to choose on.")
+@click.option("--items", type=click.IntRange(min=1), help="Ask at most so many items of the test, drawn by seed.")
+@click.option(
+    "--by",
+    "way",
+    type=click.Choice(["sum", "per_token", "prior_corrected"]),
+    default="sum",
+    show_default=True,
+    help="How options are scored in the figure that decides; the others stand beside it.",
+)
+@click.option("--draws", default=1, show_default=True, type=click.IntRange(1, 20), help="Draws of demonstrations to average over.")
+@click.option("--every", is_flag=True, help="Ask every setting on the test, to see them all; the choice stays the same.")
+@click.option("--as-given", is_flag=True, help="Leave options in the order the file has them.")
+@click.option("--seed", default=0, show_default=True, help="Decides the order of options, which items are drawn and what is shown.")
+@json_option
+def evaluate(
+    task: str,
+    spec: str | None,
+    other: str | None,
+    test_file: Path | None,
+    shots: str,
+    style: str,
+    pool_file: Path | None,
+    items: int | None,
+    way: str,
+    draws: int,
+    every: bool,
+    as_given: bool,
+    seed: int,
+    as_json: bool,
+) -> int:
+    """How well a model does TASK (a task file, a run, or a folder of BIG-bench), on items with right answers.
+
+    Demonstrations come from the task's examples, never from the test; how many are shown, and whether as a chat, is chosen on these
+    examples. Options are shuffled by seed. What a model answers is kept, and asked once.
+    """
+    from engine.cli.evaluation_table import evaluation_table
+    from engine.evaluate.evaluation import asker_of, evaluate, expected_cost
+
+    locations, given, specs = _given(task, test_file, pool_file, items, not as_given, seed)
+    given = _with(given, shots=_numbers(shots), styles=_STYLES[style], way=way, draws=draws, every=every, seed=seed)
+    with _asked(locations, specs, [spec, *([other] if other else [])]) as models:
+        askers, meters = [], []
+        for place, answers in enumerate(models, 1):
+            asker = asker_of(given, answers)
+            cost = expected_cost(given, asker)
+            note(_cost(cost.model, cost.calls, cost.seconds))
+            meters.append(_watch(answers, f"asking {f'model {place}' if other else cost.model}", cost.calls))
+            askers.append(asker)
+        found = evaluate(given, askers)
+        for answers, meter in zip(models, meters, strict=True):
+            _told(answers, meter)
+    put({"evaluation": found}, as_json, lambda: evaluation_table(found))
+    return ExitCode.DONE
+
+
+@click.command()
+@click.argument("task", metavar="TASK_OR_RUN")
+@click.argument("file", type=click.Path(path_type=Path))
+@click.option("--model", "spec", metavar="SPEC", help="The model to ask: a .gguf path, smollm2, openai:URL. Else the task's base.")
+@click.option("--to", "to", type=click.Path(path_type=Path), required=True, help="The file to write: .csv, .tsv, .jsonl or .xlsx.")
+@click.option("--column", default="", metavar="NAME", help="Where the inputs are; else in “input”, or in the only column.")
+@click.option("--into", default="output", show_default=True, metavar="NAME", help="Name of the column of answers.")
+@click.option("--shots", default=2, show_default=True, type=click.IntRange(min=0), help="Examples of the task shown before each input.")
+@click.option(
+    "--style", type=click.Choice(["chat", "plain", "export"]), default="chat", show_default=True, help="How to ask; export: as trained."
+)
+@click.option("--longest", default=256, show_default=True, type=click.IntRange(1, 4096), help="Tokens of an answer, at most.")
+@click.option("--replace", is_flag=True, help="Write over the file if it is there.")
+@json_option
+def predict(
+    task: str,
+    file: Path,
+    spec: str | None,
+    to: Path,
+    column: str,
+    into: str,
+    shots: int,
+    style: str,
+    longest: int,
+    replace: bool,
+    as_json: bool,
+) -> int:
+    """Have a model do a task on every row of FILE (CSV, TSV, JSONL, JSON, Parquet, xlsx): the same rows come out with a column more.
+
+    Where the task has labels, the likeliest is taken; else the answer is written. Stopped, it goes on where it was when started again.
+    """
+    from collections import Counter
+
+    from engine.evaluate import predict as rows_of
+    from engine.evaluate.asking import Asker, Setting
+    from engine.evaluate.items import example_items
+
+    locations, found, specs = _task(task)
+    rows_of.check_target(to, replace)
+    rows, wanted = rows_of.read_rows(file, column)
+    into = rows_of.column_out(rows, into)
+    pool = example_items(found.examples, found, shuffle=False)
+    if shots > len(pool):
+        note(f"{len(pool)} examples are shown: the task has no more")
+    setting = Setting(min(shots, len(pool)), style)  # type: ignore[arg-type]
+    one_line = bool(pool) and not any("\n" in item.answer.strip() for item in pool)
+    with _asked(locations, specs, [spec]) as (answers,):
+        asker = Asker(answers, found, longest=longest, one_line=one_line)
+        asker.tokens = longest
+        meter = _watch(answers, "answering", len(rows))
+        said = rows_of.predict(asker, found, rows, wanted, pool, setting)
+        _told(answers, meter)
+    texts = [rows_of.text_of(answer, found) for answer in said]
+    marked = rows_of.write_rows(to, rows, into, texts)
+    outputs = Counter(text for text in texts if text is not None) if found.output.kind == "label" else Counter[str]()
+    failed = Counter(answer.error for answer in said if answer.error)
+    told = rows_of.Predicted(str(to), len(rows), len(rows) - failed.total(), dict(failed), dict(outputs.most_common()), marked)
+    put({"predicted": told}, as_json, lambda: _told_rows(told, into))
+    return ExitCode.DONE
+
+
+def _given(
+    task: str, test_file: Path | None, pool_file: Path | None, items: int | None, shuffle: bool, seed: int
+) -> tuple[Locations, Given, dict[str, str]]:
+    from engine.evaluate.evaluation import Given, off_the_test
+    from engine.evaluate.items import example_items, read_test
+    from engine.task_examples import examples_in
+
+    locations, found, specs = _task(task)
+    named = test_file or (Path(found.test) if found.test else None)
+    if named is None:
+        raise BadInput(f"{task} has no test", "give one: --test FILE, with input and output in each row, or test = … in the task file")
+    test = read_test(named, found, shuffle=shuffle, seed=seed)
+    examples = [*found.examples, *(examples_in(pool_file) if pool_file else ())]
+    pool = example_items(examples, found, shuffle=shuffle, seed=seed)
+    if items is not None:
+        test, rest = test.drawn(items, seed)
+        # A published task has no examples of its own: those that are not asked serve.
+        pool = pool or rest
+    kept = off_the_test(pool, test)
+    if len(kept) < len(pool):
+        note(f"{len(pool) - len(kept)} examples are items of the test: they are not shown")
+    return locations, Given(found, test, kept), specs
+
+
+def _task(text: str) -> tuple[Locations, Task, dict[str, str]]:
+    """The task a file, a folder of BIG-bench or a run holds, and the models named for it."""
+    from engine.cli.find import find_run
+    from engine.config import read_task
+    from engine.evaluate.bigbench import is_bigbench, task_of_bigbench
+    from engine.locations import locate
+    from engine.settings import read_settings
+    from engine.store.database import open_reader
+
+    locations = locate()
+    defaults = dict(read_settings(locations).models)
+    path = Path(text).expanduser()
+    if path.is_dir() or (is_bigbench(path) and path.is_file()):
+        import msgspec
+
+        return locations, msgspec.structs.replace(task_of_bigbench(path), test=str(path)), defaults
+    if path.suffix or path.exists() or "/" in text:
+        from engine.roles import absolute_spec
+
+        file = read_task(path)
+        return locations, file.task, {**defaults, **{role: absolute_spec(spec, path.parent) for role, spec in file.models.items()}}
+    run = find_run(open_reader(locations.database), text)
+    return locations, run.task, {**defaults, **run.settings.models}
+
+
+@contextmanager
+def _asked(locations: Locations, specs: dict[str, str], wanted: list[str | None]) -> Iterator[list[StoredAnswers]]:
+    """The models asked for, over the stored calls; closed afterwards."""
+    from engine.roles import Roles
+    from engine.store.database import open_writer
+    from engine.stored_answers import StoredAnswers
+
+    connection = open_writer(locations.ensure().database)
+    opened: list[Roles] = []
+    try:
+        models = []
+        for spec in wanted:
+            opened.append(Roles({**specs, "base": spec} if spec else specs, locations))
+            models.append(StoredAnswers(opened[-1].model("base"), "base", connection))
+        yield models
+    finally:
+        for roles in opened:
+            roles.close()
+
+
+def _with(given: Given, **fields: Any) -> Given:
+    import msgspec
+
+    return msgspec.structs.replace(given, **fields)
+
+
+def _numbers(text: str) -> tuple[int, ...]:
+    try:
+        found = tuple(dict.fromkeys(int(part) for part in text.split(",")))
+    except ValueError:
+        found = (-1,)
+    if min(found) < 0 or max(found) > 64:
+        raise BadInput(f"--shots {text}: not numbers from 0 to 64 with commas between", "for example --shots 0,2,8")
+    return found
+
+
+def _cost(model: str, calls: int, seconds: float | None) -> str:
+    time = f"about {time_left(seconds)} at the rate measured here" if seconds is not None else "its rate on this machine is not known yet"
+    return f"{model}: at most {calls:,} calls, {time}; what it answered before is not asked again"
+
+
+def _watch(answers: StoredAnswers, label: str, calls: int) -> Meter:
+    """Show on stderr how many of at most so many answers there are."""
+    meter = Meter(label, sys.stderr.isatty())
+    answers.tell = lambda done: meter.show(done, max(done, calls), "answers")
+    return meter
+
+
+def _told(answers: StoredAnswers, meter: Meter) -> None:
+    meter.end()
+    if answers.fresh:
+        note(f"{answers.model.identity.name}: {answers.fresh:,} new answers in {answers.wall:.0f} s")
+
+
+def _told_rows(told: Any, into: str) -> str:
+    lines = [f"{told.file}: {told.rows:,} rows, {told.answered:,} with an answer in {into!r}"]
+    lines += [f"{count:,} without: {reason}" for reason, count in told.failed.items()]
+    if told.outputs:
+        lines.append(", ".join(f"{label} {count:,}" for label, count in told.outputs.items()))
+    if told.guarded:
+        lines.append(f"{told.guarded:,} cells begin like formulas and got an apostrophe; in JSONL every text stays as it is")
+    return "\n".join(lines)

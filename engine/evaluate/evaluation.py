@@ -1,0 +1,251 @@
+"""A whole evaluation: one model or two on one test, each asked in the way that was best for it off the test."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from engine.evaluate.asking import EVERYTHING, Answer, Asker, Setting, Style, demonstrations, longest_answer
+from engine.evaluate.choosing import PAPER, Choice, calls_of_choosing, choose, settings_of
+from engine.evaluate.intervals import DESCRIPTIVE_BELOW, Difference, Estimate, difference, ratio
+from engine.evaluate.items import Item, Test
+from engine.evaluate.scores import Figure, figures, item_scores, parsed, predicted, primary_name, primary_parts
+from engine.plain_text import one_line
+from engine.quality.words import normalised
+from engine.records import Task, Value
+from engine.stored_answers import StoredAnswers
+
+MOST_WRONG = 5
+_SHOWN = 300
+
+
+class Given(Value):
+    """What is to be evaluated, and how."""
+
+    task: Task
+    test: Test
+    pool: tuple[Item, ...]
+    """Examples of the task that are not in the test: demonstrations, and what settings are chosen on."""
+    shots: tuple[int, ...] = (0, 2, 8)
+    styles: tuple[Style, ...] = ("chat", "plain", "export")
+    way: str = "sum"
+    """How options are scored: fixed beforehand."""
+    draws: int = 1
+    """Draws of demonstrations that figures are averaged over."""
+    every: bool = False
+    """Whether all settings are asked on the test, to be seen; the choice stays the same."""
+    seed: int = 0
+
+
+class LabelRow(Value):
+    """What became of the items of one label."""
+
+    label: str
+    n: int
+    right: float
+    """Items, a tie counted in parts; the mean over draws."""
+    taken_for: tuple[tuple[str, int], ...]
+    """Other labels that were taken instead, in the first draw, most often first."""
+
+
+class Wrong(Value):
+    """An item that was answered wrongly."""
+
+    item: str
+    input: str
+    right: str
+    taken: str
+    """The option of the highest score; of a task with free answers, what was written."""
+    written: str
+    error: str = ""
+
+
+class Result(Value):
+    """One setting on the test."""
+
+    setting: Setting
+    draws: int
+    figures: tuple[Figure, ...]
+    unanswered: int
+    """Answers that did not come, over all draws, such as for a prompt longer than the context; they count as wrong."""
+    labels: tuple[LabelRow, ...] = ()
+    wrong: tuple[Wrong, ...] = ()
+    wrong_of: int = 0
+    """Items answered wrongly in the first draw."""
+
+
+class Judged(Value):
+    """One model on the test."""
+
+    model: str
+    digest: str
+    runtime: str
+    choice: Choice
+    results: tuple[Result, ...]
+    """The chosen setting first."""
+    notes: tuple[str, ...] = ()
+
+
+class Comparison(Value):
+    """The first model's chosen setting against the second's."""
+
+    figure: str
+    difference: Difference
+    share: Estimate | None
+    """How much of the second's figure above chance the first has; None where that is not clear of zero."""
+    reason: str = ""
+    """Why there is no share."""
+
+
+class Evaluation(Value):
+    """What evaluate found."""
+
+    task: str
+    test: str
+    items: int
+    clusters: int
+    metric: str
+    examples: int
+    """Of the task, that are not in the test."""
+    models: tuple[Judged, ...]
+    comparison: Comparison | None = None
+    notes: tuple[str, ...] = ()
+
+
+class Cost(NamedTuple):
+    """What asking a model takes at most."""
+
+    model: str
+    calls: int
+    seconds: float | None
+    """At the rate measured on this machine; None where it was not."""
+
+
+def off_the_test(pool: Sequence[Item], test: Test) -> tuple[Item, ...]:
+    """The examples whose input is that of no item of the test."""
+    asked = {normalised(item.input) for item in test.items if item.input.strip()}
+    return tuple(item for item in pool if normalised(item.input) not in asked)
+
+
+def asker_of(given: Given, answers: StoredAnswers) -> Asker:
+    """A model with the bounds that right answers of this task set."""
+    items = [*given.test.items, *given.pool]
+    one_line = not any("\n" in text.strip() for item in items for text in (*item.references, *item.options))
+    return Asker(answers, given.task, longest=longest_answer(items, answers.model.count_tokens), one_line=one_line)
+
+
+def settings_for(given: Given, asker: Asker) -> tuple[Setting, ...]:
+    """The ways this model can be asked."""
+    styles = tuple(style for style in given.styles if style != "plain" or asker.plain)
+    return settings_of(given.shots, styles or ("chat",), len(given.pool))
+
+
+def expected_cost(given: Given, asker: Asker) -> Cost:
+    """What a model's part takes at most; may measure its speed first."""
+    settings = settings_for(given, asker)
+    choosing = calls_of_choosing(asker, given.pool, settings, given.seed)
+    on_test = settings if given.every else sorted(settings, key=lambda one: one.shots)[-2:]
+    each = asker.calls(given.test.items)
+    calls, read, shared_least = choosing, 0, 0
+    for setting in on_test:
+        usual, shared = asker.prompt_tokens(given.test, given.test.items, setting, demonstrations(given.pool, setting.shots, given.seed))
+        times = given.draws if setting.shots else 1
+        calls += times * each
+        read += times * each * usual
+        shared_least = max(shared_least, shared)
+    read += choosing * shared_least
+    written = calls * 3 + len(on_test) * given.draws * len(given.test.items) * asker.tokens // 2
+    seconds = asker.answers.expected_seconds(calls, read, written, shared_least)
+    return Cost(asker.answers.model.identity.name, calls, seconds)
+
+
+def evaluate(given: Given, askers: Sequence[Asker]) -> Evaluation:
+    """Ask each model, score what it said, and compare the first with the second, if there is one."""
+    judged: list[Judged] = []
+    chosen: list[list[list[Answer]]] = []
+    for asker in askers:
+        one, draws = _judge(given, asker)
+        judged.append(one)
+        chosen.append(draws)
+    test = given.test
+    notes = [*test.notes]
+    if test.clusters < DESCRIPTIVE_BELOW:
+        notes.append(f"descriptive: {test.clusters:,} independent items, under {DESCRIPTIVE_BELOW}, say little about others")
+    return Evaluation(
+        given.task.name,
+        test.name,
+        len(test.items),
+        test.clusters,
+        primary_name(test, given.way),
+        len(given.pool),
+        tuple(judged),
+        _compared(given, *chosen) if len(chosen) == 2 else None,
+        tuple(notes),
+    )
+
+
+def _judge(given: Given, asker: Asker) -> tuple[Judged, list[list[Answer]]]:
+    settings = settings_for(given, asker)
+    choice = choose(asker, given.test, given.pool, settings, given.way, given.seed)
+    paper = [one for one in settings if one == Setting(min(PAPER, len(given.pool)), "chat")]
+    wanted = dict.fromkeys((choice.setting, *(settings if given.every else paper)))
+    results: list[Result] = []
+    chosen: list[list[Answer]] = []
+    for setting in wanted:
+        draws = [
+            asker.ask(given.test, given.test.items, setting, demonstrations(given.pool, setting.shots, seed), EVERYTHING, given.seed)
+            for seed in range(given.seed, given.seed + (given.draws if setting.shots else 1))
+        ]
+        results.append(_result(given, setting, draws))
+        chosen = chosen or draws
+    notes = [] if asker.plain else ["asked over a server: in chats alone, options by a lettered menu, so only their order tells"]
+    identity = asker.answers.model.identity
+    return Judged(identity.name, identity.digest, identity.runtime, choice, tuple(results), tuple(notes)), chosen
+
+
+def _result(given: Given, setting: Setting, draws: list[list[Answer]]) -> Result:
+    test = given.test
+    scores = item_scores(test, draws[0], given.way)
+    # A text that is half right is told where none of its words are.
+    missed = sorted((place for place, score in enumerate(scores) if score < 1), key=lambda place: scores[place])
+    return Result(
+        setting,
+        len(draws),
+        figures(test, draws, given.way, given.seed),
+        sum(bool(answer.error) for answers in draws for answer in answers),
+        _label_rows(test, draws, given.way),
+        tuple(_wrong(test.items[place], draws[0][place], given.way, test.closed) for place in missed[:MOST_WRONG]),
+        len(missed),
+    )
+
+
+def _label_rows(test: Test, draws: list[list[Answer]], way: str) -> tuple[LabelRow, ...]:
+    rows = []
+    scores = [item_scores(test, answers, way) for answers in draws]
+    for label in test.labels:
+        places = [place for place, item in enumerate(test.items) if item.answer == label]
+        right = sum(of[place] for of in scores for place in places) / len(draws)
+        taken = Counter(test.items[place].options[option] for place in places for option in predicted(draws[0][place], way)[:1])
+        taken.pop(label, None)
+        rows.append(LabelRow(label, len(places), right, tuple(taken.most_common(3))))
+    return tuple(rows)
+
+
+def _wrong(item: Item, answer: Answer, way: str, closed: bool) -> Wrong:
+    taken = ", ".join(item.options[place] for place in predicted(answer, way)) if closed else answer.text
+    written = answer.text or "nothing"
+    if closed and answer.written and not parsed(item, answer.text):
+        written += " (names no option)"
+    return Wrong(item.key, item.input[:_SHOWN], item.answer[:_SHOWN], taken[:_SHOWN], one_line(written, _SHOWN), answer.error)
+
+
+def _compared(given: Given, ours: list[list[Answer]], theirs: list[list[Answer]]) -> Comparison:
+    test = given.test
+    clusters = [item.cluster for item in test.items]
+    one, other = (primary_parts(test, draws, given.way) for draws in (ours, theirs))
+    name = primary_name(test, given.way)
+    chance = sum(item.chance for item in test.items) / len(test.items) if name.startswith("accuracy") else 0.0
+    share = ratio(one, other, clusters, chance, given.seed)
+    reason = "" if share else "the second model's figure is not clear of chance, so a share of it would say nothing"
+    return Comparison(name, difference(one, other, clusters, given.seed), share, reason)

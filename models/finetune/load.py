@@ -1,0 +1,96 @@
+"""Where and in what numbers to train, and the base model loaded so, with a fresh adapter on all its projections."""
+
+from __future__ import annotations
+
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+from models.errors import RequestInvalid, RuntimeUnavailable, WeightsInvalid
+from models.finetune.libraries import stay_offline
+from models.training import Device, Precision, TrainingOptions
+
+
+def choose_device(options: TrainingOptions) -> Device:
+    """The device the options mean here; RuntimeUnavailable when there is no such."""
+    stay_offline()
+    import torch
+
+    if options.device == "cpu":
+        return "cpu"
+    if torch.cuda.is_available():
+        return "cuda"
+    if options.device == "cuda":
+        raise RuntimeUnavailable("torch finds no CUDA GPU here", "Train on the CPU (device = cpu), or install torch with CUDA.")
+    return "cpu"
+
+
+def choose_precision(options: TrainingOptions, device: Device) -> Precision:
+    """The numbers the base is held in; RuntimeUnavailable when these cannot be had here."""
+    import torch
+
+    if options.precision == "nf4" and not find_spec("bitsandbytes"):
+        raise RuntimeUnavailable("bitsandbytes is not installed", "Install it, or train in 16 bits (precision = bf16).")
+    if device == "cpu" and options.precision == "fp16":
+        raise RequestInvalid("A CPU cannot train in fp16", "Choose fp32, bf16 or nf4.")
+    if options.precision != "auto":
+        return options.precision
+    if find_spec("bitsandbytes"):
+        return "nf4"
+    if device == "cpu":
+        return "fp32"
+    return "bf16" if torch.cuda.is_bf16_supported() else "fp16"
+
+
+def computing(device: Device, precision: Precision) -> Any:
+    """The torch type that is computed in, and that what is not quantised is held in."""
+    import torch
+
+    if precision == "fp32" or (precision == "nf4" and device == "cpu"):
+        return torch.float32
+    if precision == "fp16" or (precision == "nf4" and not torch.cuda.is_bf16_supported()):
+        return torch.float16
+    return torch.bfloat16
+
+
+def load_model(folder: Path, options: TrainingOptions, device: Device, precision: Precision, checkpointing: bool) -> Any:
+    """The base in `folder` with an adapter to train: a PeftModel. What torch raises for want of memory passes through."""
+    import torch
+    from peft import LoraConfig, get_peft_model, prepare_model_for_kbit_training
+    from transformers import AutoModelForCausalLM, BitsAndBytesConfig, set_seed
+
+    kind = computing(device, precision)
+    settings: dict[str, Any] = {}
+    if precision == "nf4":
+        settings["quantization_config"] = BitsAndBytesConfig(
+            load_in_4bit=True, bnb_4bit_quant_type="nf4", bnb_4bit_use_double_quant=True, bnb_4bit_compute_dtype=kind
+        )
+    try:
+        model = AutoModelForCausalLM.from_pretrained(
+            str(folder),
+            dtype=kind,
+            device_map={"": 0 if device == "cuda" else "cpu"},
+            local_files_only=True,
+            trust_remote_code=False,
+            use_safetensors=True,
+            attn_implementation="sdpa",
+            **settings,
+        )
+    except (OSError, ValueError, KeyError) as error:
+        line = str(error).strip().split("\n", 1)[0][:200]
+        raise WeightsInvalid(
+            f"The model in {folder} cannot be loaded for training: {line}", "Copy or download the folder again."
+        ) from error
+    model.config.use_cache = False
+    if precision == "nf4":
+        model = prepare_model_for_kbit_training(model, use_gradient_checkpointing=checkpointing)
+        if kind is not torch.float32:
+            # Preparing turns all that is not quantised to 32 bits; of these, the embeddings alone take much memory.
+            for part in {id(part): part for part in (model.get_input_embeddings(), model.get_output_embeddings()) if part}.values():
+                part.to(kind)
+    # The adapter's first numbers are random.
+    set_seed(options.seed)
+    adapter = LoraConfig(
+        r=options.rank, lora_alpha=options.alpha, lora_dropout=options.dropout, target_modules="all-linear", task_type="CAUSAL_LM"
+    )
+    return get_peft_model(model, adapter)
