@@ -32,6 +32,7 @@ PeftLoraTrainer(base, out.parent / "cache").train(examples(24), examples(7, 100)
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(1500)
 def test_a_killed_training_goes_on_with_the_losses_of_one_without_a_break(tmp_path: Path) -> None:
     """Three processes, none of which can reach a network."""
     base = tiny_folder(tmp_path / "base")
