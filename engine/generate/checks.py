@@ -49,12 +49,12 @@ class Checks:
         self._languages = (input_language(task), output_language(task))
         shown = [filled for example in task.examples if (filled := form.taken_apart(example))]
         self._scripts = (
-            script_of(text for filled in shown for text in filled.pieces),
+            script_of(text for filled in shown for text in filled.body),
             script_of(example.output for example in task.examples) if task.output.kind == "text" else "",
         )
-        self._input_lengths = [len(" ".join(filled.pieces)) for filled in shown]
+        self._input_lengths = [len(" ".join(filled.body)) for filled in shown]
         self._output_lengths = [len(example.output) for example in task.examples] if task.output.kind == "text" else []
-        self._ends = len(shown) >= 2 and all(_ends(filled.pieces[-1]) for filled in shown)
+        self._ends = len(shown) >= 2 and all(_ends(filled.body[-1]) for filled in shown)
         self._asks = len(shown) >= 2 and all(_asks(filled) for filled in shown)
         self._copies = any(same_key(example.input) == same_key(example.output) for example in task.examples)
         told = [_says(example.input, example.output) for example in task.examples]
@@ -75,16 +75,16 @@ class Checks:
 
     def _form_fault(self, filled: Filled, written: Sequence[str]) -> str:
         # A label or a short option may well be the word "none" or "answer".
-        if any(is_placeholder(text) for text in filled.pieces) or (
+        if any(is_placeholder(text) for text in filled.body) or (
             self._task.output.kind == "text" and is_placeholder(filled.output) and not filled.output.strip().isdigit()
         ):
             return "a placeholder stands for the text"
         if any(_SPEAKS.match(text) for text in written):
             return "it speaks to the one who asked"
-        whole = same_key(" ".join(filled.pieces))
+        whole = same_key(" ".join(filled.body))
         if any(part in whole or _like(part, whole) for part in self._instruction):
             return "it repeats the task's description"
-        last = filled.pieces[-1].rstrip()
+        last = filled.body[-1].rstrip()
         if _UNFINISHED.search(last) or (self._ends and not _ends(last) and len(words_of(last)) > 3):
             return "the input breaks off"
         if self._asks and not _asks(filled):
@@ -94,7 +94,7 @@ class Checks:
         return ""
 
     def _length_fault(self, filled: Filled, output: str) -> str:
-        length = len(" ".join(filled.pieces))
+        length = len(" ".join(filled.body))
         if self._input_lengths and not min(self._input_lengths) / 4 - 10 <= length <= max(self._input_lengths) * 4 + 80:
             return "the input is far shorter or longer than the examples'"
         if self._output_lengths and output and not min(self._output_lengths) / 5 - 10 <= len(output) <= max(self._output_lengths) * 4 + 40:
@@ -102,7 +102,7 @@ class Checks:
         return ""
 
     def _language_fault(self, filled: Filled, output: str) -> str:
-        sides = [("input", " ".join(filled.pieces), self._scripts[0], self._languages[0])]
+        sides = [("input", " ".join(filled.body), self._scripts[0], self._languages[0])]
         if self._task.output.kind == "text":
             sides.append(("output", output, self._scripts[1], self._languages[1]))
         for side, text, script, language in sides:
@@ -133,9 +133,9 @@ class Checks:
         labels = self._task.output.labels
         if labels and output not in labels:
             return "the output is none of the labels"
-        if not self._copies and same_key(" ".join(filled.pieces)) == same_key(output):
+        if not self._copies and same_key(" ".join(filled.body)) == same_key(output):
             return "the output repeats the input"
-        if self._tells_label and _says(" ".join(filled.pieces), output):
+        if self._tells_label and _says(" ".join(filled.body), output):
             return "the input says its label"
         return ""
 

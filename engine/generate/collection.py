@@ -78,7 +78,7 @@ class Collection:
 
         Where the output is a label, the accepted ones show as many labels as there is room for.
         """
-        accepted = [filled for filled in self._filled[: self.before(upto)] if filled.pieces]
+        accepted = [filled for filled in self._filled[: self.before(upto)] if filled.body]
         most_own = count if not accepted else max(1, count - count // 2)
         own = self._own
         if len(own) > most_own:

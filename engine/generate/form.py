@@ -32,7 +32,7 @@ RESERVED = ("output", "right", "wrong")
 
 
 class Piece(Value):
-    """One part of an input that is written freely."""
+    """One part of an input that is written freely; an input of options alone has none."""
 
     name: str
     """Its key in the JSON."""
@@ -74,6 +74,11 @@ class Filled(Value):
     wrong: tuple[str, ...] = ()
 
     @property
+    def body(self) -> tuple[str, ...]:
+        """The pieces; the options where they are all there is."""
+        return self.pieces or ((self.right, *self.wrong) if self.right else ())
+
+    @property
     def text(self) -> str:
         """Everything written that makes the input, without headings, marks or an order of options."""
         return "\n".join((*self.pieces, *sorted((self.right, *self.wrong)))) if self.right else "\n".join(self.pieces)
@@ -93,7 +98,9 @@ class Form:
             self.pieces = (Piece("question", ""),)
         before = [one.before for one in found if one] or [example.input.strip() for example in task.examples]
         pieces = _pieces(task, before)
-        if pieces and (pieces != (Piece("input", ""),) or not chooses):
+        if found and all(one is not None and not one.before for one in found):
+            self.pieces = ()  # the options are all there is: asked for a question, a small model writes the task's description
+        elif pieces and (pieces != (Piece("input", ""),) or not chooses):
             self.pieces = pieces
         self.letters = task.output.kind == "option_letter"
         short = bool(task.examples) and all(len(example.output) <= SHORT for example in task.examples)

@@ -102,3 +102,13 @@ def test_any_text_can_be_taken_apart_without_an_error(text: str, output: str) ->
         form = Form(task_with(kind, (text, output)))
         form.taken_apart(TaskExample(text, output))
         form.outputs_of(text)
+
+
+def test_an_input_of_options_alone_has_no_question_to_write() -> None:
+    form = Form(task_with("option_letter", ("A. It rained.\nB. The street is wet.", "A"), ("A. She fell.\nB. There was ice.", "B")))
+    assert form.pieces == () and list(form.schema([], "k", 0, 1)["properties"]) == ["right", "wrong"]
+    (filled,) = form.read('{"right": "The sun rose.", "wrong": ["It grew warm."]}', 1) or []
+    for seed in range(6):
+        text, output = form.render(filled, "k", seed)
+        assert text in ("A. The sun rose.\nB. It grew warm.", "A. It grew warm.\nB. The sun rose.")
+        assert text.split("\n")["AB".index(output)].endswith("The sun rose.") and form.holds(filled, text, output)

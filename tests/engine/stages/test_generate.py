@@ -420,3 +420,26 @@ def test_the_time_told_counts_what_prompts_share_once_whatever_the_votes(tmp_pat
     cost = next(event.data for event in events.events_after(house.connection, house.session.run, 0) if event.kind == "cost")
     assert cost["calls"] == 400 + 3 * 400
     assert cost["seconds"] > cost["completion_tokens"] / 20, "reading takes time too"
+
+
+def test_options_that_are_the_whole_input_are_written_without_a_question(tmp_path: Path) -> None:
+    cause = Task(
+        "cause",
+        "Two sentences tell of two events. Say which tells of the cause.",
+        output=Output("option_letter"),
+        examples=(TaskExample("A. It rained.\nB. The street is wet.", "A"), TaskExample("A. She fell.\nB. There was ice.", "B")),
+    )
+
+    def events_of(role: str, prompt: str, request: Request) -> str | None:
+        if "enum" in (request.schema or {}):
+            return json.dumps("AB"["caused" not in prompt.rpartition("A.")[2].partition("\n")[0]])
+        assert list((request.schema or {})["properties"]) == ["right", "wrong"]
+        return json.dumps(
+            {"right": f"The {thing(request.sampling.seed)} caused it.", "wrong": [f"A {thing(-request.sampling.seed)} broke."]}
+        )
+
+    house = bench(tmp_path, events_of)
+    step, made = house.step("generate", given(cause), examples=30)
+    assert made.examples == 30 and adds_up(made)
+    for example in examples(house, step):
+        assert "caused" in example.input.split("\n")["AB".index(example.output)]
