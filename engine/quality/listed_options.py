@@ -9,7 +9,8 @@ from itertools import pairwise
 from engine.plan.options import stays_last
 from engine.records import OutputKind, Value
 
-_MARK = re.compile(r"(?:^|(?<=\s))[(\[]?(?P<sign>[A-Za-z]|\d{1,2})(?:\.\)|[.)\]:])[ \t]+(?=\S)", re.MULTILINE)
+_MARK = re.compile(r"(?:^|(?<=\s))(?P<open>[(\[])?(?P<sign>[A-Za-z]|\d{1,2})(?:\.\)|[.)\]:])(?(open)[ \t]*|[ \t]+)(?=\S)", re.MULTILINE)
+"""In brackets a mark may stand close to its option: (A)doctor."""
 _HEADED = re.compile(r"^[^\S\n]*[^\W\d][^\n:：]{0,40}[:：][ \t]*(?P<list>\S[^\n]*)$", re.MULTILINE)
 _BULLET = re.compile(r"^[ \t]*[-*•][ \t]+(?=\S)", re.MULTILINE)
 _JOINS = ("; ", " | ", " / ", "、", "；", "，", ", ", ";", "|", "/")

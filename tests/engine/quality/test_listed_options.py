@@ -54,3 +54,9 @@ def test_every_order_holds_every_option_once(options: list[str], shift: int) -> 
     turned, order = listed.rotated(shift)
     again = options_in(turned, "A", "option_letter")
     assert again is not None and again.options == tuple(options[place] for place in order) and sorted(order) == [*range(len(options))]
+
+
+def test_a_mark_in_brackets_may_stand_close_to_its_option() -> None:
+    found = options_in("Where are books lent?\n(A)doctor (B)book store (C)park", "B", "option_letter")
+    assert found is not None and found.options == ("doctor", "book store", "park") and found.signs == ("A", "B", "C")
+    assert options_in("It was (a)synchronous, he said.", "a", "option_letter") is None
