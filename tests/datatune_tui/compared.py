@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import sys
 from functools import cache
@@ -63,13 +64,20 @@ class StandIn:
     def __init__(self, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         self._folder = folder / "stand-in"
         self._folder.mkdir()
-        self.gate = self._folder / "gate"
-        self.gate.touch()
+        self._gate = (self._folder / "gate").open("w")
         self.says(answer())
         program = self._folder / "python"
         program.write_text(PROGRAM.format(python=sys.executable, folder=str(self._folder)))
         program.chmod(0o700)
         monkeypatch.setattr("datatune_tui.engine_process.sys.executable", str(program))
+
+    def hold(self) -> None:
+        """Let none of it pass the gate; for good, unless it is let go."""
+        fcntl.flock(self._gate, fcntl.LOCK_EX)
+
+    def let_go(self) -> None:
+        """Open the gate again."""
+        fcntl.flock(self._gate, fcntl.LOCK_UN)
 
     def says(self, value: Any, code: int = 0) -> None:
         """What it prints, and its exit code."""
@@ -84,7 +92,7 @@ class StandIn:
 
 PROGRAM = """\
 #!{python} -IS
-import json, os, sys, time
+import fcntl, json, os, sys
 folder = {folder!r}
 with open(folder + "/calls.jsonl", "a") as calls:
     call = dict(arguments=sys.argv[4:], pid=os.getpid(), progress=os.environ.get("DATATUNE_PROGRESS"))
@@ -92,9 +100,8 @@ with open(folder + "/calls.jsonl", "a") as calls:
 sys.stderr.write("a warning of a library\\n")
 sys.stderr.write(json.dumps(dict(doing="embedding", done=64, of=400, rate=16.0, unit="examples")) + "\\n")
 sys.stderr.flush()
-begun = time.monotonic()
-while not os.path.exists(folder + "/gate") and time.monotonic() - begun < 60:
-    time.sleep(0.01)
+with open(folder + "/gate") as gate:
+    fcntl.flock(gate, fcntl.LOCK_SH)
 told = json.load(open(folder + "/says.json"))
 print(json.dumps(told["out"]))
 sys.exit(told["code"])

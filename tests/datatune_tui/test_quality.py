@@ -64,13 +64,13 @@ def ended(pid: int) -> bool:
 
 def test_it_is_measured_by_a_process_whose_progress_is_told_and_everything_is_shown(home: Home, stand_in: StandIn) -> None:
     run = run_of_both(home)
-    stand_in.gate.unlink()
+    stand_in.hold()
     stand_in.says(answer(("not held against the test: \x1b[31mno file",)))
 
     async def story(app: DataTune, pilot: Pilot[None]) -> None:
         await opened(app, pilot)
         await until(pilot, lambda: "embedding  ███" in screen_text(app) and "64 of 400 examples  16/s  21 s left" in screen_text(app))
-        stand_in.gate.touch()
+        stand_in.let_go()
         table = await shown(app, pilot)
         whole = screen_text(app)
         for text in (
@@ -140,7 +140,7 @@ def test_other_steps_or_fewer_examples_are_a_changed_run() -> None:
 @pytest.mark.parametrize("key", ["escape", "ctrl+q"])
 def test_leaving_ends_the_measurement(home: Home, stand_in: StandIn, key: str) -> None:
     run_of_both(home)
-    stand_in.gate.unlink()
+    stand_in.hold()
 
     async def story(app: DataTune, pilot: Pilot[None]) -> int:
         await opened(app, pilot)
