@@ -71,15 +71,21 @@ class Roles:
         """Which model finetune trains, not loaded. Raises Unavailable or BadInput."""
         from models import weights
         from models.finetune.base import base_of_folder
+
+        path = self.base_path()
+        if path is None:
+            return Base(self.spec("base"), "")
+        with translated(f"role base, model {self.spec('base')}"):
+            cache = self._locations.cache
+            return Base(path.name, base_of_folder(path, cache).digest if path.is_dir() else weights.digest(path, cache))
+
+    def base_path(self) -> Path | None:
+        """The GGUF file or safetensors folder of the model finetune trains; None for a dry run. Raises Unavailable or BadInput."""
         from models.registry import trainable
 
         spec = self.spec("base")
         with translated(f"role base, model {spec}"):
-            path = trainable(spec, self._locations.weight_folders)
-            if path is None:
-                return Base(spec, "")
-            cache = self._locations.cache
-            return Base(path.name, base_of_folder(path, cache).digest if path.is_dir() else weights.digest(path, cache))
+            return trainable(spec, self._locations.weight_folders)
 
     def trainer(self) -> Trainer:
         """The trainer of the base model. Raises Unavailable or BadInput."""
