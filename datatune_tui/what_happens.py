@@ -10,7 +10,8 @@ from engine.config import stage_options
 from engine.errors import BadInput
 from engine.plain_text import clean
 from engine.roles import DEFAULT_EMBEDDER, DEFAULT_LANGUAGE_MODEL
-from engine.stages import STAGE_NAMES, asks_for_synthetic, stage
+from engine.stages import STAGE_NAMES, stage, stages_left_out
+from engine.store.runs import RunSettings
 
 SKIPPED = ("retrieve", "rerank")
 """Where a data set is named."""
@@ -22,11 +23,9 @@ def told(form: Form, roles: Mapping[str, str], models: Sequence[Mapping[str, Any
     `roles` are specs by role after all that is set; `models` what `models list` found.
     """
     default = roles.get("default", DEFAULT_LANGUAGE_MODEL)
-    names = [name for name in STAGE_NAMES if not (form.marks.dataset and name in SKIPPED)]
-    if not asks_for_synthetic(form.rest):
-        names.remove("generate")
-    if form.rest.get("finetune", {}).get("train") not in (True, "true"):
-        names.remove("finetune")
+    settings = RunSettings(options={name: dict(of) for name, of in form.rest.items() if name in STAGE_NAMES})
+    left_out = {*stages_left_out(settings, bool(form.test)), *(SKIPPED if form.marks.dataset else ())}
+    names = [name for name in STAGE_NAMES if name not in left_out]
     asked: dict[str, list[str]] = {}
     for name in names:
         if name == "retrieve" and not form.rest.get(name, {}).get("name_task"):

@@ -70,8 +70,9 @@ def read_task(path: Path) -> TaskFile:
     if not file.task.test:
         return file
     test = path.parent / Path(file.task.test).expanduser()
-    if not test.is_file():
-        raise BadInput(f"{path}: task.test: no file {file.task.test}", "give its path from the task file's folder, or remove the line")
+    if not test.is_file() and not (test / "task.json").is_file():
+        what = "no task.json in" if test.is_dir() else "no file"
+        raise BadInput(f"{path}: task.test: {what} {file.task.test}", "give its path from the task file's folder, or remove the line")
     # A run is in no folder: it must find the file wherever it is at work.
     return msgspec.structs.replace(file, task=msgspec.structs.replace(file.task, test=str(test.resolve())))
 

@@ -55,6 +55,8 @@ def adapter_file(finetuned: Finetuned, roles: Roles, locations: Locations, quest
 
 def spec_of(finetuned: Finetuned, roles: Roles, locations: Locations, question: Request) -> str:
     """The spec of the base with the adapter, for `--model` and for opening it."""
-    adapter = adapter_file(finetuned, roles, locations, question)
     base = roles.spec("base")
+    if not finetuned.base.digest:
+        return f"{base}#adapter={finetuned.adapter}"
+    adapter = adapter_file(finetuned, roles, locations, question)
     return f"{base}{',' if '#' in base else '#'}adapter={adapter}"

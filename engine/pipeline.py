@@ -1,10 +1,11 @@
-"""The order of the stages: expand → retrieve → rerank → for each candidate (schema → plan → execute) → generate → mix → finetune → export.
+"""The order of the stages:
+expand → retrieve → rerank → for each candidate (schema → plan → execute) → generate → mix → finetune → evaluate → export.
 
 Data sets are taken in rank order until the wanted number of examples is reached; one that fails falls through to the next with its
 reason, and what was made stays. A data set after the first is used only when its plan is about as good as the first one's,
 because fewer right examples beat more wrong ones. Synthetic examples are written only where a run asks for them, and follow those of data
 sets; where none serves the task they stand alone. Mix makes one training set of all, finetune trains a model on it where a run asks for
-that, and export writes it.
+that, evaluate asks it the task's test, and export writes it. A run that compares arms goes through engine.experiment instead.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from typing import Any
 
 from engine.config import NO_DATASET, stage_options
 from engine.errors import BadInput, Cancelled, EngineError, NothingSuitable, StageFailed, Unavailable
+from engine.evaluate.evaluated import Compared, Evaluated
 from engine.quality.benchmarks import related_source
 from engine.records import (
     Candidate,
@@ -34,7 +36,7 @@ from engine.records import (
 )
 from engine.runner import run_step
 from engine.session import BudgetSpent, Session
-from engine.stages import STAGE_NAMES, finetunes, generates, stage
+from engine.stages import STAGE_NAMES, compares, evaluates, finetunes, generates, stage
 from engine.stages.execute import Options as ExecuteOptions
 from engine.stages.mix import Options as MixOptions
 from engine.store import items, steps
@@ -60,6 +62,8 @@ class Ending:
         self.refusals: list[str] = []
         self.mixed: Mixed | None = None
         self.finetuned: Finetuned | None = None
+        self.evaluated: Evaluated | None = None
+        self.compared: Compared | None = None
         self.exported: Exported | None = None
         self.planned = False
         """A data set came as far as a run that ends before execute goes."""
@@ -74,9 +78,13 @@ class Ending:
 
 def run_pipeline(session: Session, task: Task, settings: RunSettings) -> Ending:
     """All stages up to `settings.until`. Raises NothingSuitable, Cancelled and what stages raise; BudgetSpent only with nothing made."""
+    if compares(settings):
+        from engine.experiment import run_experiment
+
+        return run_experiment(session, task, settings)
     ending = Ending()
     last = STAGE_NAMES.index(settings.until) if settings.until else len(STAGE_NAMES) - 1
-    line = _Line(session, task, settings, last)
+    line = Line(session, task, settings, last)
     mixed_before = _mix_steps(session)
     steps.unlink_steps(session.connection, session.run)
     try:
@@ -110,6 +118,8 @@ def run_pipeline(session: Session, task: Task, settings: RunSettings) -> Ending:
         step, ending.mixed = mix(session, task, settings, ending.parts, ending.synthetic, mixed_before)
         if last >= STAGE_NAMES.index("finetune") and finetunes(settings):
             ending.finetuned = finetune(session, task, settings, ending.parts, ending.synthetic, (step, ending.mixed))
+        if ending.finetuned and last >= STAGE_NAMES.index("evaluate") and evaluates(settings, bool(task.test)):
+            ending.evaluated = evaluate(session, task, settings, ending.finetuned)
         if last >= STAGE_NAMES.index("export"):
             folder = Path(settings.export_to) if settings.export_to else None
             ending.exported = export(session, task, settings, ending.parts, folder, ending.synthetic, (step, ending.mixed))
@@ -183,6 +193,18 @@ def finetune(
     return finetuned
 
 
+def evaluate(session: Session, task: Task, settings: RunSettings, finetuned: Finetuned) -> Evaluated:
+    """Ask the finetuned model and its base the task's test."""
+    from engine.mix.held_out import digest_of_test
+    from engine.stages.evaluate import Given as EvaluateGiven
+
+    given = EvaluateGiven(task, digest_of_test(task.test), session.roles.base(), finetuned)
+    options = stage_options("evaluate", settings.options.get("evaluate", {}))
+    evaluated: Evaluated
+    _, evaluated = run_step(session, stage("evaluate"), given, options, seed=settings.seed)
+    return evaluated
+
+
 def export(
     session: Session,
     task: Task,
@@ -196,7 +218,7 @@ def export(
     from engine.stages.export import Given as ExportGiven
 
     target = folder or session.locations.exports / f"{_slug(task.name)}-{session.run}"
-    prompts = items.prompts_digest(session.connection, [step.fingerprint for step in steps.steps_of_run(session.connection, session.run)])
+    prompts = items.prompts_digest(session.connection, [step.fingerprint for step in _making_steps(session)])
     used = {name: settings.options[name] for name in STAGE_NAMES if name in settings.options and name != "export"}
     models = _models_used(session)
     given = ExportGiven(
@@ -222,7 +244,7 @@ def export(
     return exported
 
 
-class _Line:
+class Line:
     """The stages of one run, with what they share."""
 
     def __init__(self, session: Session, task: Task, settings: RunSettings, last: int) -> None:
@@ -316,21 +338,29 @@ class _Line:
             worst = generated.saturated or next(iter(generated.reasons), "nothing was asked")
             ending.refusals.append(f"no synthetic example came of {generated.units:,} asked for; {worst}")
 
-    def _candidate(self, expanded: ExpandedTask, candidate: Candidate, wanted: int, ending: Ending) -> Part | None:
-        from engine.stages.execute import Given as ExecuteGiven
+    def plan(self, expanded: ExpandedTask, dataset: str, label: str) -> PlanChoice | None:
+        """How the data set's rows become examples; None where the run ends before that is known. `label` names its steps."""
         from engine.stages.plan import Given as PlanGiven
         from engine.stages.schema import Given as SchemaGiven
 
-        name = candidate.dataset
-        revision, label = self._session.data.revision(name), self._session.data.name(name)
+        revision, mine = self._session.data.revision(dataset), self._settings.plan
         schema: SchemaSelection
-        _, schema = self._step("schema", SchemaGiven(self._task, name, revision, self._settings.plan), label)
+        _, schema = self._step("schema", SchemaGiven(self._task, dataset, revision, mine), label)
         if self._last < STAGE_NAMES.index("plan"):
             return None
         choice: PlanChoice
-        mine = self._settings.plan
-        before = () if mine else plans_applied(self._session.connection, self._session.run, name)
+        before = () if mine else plans_applied(self._session.connection, self._session.run, dataset)
         _, choice = self._step("plan", PlanGiven(self._task, expanded, schema, revision, mine, before), label)
+        return choice
+
+    def _candidate(self, expanded: ExpandedTask, candidate: Candidate, wanted: int, ending: Ending) -> Part | None:
+        from engine.stages.execute import Given as ExecuteGiven
+
+        name = candidate.dataset
+        revision, label = self._session.data.revision(name), self._session.data.name(name)
+        choice = self.plan(expanded, name, label)
+        if choice is None:
+            return None
         first = ending.parts[0].choice if ending.parts else None
         if first and choice.score < first.score - SCORE_MARGIN:
             raise NothingSuitable(f"{name}: its plan scores {choice.score:.2f}, the first data set's {first.score:.2f}; left out")
@@ -366,12 +396,18 @@ def _akin(candidate: Candidate, candidates: tuple[Candidate, ...], ending: Endin
 def _models_used(session: Session) -> dict[str, Identity]:
     """Role → model for every role whose model answered a call of this run."""
     used: dict[str, Identity] = {}
-    for step in steps.steps_of_run(session.connection, session.run):
+    for step in _making_steps(session):
         if items.calls_of_step(session.connection, step.fingerprint).calls:
             used |= {role: session.roles.identity(role) for role in stage(step.stage).roles}
     if session.roles.spec("retry") == session.roles.spec("execute"):
         used.pop("retry", None)
     return used
+
+
+def _making_steps(session: Session) -> list[steps.Step]:
+    """The run's steps that had a part in its examples: what is asked of a trained model afterwards had none."""
+    made = STAGE_NAMES[: STAGE_NAMES.index("mix") + 1]
+    return [step for step in steps.steps_of_run(session.connection, session.run) if step.stage in made]
 
 
 def _why_none(made: Made) -> str:

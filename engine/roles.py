@@ -95,6 +95,13 @@ class Roles:
         with translated(f"role base, model {spec}"):
             return open_trainer(spec, self._locations.cache, self._locations.weight_folders)
 
+    def give(self, role: str, spec: str) -> None:
+        """Let a role have another model; the one it had is released unless another role shares it."""
+        before = self._specs.get(role)
+        self._specs = {**self._specs, role: spec}
+        if before and before != spec and before in self._open and before not in self._specs.values():
+            self._open.pop(before).close()
+
     def close(self) -> None:
         """Release every model."""
         for model in self._open.values():

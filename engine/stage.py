@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
-from engine.records import RowSource, Value
+from engine.records import Finetuned, RowSource, Value
 from engine.store.items import Item
 from engine.store.reviews import Review
 from engine.store.tallies import ItemState
@@ -116,6 +116,11 @@ class Context(Protocol):
 
     def trainer(self) -> Trainer:
         """The trainer of the base model."""
+        ...
+
+    def finetuned(self, finetuned: Finetuned, question: Request) -> None:
+        """Let the role "finetuned" have the base with this adapter. A file llama.cpp reads is made of it first where there is none, and
+        asked `question`. Raises Unavailable or BadInput."""
         ...
 
     def folder(self) -> Path:

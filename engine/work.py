@@ -88,6 +88,9 @@ def _outcome(session: Session, run: runs.Run, locations: Locations) -> int:
 
 
 def _told(ending: Ending, session: Session) -> str:
+    if ending.compared:
+        values = ", ".join(f"{arm.name} {arm.figures[0].estimate.value:.3f}" for arm in ending.compared.arms)
+        return f"{ending.compared.metric}: {values}; n {ending.compared.items:,}"
     where = f", in {ending.exported.folder}" if ending.exported else ""
     left_out = f"; {ending.mixed.counts.left_out:,} left out of the mix" if ending.mixed and ending.mixed.counts.left_out else ""
     early = "; the time budget ended it early" if session.budget_ended else ""

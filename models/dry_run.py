@@ -1,6 +1,7 @@
-"""A trainer without weights: the whole path on any machine in no time, for tests and dry runs.
+"""A trainer and a model without weights: the whole path on any machine in no time, for tests and dry runs.
 
-What it trains is two numbers of an adapter of no model; what it writes has the form of the real thing.
+What it trains is two numbers of an adapter of no model; what it writes has the form of the real thing. The model's answers are drawn by
+hash from what it is asked and the name of its adapter, and mean nothing.
 """
 
 from __future__ import annotations
@@ -15,6 +16,8 @@ from pathlib import Path
 import msgspec
 
 from models.errors import RequestInvalid
+from models.language import Request
+from models.scripted import Script, ScriptedModel
 from models.training import (
     TrainingEstimate,
     TrainingExample,
@@ -112,6 +115,17 @@ class DryRunTrainer:
             precision="fp32",
             memory=0,
         )
+
+
+def dry_run_model(adapter: str = "") -> ScriptedModel:
+    """A model whose answers mean nothing; with another adapter they are others."""
+
+    def answer(prompt: str, request: Request) -> str | None:
+        if not request.choices:
+            return None
+        return json.dumps([-(1 + hashlib.sha256(f"{adapter}\0{prompt}\0{choice}".encode()).digest()[0]) / 32 for choice in request.choices])
+
+    return ScriptedModel(Script(name=f"dry-run {adapter}".strip()), answer=answer)
 
 
 def _steps(train: Sequence[TrainingExample], options: TrainingOptions) -> tuple[int, int]:

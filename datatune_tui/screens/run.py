@@ -19,7 +19,7 @@ from datatune_tui.widgets.rail import Rail, key_of
 from datatune_tui.widgets.states import state_text
 from engine.cli.progress import line
 from engine.plain_text import clean, one_line
-from engine.stages import STAGE_NAMES, finetunes, generates
+from engine.stages import STAGE_NAMES, generates, stages_left_out
 from engine.store.runs import RunSettings, change_settings, send_command
 
 NONE_OPEN = "No run is open. 1 goes home, where enter opens one and d starts the demo."
@@ -133,7 +133,8 @@ What a change makes stale is said before it is done. Calls whose prompts stay th
         if view.run.state in BUSY:
             self.notify("the run is at work; cancel it first (c)", severity="warning", markup=False)
             return
-        text = f"{', '.join(stale(event.first, event.settings))} are done anew.\n{event.note or _cost(view, event)}"
+        tested = bool(view.run.task.test)
+        text = f"{', '.join(stale(event.first, event.settings, tested))} are done anew.\n{event.note or _cost(view, event)}"
         if not await self.app.push_screen_wait(Question(text, "Do it")):
             return
         # The text that was edited may be gone from the screen in a moment, and must not swallow keys then.
@@ -180,14 +181,14 @@ What a change makes stale is said before it is done. Calls whose prompts stay th
             self.app.push_screen(Quality(self._view.run.id))
 
 
-def stale(first: str, settings: RunSettings) -> tuple[str, ...]:
-    """The stages a run with these settings does anew when one changes: it and all that follow from it."""
+def stale(first: str, settings: RunSettings, tested: bool) -> tuple[str, ...]:
+    """The stages a run with these settings does anew when one changes: it and all that follow from it; `tested` where its task has a test."""
     last = settings.until or STAGE_NAMES[-1]
     names = STAGE_NAMES[STAGE_NAMES.index(first) : STAGE_NAMES.index(last) + 1]
     # Synthetic examples are written from the task alone: no other data set or plan makes them stale.
     written_anew = generates(settings) and first in ("expand", "generate")
     left = {"generate"} if not written_anew else set()
-    left |= {"finetune"} if not finetunes(settings) else set()
+    left |= stages_left_out(settings, tested)
     return tuple(name for name in names if name not in left)
 
 

@@ -15,7 +15,7 @@ from datatune_tui.widgets.states import SIGNS
 from engine.cli.progress import time_left
 from engine.config import NO_DATASET
 from engine.plain_text import one_line
-from engine.stages import STAGE_NAMES, finetunes, generates
+from engine.stages import STAGE_NAMES, stages_left_out
 from engine.store.steps import Step
 
 PER_DATASET = ("schema", "plan", "execute")
@@ -77,10 +77,7 @@ def entries(view: View) -> list[tuple[str, Text]]:
     skipped = ("retrieve", "rerank") if view.run.settings.dataset else ()
     if view.run.settings.dataset == NO_DATASET:
         skipped = (*skipped, *PER_DATASET)
-    if not generates(view.run.settings):
-        skipped = (*skipped, "generate")
-    if not finetunes(view.run.settings):
-        skipped = (*skipped, "finetune")
+    skipped = (*skipped, *stages_left_out(view.run.settings, bool(view.run.task.test)))
     for stage in STAGE_NAMES[: STAGE_NAMES.index(last) + 1]:
         if stage not in reached and stage not in skipped:
             ended = stage == "export" and view.run.state == "done"

@@ -13,6 +13,7 @@ import click
 
 from engine.cli.bench import bench
 from engine.cli.catalog import catalog
+from engine.cli.compare import compare
 from engine.cli.compare_data import compare_data
 from engine.cli.doctor import doctor
 from engine.cli.evaluate import evaluate, predict
@@ -46,7 +47,7 @@ def datatune() -> None:
 
 
 _MAKING = (demo, run, runs, show, resume, cancel, export, catalog, models, plan)
-_JUDGING = (report, compare_data, evaluate, predict, options, settings, doctor, bench)
+_JUDGING = (report, compare_data, compare, evaluate, predict, options, settings, doctor, bench)
 for command in (*_MAKING, *_JUDGING):
     datatune.add_command(command)
 

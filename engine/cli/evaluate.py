@@ -79,8 +79,9 @@ def evaluate(
         for place, answers in enumerate(models, 1):
             asker = asker_of(given, answers)
             cost = expected_cost(given, asker)
-            note(_cost(cost.model, cost.calls, cost.seconds))
-            meters.append(_watch(answers, f"asking {f'model {place}' if other else cost.model}", cost.calls))
+            name = answers.model.identity.name
+            note(_cost(name, cost.calls, answers.expected_seconds(*cost)))
+            meters.append(_watch(answers, f"asking {f'model {place}' if other else name}", cost.calls))
             askers.append(asker)
         found = evaluate(given, askers)
         for answers, meter in zip(models, meters, strict=True):

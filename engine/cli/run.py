@@ -86,8 +86,8 @@ def run(
         settings = (*settings, f"generate.examples={synthetic}")
     if finetune:
         settings, models = (*settings, "finetune.train=true"), (*models, f"base={finetune}")
-    made = _settings(file, task.parent, dataset, plan_file, until, settings, models, seed, budget, to)
-    return _start(file, made, detach, as_json)
+    made = run_settings(file, task.parent, dataset, plan_file, until, settings, models, seed, budget, to)
+    return start(file, made, detach, as_json)
 
 
 @click.command()
@@ -106,8 +106,8 @@ def demo(show_task: bool, detach: bool, as_json: bool) -> int:
     locations = locate().ensure()
     _add_starter(locations)
     file = read_task(task)
-    settings = _settings(file, task.parent, "", None, "", (f"execute.examples={DEMO_EXAMPLES}",), (), 0, "", None)
-    return _start(file, settings, detach, as_json, examples_shown=5)
+    settings = run_settings(file, task.parent, "", None, "", (f"execute.examples={DEMO_EXAMPLES}",), (), 0, "", None)
+    return start(file, settings, detach, as_json, examples_shown=5)
 
 
 @click.command()
@@ -179,7 +179,7 @@ def seconds(text: str) -> float:
     return value
 
 
-def _settings(
+def run_settings(
     file: TaskFile,
     base: Path,
     dataset: str,
@@ -190,6 +190,7 @@ def _settings(
     seed: int,
     budget: str,
     to: Path | None,
+    experiment: bool = False,
 ) -> RunSettings:
     """Everything the command line, the task file and the settings say, in this order, checked before a run is made. Raises BadInput."""
     import difflib
@@ -198,7 +199,7 @@ def _settings(
     from engine.locations import locate
     from engine.roles import absolute_spec
     from engine.settings import merged, read_settings
-    from engine.stages import generates
+    from engine.stages import compares, generates
     from engine.store.runs import RunSettings
 
     if until and until not in STAGE_NAMES:
@@ -231,8 +232,9 @@ def _settings(
         seed=seed,
         budget_seconds=seconds(budget) if budget else 0,
         export_to=str(to.absolute()) if to else "",
+        experiment=experiment,
     )
-    if dataset == NO_DATASET and not generates(made):
+    if dataset == NO_DATASET and not generates(made) and not compares(made):
         raise BadInput("--dataset none leaves nothing to make examples of", "say how many a model should write: --synthetic 500")
     return made
 
@@ -283,7 +285,7 @@ def _add_starter(locations: Locations) -> None:
         catalog.add_folder(folder, prefix=STARTER_PREFIX, embed=number == len(folders))
 
 
-def _start(file: TaskFile, settings: RunSettings, detach: bool, as_json: bool, examples_shown: int = 0) -> int:
+def start(file: TaskFile, settings: RunSettings, detach: bool, as_json: bool, examples_shown: int = 0) -> int:
     from engine.locations import locate
 
     return _start_run(file.task, settings, locate().ensure(), detach, as_json, examples_shown)

@@ -57,7 +57,7 @@ def runs(as_json: bool) -> int:
 @click.option("-n", "count", default=20, show_default=True, help="How many failures to print.")
 @json_option
 def show(run_id: str, stage: str | None, with_events: bool, following: bool, failures: bool, count: int, as_json: bool) -> int:
-    """Show a run, or what one of its stages made (expand retrieve rerank schema plan execute generate mix finetune)."""
+    """Show a run, or what one of its stages made (expand retrieve rerank schema plan execute generate mix finetune evaluate compare)."""
     from engine.cli.find import find_run
     from engine.locations import locate
     from engine.stages import STAGE_NAMES

@@ -8,17 +8,16 @@ from __future__ import annotations
 import json
 import math
 import random
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import islice
-from typing import Literal
+from typing import Literal, Protocol
 
 from engine.errors import BadInput
 from engine.evaluate.items import Item, Test
 from engine.prompts.evaluate import CONTENT_FREE, answer_in, chat_messages, plain_prompt
 from engine.records import Task, TaskExample, Value
-from engine.stored_answers import StoredAnswers
 from models.errors import RequestInvalid
-from models.language import Message, Request, Sampling
+from models.language import Completion, LanguageModel, Message, Request, Sampling
 
 Style = Literal["chat", "plain", "export"]
 """"chat": the task explained in a system turn; "plain": a text to go on with; "export": a chat as training sets hold it, with the bare
@@ -77,10 +76,20 @@ EVERYTHING = Plan()
 CHOICE_ONLY = Plan(priors=False, writes=False)
 
 
+class Answers(Protocol):
+    """A model whose answers are stored: engine.stored_answers outside of a stage, the context within one."""
+
+    model: LanguageModel
+
+    def complete(self, requests: Iterable[Request]) -> Iterator[Completion]:
+        """Answers to the requests, in any order; one given before is not asked for again."""
+        ...
+
+
 class Asker:
     """One model, asked one task's items."""
 
-    def __init__(self, answers: StoredAnswers, task: Task, *, longest: int = 0, one_line: bool = True) -> None:
+    def __init__(self, answers: Answers, task: Task, *, longest: int = 0, one_line: bool = True) -> None:
         """`longest` in tokens bounds written answers; `one_line` says that right answers have no line break."""
         self.answers = answers
         self.task = task
@@ -177,7 +186,7 @@ def longest_answer(items: Sequence[Item], count: Callable[[str], int]) -> int:
     return max(map(count, longest), default=0)
 
 
-def _goes_on(answers: StoredAnswers) -> bool:
+def _goes_on(answers: Answers) -> bool:
     try:
         answers.model.render((Message("text", "A text"),))
     except RequestInvalid:

@@ -82,6 +82,14 @@ def read_bigbench(path: Path, *, shuffle: bool = True, seed: int = 0) -> Test:
     return Test(one_line(head.name, 80) or file.parent.name, clustered(items), metric, frames, tuple(notes))
 
 
+def test_files(path: Path) -> list[Path]:
+    """The files a test is read from: the file itself; of a folder its task.json and those of its subtasks."""
+    if not path.is_dir():
+        return [path]
+    head = path / FILE
+    return [head, *sorted(path.glob(f"*/{FILE}"))]
+
+
 def task_of_bigbench(path: Path) -> Task:
     """The task such a folder describes, without examples."""
     file = path / FILE if path.is_dir() else path

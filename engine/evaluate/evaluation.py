@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from engine.evaluate.asking import EVERYTHING, Answer, Asker, Setting, Style, demonstrations, longest_answer
+from engine.evaluate.asking import EVERYTHING, Answer, Answers, Asker, Setting, Style, demonstrations, longest_answer
 from engine.evaluate.choosing import PAPER, Choice, calls_of_choosing, choose, settings_of
 from engine.evaluate.intervals import DESCRIPTIVE_BELOW, Difference, Estimate, difference, ratio
 from engine.evaluate.items import Item, Test
@@ -14,8 +14,9 @@ from engine.evaluate.scores import Figure, figures, item_scores, parsed, predict
 from engine.plain_text import one_line
 from engine.quality.words import normalised
 from engine.records import Task, Value
-from engine.stored_answers import StoredAnswers
 
+Draws = list[list[Answer]]
+"""Answers to all items, for each draw of demonstrations."""
 MOST_WRONG = 5
 _SHOWN = 300
 
@@ -116,10 +117,12 @@ class Evaluation(Value):
 class Cost(NamedTuple):
     """What asking a model takes at most."""
 
-    model: str
     calls: int
-    seconds: float | None
-    """At the rate measured on this machine; None where it was not."""
+    prompt_tokens: int
+    """Of all calls together."""
+    completion_tokens: int
+    shared: int
+    """Tokens of each prompt that are the same in all."""
 
 
 def off_the_test(pool: Sequence[Item], test: Test) -> tuple[Item, ...]:
@@ -128,7 +131,7 @@ def off_the_test(pool: Sequence[Item], test: Test) -> tuple[Item, ...]:
     return tuple(item for item in pool if normalised(item.input) not in asked)
 
 
-def asker_of(given: Given, answers: StoredAnswers) -> Asker:
+def asker_of(given: Given, answers: Answers) -> Asker:
     """A model with the bounds that right answers of this task set."""
     items = [*given.test.items, *given.pool]
     one_line = not any("\n" in text.strip() for item in items for text in (*item.references, *item.options))
@@ -142,7 +145,7 @@ def settings_for(given: Given, asker: Asker) -> tuple[Setting, ...]:
 
 
 def expected_cost(given: Given, asker: Asker) -> Cost:
-    """What a model's part takes at most; may measure its speed first."""
+    """What a model's part takes at most."""
     settings = settings_for(given, asker)
     choosing = calls_of_choosing(asker, given.pool, settings, given.seed)
     on_test = settings if given.every else sorted(settings, key=lambda one: one.shots)[-2:]
@@ -156,18 +159,17 @@ def expected_cost(given: Given, asker: Asker) -> Cost:
         shared_least = max(shared_least, shared)
     read += choosing * shared_least
     written = calls * 3 + len(on_test) * given.draws * len(given.test.items) * asker.tokens // 2
-    seconds = asker.answers.expected_seconds(calls, read, written, shared_least)
-    return Cost(asker.answers.model.identity.name, calls, seconds)
+    return Cost(calls, read, written, shared_least)
 
 
 def evaluate(given: Given, askers: Sequence[Asker]) -> Evaluation:
     """Ask each model, score what it said, and compare the first with the second, if there is one."""
-    judged: list[Judged] = []
-    chosen: list[list[list[Answer]]] = []
-    for asker in askers:
-        one, draws = _judge(given, asker)
-        judged.append(one)
-        chosen.append(draws)
+    judged, chosen = zip(*(judge(given, asker) for asker in askers), strict=True)
+    return evaluation_of(given, judged, chosen)
+
+
+def evaluation_of(given: Given, judged: Sequence[Judged], chosen: Sequence[Draws]) -> Evaluation:
+    """What there is to say of models that were asked, each with its answers in its chosen setting; the first against the second."""
     test = given.test
     notes = [*test.notes]
     if test.clusters < DESCRIPTIVE_BELOW:
@@ -185,13 +187,14 @@ def evaluate(given: Given, askers: Sequence[Asker]) -> Evaluation:
     )
 
 
-def _judge(given: Given, asker: Asker) -> tuple[Judged, list[list[Answer]]]:
+def judge(given: Given, asker: Asker) -> tuple[Judged, Draws]:
+    """Choose how to ask a model, ask it, and say what came of it; the answers are those in the chosen setting, draw after draw."""
     settings = settings_for(given, asker)
     choice = choose(asker, given.test, given.pool, settings, given.way, given.seed)
     paper = [one for one in settings if one == Setting(min(PAPER, len(given.pool)), "chat")]
     wanted = dict.fromkeys((choice.setting, *(settings if given.every else paper)))
     results: list[Result] = []
-    chosen: list[list[Answer]] = []
+    chosen: Draws = []
     for setting in wanted:
         draws = [
             asker.ask(given.test, given.test.items, setting, demonstrations(given.pool, setting.shots, seed), EVERYTHING, given.seed)
@@ -240,7 +243,7 @@ def _wrong(item: Item, answer: Answer, way: str, closed: bool) -> Wrong:
     return Wrong(item.key, item.input[:_SHOWN], item.answer[:_SHOWN], taken[:_SHOWN], one_line(written, _SHOWN), answer.error)
 
 
-def _compared(given: Given, ours: list[list[Answer]], theirs: list[list[Answer]]) -> Comparison:
+def _compared(given: Given, ours: Draws, theirs: Draws) -> Comparison:
     test = given.test
     clusters = [item.cluster for item in test.items]
     one, other = (primary_parts(test, draws, given.way) for draws in (ours, theirs))

@@ -9,6 +9,7 @@ from typing import Any
 
 from engine.answer_file import FORMATS
 from engine.errors import BadInput
+from engine.evaluate.bigbench import is_bigbench, read_bigbench, test_files
 from engine.records import TaskExample
 from engine.table_file import rows_in
 
@@ -16,22 +17,31 @@ WITHOUT = "put the file back and resume, or go on without looking: --set mix.lea
 
 
 def digest_of_test(path: str) -> str:
-    """SHA-256 of a test file in hexadecimal; "" where there is none. Raises BadInput where it cannot be read."""
+    """SHA-256 of a test in hexadecimal, of a folder's files together; "" where there is none. Raises BadInput where it cannot be read."""
     if not path:
         return ""
     try:
-        with Path(path).open("rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
+        digests = []
+        for one in test_files(Path(path)):
+            with one.open("rb") as file:
+                digests.append(hashlib.file_digest(file, "sha256").hexdigest())
     except OSError as error:
         raise BadInput(f"task.test: {path} cannot be read: {error.strerror}", WITHOUT) from error
+    return digests[0] if len(digests) == 1 else hashlib.sha256("".join(digests).encode()).hexdigest()
 
 
 def items_of_test(path: str) -> tuple[TaskExample, ...]:
-    """All items of a test file: of its columns input and output, else of two columns, else all texts of a row as one input.
+    """All items of a test: of its columns input and output, else of two columns, else all texts of a row as one input; or those of a
+    task of BIG-bench.
 
     Raises BadInput where it cannot be read, or a row holds no text.
     """
     file = Path(path)
+    if file.is_dir() or is_bigbench(file):
+        try:
+            return tuple(TaskExample(item.input, item.answer) for item in read_bigbench(file, shuffle=False).items)
+        except BadInput as error:
+            raise BadInput(f"task.test: {error.title}", error.hint or WITHOUT) from error
     try:
         return tuple(_item(row, file.name, number) for number, row in enumerate(rows_in(file), 1))
     except BadInput as error:

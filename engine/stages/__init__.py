@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from engine.stage import Stage
     from engine.store.runs import RunSettings
 
-STAGE_NAMES = ("expand", "retrieve", "rerank", "schema", "plan", "execute", "generate", "mix", "finetune", "export")
+STAGE_NAMES = ("expand", "retrieve", "rerank", "schema", "plan", "execute", "generate", "mix", "finetune", "evaluate", "export", "compare")
 
 
 def stage(name: str) -> Stage:
@@ -31,7 +31,25 @@ def generates(settings: RunSettings) -> bool:
 
 def finetunes(settings: RunSettings) -> bool:
     """Whether a run trains a model on its mix."""
-    return settings.until == "finetune" or settings.options.get("finetune", {}).get("train") in (True, "true")
+    return settings.until in ("finetune", "evaluate") or settings.options.get("finetune", {}).get("train") in (True, "true")
+
+
+def evaluates(settings: RunSettings, tested: bool) -> bool:
+    """Whether a run asks its finetuned model the task's test; `tested` says that the task has one."""
+    return tested and finetunes(settings) and settings.options.get("evaluate", {}).get("finetuned") not in (False, "false")
+
+
+def compares(settings: RunSettings) -> bool:
+    """Whether a run is a comparison: several ways to a model, all asked the same test."""
+    return settings.experiment
+
+
+def stages_left_out(settings: RunSettings, tested: bool) -> frozenset[str]:
+    """Stages that a run does not come to, for nothing asks for them."""
+    if compares(settings):
+        return frozenset({"export"})
+    wanted = {"generate": generates(settings), "finetune": finetunes(settings), "evaluate": evaluates(settings, tested), "compare": False}
+    return frozenset(name for name, asked in wanted.items() if not asked)
 
 
 def asks_for_synthetic(options: Mapping[str, Mapping[str, Any]]) -> bool:

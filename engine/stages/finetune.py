@@ -6,6 +6,7 @@ checkpoint. Prompts are those with which exports and `datatune evaluate --style 
 
 from __future__ import annotations
 
+import random
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -33,6 +34,9 @@ class Given(Value):
     mixed: Mixed
     base: Base
     synthetic: tuple[SyntheticPart, ...] = ()
+    control: Literal["", "shuffled", "own"] = ""
+    """Of a comparison: "shuffled" gives every input the output of another example, so that only their form can be learned; "own" takes
+    the task's own examples in place of a mix."""
 
     @property
     def all_parts(self) -> tuple[AnyPart, ...]:
@@ -137,12 +141,25 @@ class _Curve:
 
 
 def _examples(given: Given, ctx: Context) -> tuple[list[TrainingExample], list[TrainingExample]]:
-    train: list[TrainingExample] = []
-    validation: list[TrainingExample] = []
-    for _, example, split in mixed_examples(given.all_parts, given.mix, given.mixed, ctx):
-        chosen = validation if split == "validation" else train
-        chosen.append(TrainingExample(chat_messages(given.task, (), example.input, bare=True), example.output))
+    pairs: dict[str, list[tuple[str, str]]] = {"train": [], "validation": []}
+    if given.control == "own":
+        pairs["train"] = [(one.input, one.output) for one in given.task.examples]
+    else:
+        for _, example, split in mixed_examples(given.all_parts, given.mix, given.mixed, ctx):
+            pairs[split].append((example.input, example.output))
+    if given.control == "shuffled":
+        pairs = {split: _shuffled(some, f"shuffled {ctx.seed} {split}") for split, some in pairs.items()}
+    train, validation = (
+        [TrainingExample(chat_messages(given.task, (), text, bare=True), output) for text, output in pairs[split]]
+        for split in ("train", "validation")
+    )
     return train, validation
+
+
+def _shuffled(pairs: list[tuple[str, str]], seed: str) -> list[tuple[str, str]]:
+    outputs = [output for _, output in pairs]
+    random.Random(seed).shuffle(outputs)
+    return [(text, output) for (text, _), output in zip(pairs, outputs, strict=True)]
 
 
 def _settings(options: Options, seed: int) -> TrainingOptions:

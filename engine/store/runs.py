@@ -36,6 +36,8 @@ class RunSettings(Value):
     budget_seconds: float = 0
     """0 is no limit."""
     export_to: str = ""
+    experiment: bool = False
+    """Whether it compares several ways to a model, as compare's options say, instead of making one training set."""
 
 
 class Run(Value):

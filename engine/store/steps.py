@@ -63,6 +63,12 @@ def unlink_steps(connection: sqlite3.Connection, run: str) -> None:
     connection.execute("DELETE FROM run_steps WHERE run = ?", (run,))
 
 
+def unlink_step(connection: sqlite3.Connection, run: str, fingerprint: str) -> None:
+    """Take one step out of a run; where no run has it any more, it is deleted."""
+    connection.execute("DELETE FROM run_steps WHERE run = ? AND step = ?", (run, fingerprint))
+    forget_step(connection, fingerprint)
+
+
 def claim_step(
     connection: sqlite3.Connection, fingerprint: str, stage: str, candidate: str, version: int, options: str, seed: int, owner: Owner
 ) -> Owner | None:

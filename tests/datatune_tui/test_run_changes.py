@@ -285,8 +285,8 @@ def test_the_share_of_examples_is_that_of_the_last_few_points() -> None:
 
 
 def test_what_follows_a_changed_stage_is_stale() -> None:
-    assert stale("plan", RunSettings()) == ("plan", "execute", "mix", "export")
-    assert stale("schema", RunSettings(until="plan")) == ("schema", "plan")
+    assert stale("plan", RunSettings(), False) == ("plan", "execute", "mix", "export")
+    assert stale("schema", RunSettings(until="plan"), False) == ("schema", "plan")
     writing = RunSettings(options={"generate": {"examples": 5}})
-    assert "generate" not in stale("retrieve", writing) and "generate" in stale("expand", writing)
+    assert "generate" not in stale("retrieve", writing, False) and "generate" in stale("expand", writing, False)
     assert with_options(RunSettings(options={"a": {"x": 1}}), "a", x=None, y=2).options == {"a": {"y": 2}}

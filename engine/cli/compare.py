@@ -1,0 +1,67 @@
+"""datatune compare: several ways to come to a model for one task, trained on as many examples and asked the same test."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import click
+
+from engine.cli.run import run_options, run_settings, start
+from engine.errors import BadInput
+
+ARMS = "few-shot,existing,synthetic,transformed,mix"
+
+
+@click.command()
+@click.argument("task", type=click.Path(path_type=Path))
+@click.option(
+    "--arms",
+    default="",
+    metavar="NAME,NAME…",
+    help=f"Ways to a model; controls: shuffled, own, prose. What each is: datatune options compare.  [default: {ARMS}]",
+)
+@click.option("--examples", type=click.IntRange(min=10), metavar="N", help="Examples each arm has, validation included.  [default: 600]")
+@click.option("--seeds", type=click.IntRange(1, 20), metavar="N", help="Trainings of each arm, another seed each.  [default: 1]")
+@click.option("--base", default="", metavar="SPEC", help="The model that is prompted and trained: smollm2, a .gguf path.")
+@click.option("--dataset", default="", metavar="ID_OR_FOLDER", help="Use this data set instead of finding one.")
+@click.option(
+    "--plan", "plan_file", type=click.Path(path_type=Path), help="Apply this plan file instead of searching for one; needs --dataset."
+)
+@click.option("--set", "settings", multiple=True, metavar="STAGE.OPTION=VALUE", help="Set a stage's option; see `datatune options`.")
+@click.option("--model", "models", multiple=True, metavar="[ROLE=]SPEC", help="Model for a role, or for all: a .gguf path, smollm2.")
+@click.option("--seed", default=0, show_default=True, help="The first seed: decides rows, options' order, the first training.")
+@click.option("--budget", default="", metavar="TIME", help="Time for making examples: 90s, 30m, 2h. Training and asking are not cut short.")
+@run_options
+def compare(
+    task: Path,
+    arms: str,
+    examples: int | None,
+    seeds: int | None,
+    base: str,
+    dataset: str,
+    plan_file: Path | None,
+    settings: tuple[str, ...],
+    models: tuple[str, ...],
+    seed: int,
+    budget: str,
+    detach: bool,
+    as_json: bool,
+) -> int:
+    """Is training worth it, and on which data? Trains TASK's base model once for each arm and asks all of them its test.
+
+    Every arm has as many examples, steps and settings; what they share is done once; all data passes one decontamination against the test
+    before anything is trained. Stopped, it goes on with `datatune resume RUN`; see it again: datatune show RUN compare.
+    """
+    from engine.config import read_task
+
+    file = read_task(task)
+    if not file.task.test:
+        raise BadInput(f"{task} names no test", "a comparison needs one: test = … under [task], with input and output in each row")
+    named = [arm.strip() for arm in arms.split(",") if arm.strip()] if arms else None
+    given: dict[str, Any] = {"arms": named, "examples": examples, "seeds": seeds}
+    wanted = tuple(f"compare.{name}={json.dumps(value)}" for name, value in given.items() if value is not None)
+    models = (*models, *([f"base={base}"] if base else ()))
+    made = run_settings(file, task.parent, dataset, plan_file, "", (*settings, *wanted), models, seed, budget, None, experiment=True)
+    return start(file, made, detach, as_json)

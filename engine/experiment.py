@@ -1,0 +1,290 @@
+"""An experiment: several ways to come to a model for one task, each trained on as many examples, all asked the same test.
+
+Steps are shared: data is found, planned, executed and generated once, and every arm takes its part of it. All arms' data passes one
+decontamination (the mix's) before the first is trained. Everything is a step of an ordinary run, so a kill costs what one step loses.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+import msgspec
+
+from engine.config import stage_options
+from engine.errors import BadInput, NothingSuitable
+from engine.mix.held_out import digest_of_test
+from engine.pipeline import Ending, Line
+from engine.plan.as_is import as_it_stands
+from engine.plan.file import plan_digest
+from engine.records import Finetuned, MixCounts, Mixed, Output, Part, PlanChoice, SyntheticPart, Task
+from engine.runner import run_step
+from engine.session import Session
+from engine.stages import STAGE_NAMES, stage
+from engine.stages.compare import ArmGiven, ArmName, ArmStep
+from engine.stages.compare import Given as CompareGiven
+from engine.stages.compare import Options as CompareOptions
+from engine.stages.evaluate import Given as EvaluateGiven
+from engine.stages.evaluate import Options as EvaluateOptions
+from engine.stages.execute import Given as ExecuteGiven
+from engine.stages.finetune import Given as FinetuneGiven
+from engine.stages.mix import Given as MixGiven
+from engine.store import steps
+from engine.store.runs import RunSettings
+
+OFFERED = 1.25
+"""Examples offered for each that an arm is to have: some are in the test, or say the same as others."""
+UNTRAINED = ("few-shot",)
+FROM_ROWS = ("existing", "transformed", "mix", "shuffled", "prose")
+
+
+class _Data(NamedTuple):
+    """What one arm is trained on."""
+
+    parts: tuple[Part, ...] = ()
+    synthetic: tuple[SyntheticPart, ...] = ()
+    share: float | None = None
+    """Of synthetic examples."""
+    control: str = ""
+
+
+class _Mix(NamedTuple):
+    step: str
+    mixed: Mixed
+
+
+def run_experiment(session: Session, task: Task, settings: RunSettings) -> Ending:
+    """All arms of `compare.arms`. Raises BadInput before anything is asked where the experiment cannot be made, NothingSuitable where an
+    arm has no data."""
+    return _Experiment(session, task, settings).run()
+
+
+class _Experiment:
+    def __init__(self, session: Session, task: Task, settings: RunSettings) -> None:
+        self._session = session
+        self._task = task
+        self._settings = settings
+        self._options: CompareOptions = stage_options("compare", settings.options.get("compare", {}))
+        self._ending = Ending()
+
+    def run(self) -> Ending:
+        options, session = self._options, self._session
+        if not self._task.test:
+            raise BadInput("a comparison needs a test", "give the task one: test = … in the task file, with input and output in each row")
+        digest = digest_of_test(self._task.test)
+        session.roles.base()  # a model that cannot be trained is said before any model is asked
+        steps.unlink_steps(session.connection, session.run)
+        data = self._data()
+        mixes, fewer = self._mixes(data)
+        session.spent = True  # a time budget is one for making examples
+        arms = tuple(self._arm(name, data.get(name, _Data()), mixes, digest) for name in options.arms)
+        asked: EvaluateOptions = self._stage_options("evaluate")
+        parts = tuple(dict.fromkeys(part for one in data.values() for part in one.parts))
+        synthetic = tuple(dict.fromkeys(part for one in data.values() for part in one.synthetic))
+        given = CompareGiven(self._task, digest, arms, asked.items, asked.shuffle, asked.by, parts, synthetic, fewer)
+        _, self._ending.compared = self._step("compare", given)
+        return self._ending
+
+    # ── data ──────────────────────────────────────────────────────────────────────────────────────────────
+
+    def _data(self) -> dict[ArmName, _Data]:
+        """Data of every arm that is trained on some; each step done once, whichever arms take it."""
+        arms = self._options.arms
+        settings = self._offering()
+        line = Line(self._session, self._task, settings, STAGE_NAMES.index("mix"))
+        expanded = line.expand()
+        ending = self._ending
+        if any(arm in FROM_ROWS for arm in arms):
+            found = line.candidates()
+            line.examples(expanded, found or (), ending)
+            if not ending.parts:
+                raise NothingSuitable(f"no data set serves this task: {'; '.join(ending.refusals[:2])}", "name one: --dataset ID_OR_FOLDER")
+        if "synthetic" in arms or "mix" in arms:
+            line.generate(expanded, ending)
+            if not ending.synthetic:
+                raise NothingSuitable(ending.refusals[-1], "with a stronger model it may do: --model generate=…")
+        rows, written = tuple(ending.parts), tuple(ending.synthetic)
+        found_data: dict[ArmName, _Data] = {}
+        for arm in arms:
+            if arm == "transformed":
+                found_data[arm] = _Data(rows)
+            elif arm == "shuffled":
+                found_data[arm] = _Data(rows, control="shuffled")
+            elif arm == "synthetic":
+                found_data[arm] = _Data((), written)
+            elif arm == "mix":
+                found_data[arm] = _Data(rows, written, 0.5)
+            elif arm == "existing":
+                found_data[arm] = _Data(tuple(self._as_it_stands(part) for part in rows))
+            elif arm == "prose":
+                found_data[arm] = _Data(self._prose(rows, expanded))
+            elif arm == "own":
+                found_data[arm] = _Data(control="own")
+        return found_data
+
+    def _offering(self) -> RunSettings:
+        """The run's settings, with as many examples to make as the arms need."""
+        arms = set(self._options.arms)
+        most = math.ceil(self._options.examples * OFFERED)
+        half = math.ceil(most / 2)
+        rows = most if arms & {"existing", "transformed", "shuffled", "prose"} else half
+        written = most if "synthetic" in arms else half if "mix" in arms else 0
+        options = self._settings.options
+        changed = {
+            "execute": {**options.get("execute", {}), "examples": rows},
+            "generate": {**options.get("generate", {}), "examples": written},
+        }
+        return msgspec.structs.replace(self._settings, options={**options, **changed})
+
+    def _as_it_stands(self, part: Part) -> Part:
+        """The same data set's columns without any transformation; any output will do, for nothing makes it one of the task's."""
+        choice = part.choice
+        source = self._session.data.rows(choice.dataset, choice.config, choice.splits[0])
+        plan = as_it_stands(choice.plan, source.columns)
+        bare = PlanChoice(choice.dataset, choice.config, choice.splits, plan, plan_digest(plan), 0.0, plan.reasons)
+        return self._executed(bare, msgspec.structs.replace(self._task, output=Output()), part.made.examples, "existing")
+
+    def _prose(self, parts: tuple[Part, ...], expanded: Any) -> tuple[Part, ...]:
+        """The published method on the same data sets: a model writes steps in prose, and follows them row by row."""
+        made = []
+        for part in parts:
+            name = part.choice.dataset
+            label = f"{self._session.data.name(name)}, prose"
+            line = Line(self._session, self._task, self._in_prose(), STAGE_NAMES.index("mix"))
+            choice = line.plan(expanded, name, label)
+            assert choice is not None, "its line ends after plan"
+            made.append(self._executed(choice, self._task, part.made.examples, "prose"))
+        return tuple(made)
+
+    def _executed(self, choice: PlanChoice, task: Task, wanted: int, arm: str) -> Part:
+        from engine.records import ExpandedTask
+
+        label = f"{self._session.data.name(choice.dataset)}, {arm}"
+        revision = self._session.data.revision(choice.dataset)
+        plain = ExpandedTask(task.description, "user")
+        step, made = self._step("execute", ExecuteGiven(task, plain, choice, revision, wanted), label)
+        if not made.examples:
+            raise NothingSuitable(f"{label}: no example came of it", "leave that arm out: --arms")
+        return Part(step, choice, made, made.examples)
+
+    # ── one decontamination, equal sizes ──────────────────────────────────────────────────────────────────
+
+    def _mixes(self, data: dict[ArmName, _Data]) -> tuple[dict[tuple[str, int], _Mix], str]:
+        """The mix of each arm and seed, all with as many examples; and why there are fewer than were asked for, if so."""
+        wanted = self._options.examples
+        arms = {name: one for name, one in data.items() if one.control != "own"}
+        mixes: dict[tuple[str, int], _Mix] = {}
+        fewer = ""
+        while True:
+            for name, one in arms.items():
+                for seed in range(self._options.seeds):
+                    mixes[name, seed] = self._mix(name, one, wanted, seed)
+            sizes = {name: mixes[name, 0].mixed.counts.examples for name in arms}
+            least = min(sizes.values(), default=wanted)
+            if least == wanted or not sizes:
+                return mixes, fewer
+            short = min(sizes, key=lambda name: sizes[name])
+            # A mix is half of each: its size falls by two.
+            least = max(0, least - (least % 2 if "mix" in arms else 0))
+            if not least:
+                raise NothingSuitable(f"the arm {short} has no examples left", "see why: datatune show RUN mix; or leave it out: --arms")
+            for too_large in mixes.values():
+                steps.unlink_step(self._session.connection, self._session.run, too_large.step)
+            fewer = f"{least:,} examples an arm, not {self._options.examples:,}: {short} has no more"
+            wanted = least
+
+    def _mix(self, name: str, data: _Data, total: int, seed: int) -> _Mix:
+        given = MixGiven(self._task, data.parts, data.synthetic, "", digest_of_test(self._task.test))
+        options = msgspec.structs.replace(self._stage_options("mix"), total=total, synthetic_share=data.share, leakage="remove")
+        if name == "existing":
+            # Nothing was made for the task: its languages and its copies are what it is.
+            options = msgspec.structs.replace(options, near_duplicates=0.0, languages="report", balance=False)
+        self._session.check()
+        step, mixed = run_step(self._session, stage("mix"), given, options, self._label(name, seed), self._settings.seed + seed)
+        if not mixed.counts.examples:
+            raise NothingSuitable(f"the arm {name} has no example: {_most(mixed.counts)}", "leave it out: --arms")
+        return _Mix(step, mixed)
+
+    # ── train and ask ─────────────────────────────────────────────────────────────────────────────────────
+
+    def _arm(self, name: ArmName, data: _Data, mixes: dict[tuple[str, int], _Mix], test: str) -> ArmGiven:
+        if name in UNTRAINED:
+            step, evaluated = self._evaluate(None, name, test)
+            return ArmGiven(name, "the base model, prompted in the way that is best for it off the test", (ArmStep(step, evaluated),))
+        seeds = tuple(self._trained(name, data, mixes, seed, test) for seed in range(self._options.seeds))
+        return ArmGiven(name, _what(name, seeds[0].finetuned), seeds)
+
+    def _trained(self, name: ArmName, data: _Data, mixes: dict[tuple[str, int], _Mix], seed: int, test: str) -> ArmStep:
+        mix = mixes.get((name, seed))
+        options = self._stage_options("finetune")
+        if data.control == "own":
+            # As many steps as the others, however few its examples.
+            options = msgspec.structs.replace(options, steps=options.steps or self._steps_of_others(options, mixes))
+        base = self._session.roles.base()
+        self._session.roles.close()  # training needs the memory
+        given = FinetuneGiven(
+            self._task,
+            data.parts,
+            mix.step if mix else "",
+            mix.mixed if mix else Mixed(()),
+            base,
+            data.synthetic,
+            control=data.control,  # type: ignore[arg-type]
+        )
+        label = self._label(name, seed)
+        finetuned: Finetuned
+        _, finetuned = run_step(self._session, stage("finetune"), given, options, label, self._settings.seed + seed)
+        step, evaluated = self._evaluate(finetuned, label, test)
+        return ArmStep(step, evaluated, mix.mixed if mix else None, finetuned)
+
+    def _evaluate(self, finetuned: Finetuned | None, label: str, test: str) -> tuple[str, Any]:
+        given = EvaluateGiven(self._task, test, self._session.roles.base(), finetuned, alone=finetuned is not None)
+        return self._step("evaluate", given, label)
+
+    def _steps_of_others(self, options: Any, mixes: dict[tuple[str, int], _Mix]) -> int:
+        train = max((one.mixed.counts.train for one in mixes.values()), default=self._options.examples)
+        return int(options.epochs * math.ceil(math.ceil(train / options.batch) / options.accumulation))
+
+    # ── small things ──────────────────────────────────────────────────────────────────────────────────────
+
+    def _label(self, name: str, seed: int) -> str:
+        return name if self._options.seeds == 1 else f"{name}, seed {self._settings.seed + seed}"
+
+    def _stage_options(self, name: str) -> Any:
+        return stage_options(name, self._settings.options.get(name, {}))
+
+    def _in_prose(self) -> RunSettings:
+        given = self._settings.options
+        options = {**given, "plan": {**given.get("plan", {}), "mode": "prose"}}
+        return msgspec.structs.replace(self._settings, plan="", options=options)
+
+    def _step(self, name: str, given: Any, candidate: str = "") -> tuple[str, Any]:
+        self._session.check()
+        return run_step(self._session, stage(name), given, self._stage_options(name), candidate, self._settings.seed)
+
+
+def _what(name: ArmName, trained: Finetuned | None) -> str:
+    count = f"{trained.examples + trained.validation:,}" if trained else "no"
+    return {
+        "existing": f"{count} rows, columns as they stand",
+        "synthetic": f"{count} synthetic examples",
+        "transformed": f"{count} transformed examples",
+        "mix": f"{count} examples, half transformed and half synthetic",
+        "shuffled": f"{count} transformed examples, outputs shuffled: what form alone teaches",
+        "own": f"the task's own {count} examples, for as many steps",
+        "prose": f"{count} examples made by prose followed row by row",
+        "few-shot": "",
+    }[name]
+
+
+def _most(counts: MixCounts) -> str:
+    return ", ".join(_reasons(counts)) or "nothing was offered"
+
+
+def _reasons(counts: MixCounts) -> Iterator[str]:
+    from engine.mix.offered import WORDS
+
+    for reason, words in WORDS.items():
+        if number := getattr(counts, reason):
+            yield f"{number:,} {words}"

@@ -1,0 +1,32 @@
+"""The plan that changes nothing: a data set's columns as they stand, which is how retrieved data is used without transforming it.
+
+The columns are those a real plan shows and takes its output from, so that only the transformation is missing, not the choice of columns
+(the "existing data" of arXiv 2404.14361).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from engine.errors import NothingSuitable
+from engine.plan.column_roles import inputs_and_outputs
+from engine.plan.steps import Emit, Plan
+from engine.plan.template import printed
+from engine.records import Column
+
+NAME = "as-it-stands"
+
+
+def as_it_stands(plan: Plan, columns: Sequence[Column]) -> Plan:
+    """The inputs of `plan` one below the other, and its outputs, untouched. Raises NothingSuitable where no columns are known for them."""
+    inputs, outputs = inputs_and_outputs(plan, columns)
+    shown = [column.name for column in columns if column.name in inputs and column.name not in outputs] or sorted(inputs - outputs)
+    told = [column.name for column in columns if column.name in outputs]
+    if not shown or not told:
+        raise NothingSuitable("which columns are input and output as they stand is not known of this plan")
+    return Plan(
+        name=NAME,
+        emit=Emit(input="\n".join(map(printed, shown)), output="\n".join(map(printed, told))),
+        origin="structure",
+        reasons=("columns as they stand: nothing is transformed",),
+    )

@@ -1,0 +1,127 @@
+"""Evaluate: the finetuned model on the task's own test, as it will be used, against its base in the way that is best for it.
+
+The model that is asked is the base's GGUF file with the adapter, in llama.cpp. It is asked as it was trained; how the base is asked is
+chosen on the task's own examples, never on the test. Every answer is kept beside the record, so that other models can be compared with
+it item by item.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import Annotated, Literal
+
+import msgspec
+from msgspec import Meta
+
+from engine.evaluate.asking import Style
+from engine.evaluate.evaluated import Evaluated
+from engine.evaluate.evaluation import Draws, Judged, asker_of, evaluation_of, expected_cost, judge, off_the_test
+from engine.evaluate.evaluation import Given as Question
+from engine.evaluate.items import example_items
+from engine.evaluate.kept import keep_answers, test_of
+from engine.finetuned_model import trial
+from engine.records import Base, Finetuned, Task, Value
+from engine.stage import Context, Stage
+from models.language import Completion, LanguageModel, Request
+
+
+class Given(Value):
+    """What it starts from."""
+
+    task: Task
+    test: str
+    """SHA-256 of the task's test."""
+    base: Base
+    finetuned: Finetuned | None = None
+    """None asks the base alone."""
+    alone: bool = False
+    """Ask the finetuned model alone."""
+
+
+class Options(Value):
+    """Settings of evaluate."""
+
+    finetuned: Annotated[bool, Meta(description="Evaluate what finetune trained, where the task has a test.")] = True
+    items: Annotated[int, Meta(description="Ask at most so many items of the test, drawn by seed; 0 asks all.", ge=0, le=100_000)] = 1000
+    shots: Annotated[
+        tuple[Annotated[int, Meta(ge=0, le=64)], ...],
+        Meta(description="Numbers of demonstrations the base is tried with; the best off the test is taken.", min_length=1, max_length=8),
+    ] = (0, 2, 8)
+    styles: Annotated[
+        tuple[Style, ...],
+        Meta(description="How the base is asked: chat, plain text, export (as a finetuned model is); the best is taken.", min_length=1),
+    ] = ("chat", "plain", "export")
+    by: Annotated[
+        Literal["sum", "per_token", "prior_corrected"],
+        Meta(description="How options are scored in the figure that decides; the others stand beside it."),
+    ] = "sum"
+    draws: Annotated[int, Meta(description="Draws of demonstrations that the base's figures are averaged over.", ge=1, le=20)] = 1
+    shuffle: Annotated[
+        bool, Meta(description="Put each item's options in an order of its own; in published tests the right often is first.")
+    ] = True
+
+
+def run(given: Given, options: Options, ctx: Context) -> Evaluated:
+    """Ask one model or two. Raises BadInput for a test that cannot be read, Unavailable where a model cannot be loaded."""
+    test = test_of(given.task, options.items, options.shuffle, ctx.seed)
+    if test.closed and given.task.output.kind == "text":
+        ctx.event("options", "the test has options though the task's outputs are free text: they are weighed")
+    pool = off_the_test(example_items(given.task.examples, given.task, shuffle=options.shuffle, seed=ctx.seed), test)
+    if len(pool) < len(given.task.examples):
+        ctx.event("left-out", f"{len(given.task.examples) - len(pool)} of the task's examples are items of the test: they are not shown")
+    question = Question(given.task, test, pool, way=options.by, seed=ctx.seed)
+    plans: list[tuple[str, Question]] = []
+    if given.finetuned:
+        plans.append(("finetuned", msgspec.structs.replace(question, shots=(0,), styles=("export",))))
+        ctx.finetuned(given.finetuned, trial(given.task, test.items[0].input))
+    if not given.alone:
+        plans.append(("base", msgspec.structs.replace(question, shots=options.shots, styles=options.styles, draws=options.draws)))
+    judged: list[Judged] = []
+    chosen: list[Draws] = []
+    for place, (role, wanted) in enumerate(plans):
+        answers = _Asked(ctx, role)
+        asker = asker_of(wanted, answers)
+        cost = expected_cost(wanted, asker)
+        ctx.expect_calls(role, *cost)
+        answers.total = cost.calls
+        one, draws = judge(wanted, asker)
+        judged.append(one)
+        chosen.append(draws)
+        keep_answers(place, test, draws, ctx)
+    found = Evaluated(evaluation_of(question, judged, chosen), finetuned=given.finetuned is not None)
+    ctx.event("evaluated", _came_to(found))
+    return found
+
+
+class _Asked:
+    """A role's model over the step's stored answers, with progress."""
+
+    def __init__(self, ctx: Context, role: str) -> None:
+        self.model: LanguageModel = ctx.model(role)
+        self.total = 0
+        self._ctx = ctx
+        self._role = role
+        self._done = 0
+
+    def complete(self, requests: Iterable[Request]) -> Iterator[Completion]:
+        """See Answers.complete."""
+        for completion in self._ctx.complete(self._role, requests):
+            self._done += 1
+            self._ctx.progress(self._done, max(self.total, self._done), f"answers of {self.model.identity.name}")
+            yield completion
+
+
+def _came_to(found: Evaluated) -> str:
+    parts = []
+    for one in found.evaluation.models:
+        figure = one.results[0].figures[0]
+        value = figure.estimate
+        parts.append(f"{one.model} {value.value:.3f} ({value.low:.3f} to {value.high:.3f})")
+    text = f"{found.evaluation.metric} over {found.evaluation.items:,} items: {' against '.join(parts)}"
+    if found.evaluation.comparison:
+        told = found.evaluation.comparison.difference
+        text += f"; difference {told.estimate.value:+.3f} ({told.estimate.low:+.3f} to {told.estimate.high:+.3f}), p {told.p:.3g}"
+    return text
+
+
+STAGE = Stage("evaluate", "asking it the items of your test", 1, Given, Options, Evaluated, run, roles=("base",))
