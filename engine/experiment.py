@@ -14,6 +14,7 @@ import msgspec
 
 from engine.config import stage_options
 from engine.errors import BadInput, NothingSuitable
+from engine.evaluate.kept import test_of
 from engine.mix.held_out import digest_of_test
 from engine.pipeline import Ending, Line
 from engine.plan.as_is import as_it_stands
@@ -73,15 +74,17 @@ class _Experiment:
         if not self._task.test:
             raise BadInput("a comparison needs a test", "give the task one: test = … in the task file, with input and output in each row")
         digest = digest_of_test(self._task.test)
-        session.roles.base()  # a model that cannot be trained is said before any model is asked
+        asked: EvaluateOptions = self._stage_options("evaluate")
+        # What cannot be read or trained is said before any model is asked.
+        test_of(self._task, asked.items, asked.shuffle, self._settings.seed)
+        session.roles.base()
         steps.unlink_steps(session.connection, session.run)
         data = self._data()
         mixes, fewer = self._mixes(data)
         session.spent = True  # a time budget is one for making examples
         arms = tuple(self._arm(name, data.get(name, _Data()), mixes, digest) for name in options.arms)
-        asked: EvaluateOptions = self._stage_options("evaluate")
-        parts = tuple(dict.fromkeys(part for one in data.values() for part in one.parts))
-        synthetic = tuple(dict.fromkeys(part for one in data.values() for part in one.synthetic))
+        parts = tuple({part.step: part for one in data.values() for part in one.parts}.values())
+        synthetic = tuple({part.step: part for one in data.values() for part in one.synthetic}.values())
         given = CompareGiven(self._task, digest, arms, asked.items, asked.shuffle, asked.by, parts, synthetic, fewer)
         _, self._ending.compared = self._step("compare", given)
         return self._ending

@@ -94,6 +94,8 @@ def run_pipeline(session: Session, task: Task, settings: RunSettings) -> Ending:
             _check_test(task, settings)
         if last >= STAGE_NAMES.index("finetune") and finetunes(settings):
             session.roles.base()  # as is a model that cannot be trained
+            if last >= STAGE_NAMES.index("evaluate") and evaluates(settings, bool(task.test)):
+                _check_items(task, settings)
         expanded = line.expand()
         candidates = line.candidates_or_none(ending)
         if candidates is not None and last >= STAGE_NAMES.index("schema"):
@@ -167,6 +169,15 @@ def _check_test(task: Task, settings: RunSettings) -> None:
     options: MixOptions = stage_options("mix", settings.options.get("mix", {}))
     if task.test and options.leakage != "off":
         items_of_test(task.test)
+
+
+def _check_items(task: Task, settings: RunSettings) -> None:
+    """As _check_test, of a test whose items a model is to be asked."""
+    from engine.evaluate.kept import test_of
+    from engine.stages.evaluate import Options as EvaluateOptions
+
+    options: EvaluateOptions = stage_options("evaluate", settings.options.get("evaluate", {}))
+    test_of(task, options.items, options.shuffle, settings.seed)
 
 
 def _mix_steps(session: Session) -> list[str]:

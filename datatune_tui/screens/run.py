@@ -182,7 +182,7 @@ What a change makes stale is said before it is done. Calls whose prompts stay th
 
 
 def stale(first: str, settings: RunSettings, tested: bool) -> tuple[str, ...]:
-    """The stages a run with these settings does anew when one changes: it and all that follow from it; `tested` where its task has a test."""
+    """The stages a run with these settings does anew when one changes: it and what follows; `tested`: its task has a test."""
     last = settings.until or STAGE_NAMES[-1]
     names = STAGE_NAMES[STAGE_NAMES.index(first) : STAGE_NAMES.index(last) + 1]
     # Synthetic examples are written from the task alone: no other data set or plan makes them stale.
