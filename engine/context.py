@@ -36,7 +36,6 @@ TREND_SHARE = 0.01
 """A point of the trend every two seconds, later every hundredth of the time worked: a few hundred points however long a step takes."""
 MANY_CALLS = 64
 """So many keep all sequences of a batch at work most of the time."""
-FINETUNED = "finetuned"
 KNOWN_AT_ONCE = 512
 """Answers known before that wait while the model is asked something new."""
 
@@ -53,8 +52,6 @@ class StepContext:
         self._stage = stage
         self._candidate = candidate
         self._begun = time.monotonic()
-        self._given: set[str] = set()
-        """Roles whose model the stage made itself."""
         self._done_before: int | None = None
         self._last_progress = 0.0
         self._tokens = 0
@@ -83,8 +80,7 @@ class StepContext:
 
     def finetuned(self, finetuned: Finetuned, question: Request) -> None:
         roles = self._session.roles
-        roles.give(FINETUNED, spec_of(finetuned, roles, self._session.locations, question))
-        self._given.add(FINETUNED)
+        roles.give("finetuned", spec_of(finetuned, roles, self._session.locations, question))
 
     def folder(self) -> Path:
         return self._session.locations.adapters / self.step[:24]
@@ -210,7 +206,7 @@ class StepContext:
         return call, prompt, msgspec.structs.replace(stored, key=request.key)
 
     def _must_have(self, role: str) -> None:
-        if role not in self._stage.roles and role not in self._given:
+        if role not in (*self._stage.roles, *self._stage.trained):
             raise StageFailed(
                 f"{self._stage.name} asks for role {role}, which it does not declare", "this is a mistake in DataTune; report it"
             )

@@ -162,4 +162,6 @@ class Stage:
     run: Callable[[Any, Any, Context], Any]
     roles: tuple[str, ...] = ()
     """Models it may ask; their identity belongs to the step's fingerprint."""
+    trained: tuple[str, ...] = ()
+    """Roles it asks whose model comes with what it is given, see Context.finetuned, instead of from settings."""
     per_candidate: bool = False

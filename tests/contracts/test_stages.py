@@ -18,12 +18,15 @@ import engine.stages
 from engine.config import parse_setting, stage_options
 from engine.context import StepContext
 from engine.errors import BadInput, Cancelled, StageFailed
+from engine.evaluate.evaluated import Evaluated
+from engine.mix.held_out import digest_of_test
 from engine.plan.file import plan_digest
 from engine.plan.steps import Check
 from engine.records import (
     Base,
     Candidates,
     ExpandedTask,
+    Finetuned,
     Generated,
     Made,
     Mixed,
@@ -37,6 +40,7 @@ from engine.records import (
 from engine.session import Session
 from engine.stage import Stage
 from engine.stages import STAGE_NAMES, options_type, stage
+from engine.stages.compare import ArmGiven, ArmStep
 from engine.store import events, runs, steps
 from models.language import Identity, Request
 from tests.engine.stages.house import WEATHER, House, notes, only
@@ -100,8 +104,16 @@ class World:
             "letters", [{"letter": f"Dear neighbour number {n}"} for n in range(12)], "# Letters\n\nLetters, notes on the weather."
         )
         self.house.add("prices", [{"price": n, "note": "its weather"} for n in range(12)], "# Prices\n\nOne word for each kind of weather.")
+        test = folder / "asked.jsonl"
+        test.write_text(
+            "".join(json.dumps({"input": f"{HINTS[label]} of day {n}", "output": label}) + "\n" for n, label in enumerate(HINTS))
+        )
         self.values: dict[str, Any] = {
-            "task": WEATHER,
+            "task": msgspec.structs.replace(WEATHER, test=str(test)),
+            "test": digest_of_test(str(test)),
+            "items": 0,
+            "shuffle": True,
+            "by": "sum",
             "catalog": self.house.catalog.state_digest(),
             "dataset": "local/notes",
             "revision": "r1",
@@ -149,6 +161,15 @@ class World:
                 self.values["synthetic"] = (SyntheticPart(fingerprint, record, record.examples),)
             case Mixed():
                 self.values["mix"], self.values["mixed"] = fingerprint, record
+            case Finetuned():
+                self.values["finetuned"] = record
+            case Evaluated():
+                arms = (("few-shot", None), ("transformed", self.values["finetuned"]))
+                arm = ArmStep(fingerprint, record)
+                self.values["arms"] = tuple(
+                    ArmGiven(name, "", (msgspec.structs.replace(arm, finetuned=finetuned),))  # type: ignore[arg-type]
+                    for name, finetuned in arms
+                )
             case Made():
                 self.values["parts"] = (Part(fingerprint, self.values["choice"], record, record.examples),)
 
@@ -222,7 +243,9 @@ def another(described: dict[str, Any]) -> Any:
     default = described["default"]
     choices = described.get("enum") or described.get("items", {}).get("enum")
     if described.get("type") == "array":
-        return [choices[-1] if choices else "some/text"]
+        if choices:
+            return choices[-max(1, described.get("minItems", 1)) :]
+        return [3 if described["items"].get("type") == "integer" else "some/text"]
     if choices:
         return next(choice for choice in choices if choice != default)
     if described["type"] == "object":
@@ -287,8 +310,9 @@ def test_another_seed_is_another_step(world: World, name: str) -> None:
 
 def test_a_stage_asks_the_models_it_declares_and_no_others(world: World, name: str) -> None:
     fingerprint, _ = world.do(name)
-    assert asked_roles(world.house, fingerprint) == set(stage(name).roles)
-    assert {role for role, _ in world.house.roles.asked} == set(stage(name).roles)
+    declared = {*stage(name).roles, *stage(name).trained}
+    assert asked_roles(world.house, fingerprint) == declared
+    assert {role for role, _ in world.house.roles.asked} == declared
     context = StepContext(world.house.session, stage(name), fingerprint, "", 0)
     with pytest.raises(StageFailed, match="does not declare"):
         next(context.complete("some role", [Request("key", ())]))

@@ -10,7 +10,7 @@ import msgspec
 import pytest
 
 from engine.fingerprint import call_hash, digest, step_fingerprint
-from engine.records import Output, Task
+from engine.records import Output, Task, Value
 from models.language import Identity, Message, Request, Sampling
 
 MODEL = Identity("small.gguf", "sha256 of it", "llama.cpp 1")
@@ -94,3 +94,15 @@ def test_a_call_is_named_after_its_prompt_as_rendered_not_after_its_key() -> Non
     assert call_hash("prompt", REQUEST, MODEL) == call_hash("prompt", other, MODEL)
     assert call_hash("prompt", REQUEST, MODEL) != call_hash("prompt ", REQUEST, MODEL)
     assert call_hash("prompt", REQUEST, MODEL) != call_hash("prompt", REQUEST, msgspec.structs.replace(MODEL, digest="x"))
+
+
+def test_where_a_test_lies_names_no_step_but_what_is_in_it_does() -> None:
+    class Given(Value):
+        task: Task
+        test: str = ""
+
+    def name(path: str, digest_of_test: str) -> str:
+        return step_fingerprint("evaluate", 1, Given(msgspec.structs.replace(TASK, test=path), digest_of_test), {}, 0, {})
+
+    assert name("/home/a/test.jsonl", "d1") == name("/media/b/test.jsonl", "d1") == name("", "d1")
+    assert name("/home/a/test.jsonl", "d1") != name("/home/a/test.jsonl", "d2")
