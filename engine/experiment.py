@@ -252,7 +252,7 @@ class _Experiment:
     # ── small things ──────────────────────────────────────────────────────────────────────────────────────
 
     def _label(self, name: str, seed: int) -> str:
-        return name if self._options.seeds == 1 else f"{name}, seed {self._settings.seed + seed}"
+        return f"{name}, seed {self._settings.seed + seed}" if seed else name
 
     def _stage_options(self, name: str) -> Any:
         return stage_options(name, self._settings.options.get(name, {}))

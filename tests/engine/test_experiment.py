@@ -1,0 +1,200 @@
+"""An experiment: arms share what they can, have equally many examples, none of the test, and stand side by side with their intervals."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+
+from engine.errors import BadInput, Cancelled
+from engine.evaluate.evaluated import Compared
+from engine.records import Finetuned, Mixed, Task
+from engine.session import Session
+from engine.store import steps
+from models.dry_run import DryRunTrainer
+from models.language import Request
+from models.training import TrainingExample
+from tests.engine.stages.house import WEATHER, House, notes
+
+TEST_WORDS = {"sun": "sunburn", "rain": "puddles", "snow": "sledges"}
+
+
+def answer(role: str, prompt: str, request: Request) -> str | None:
+    """Writes a new note of the weather asked for; of options the base takes the first, a trained model the right one."""
+    if role == "generate":
+        wanted: dict[str, Any] = request.schema or {}
+        if "enum" in wanted:
+            return json.dumps(next(label for label, word in TEST_WORDS.items() if word in prompt.rpartition("[user]")[2]))
+        label = wanted["properties"]["output"]["const"]
+        told = f"Day {request.sampling.seed} in town {request.key}: {TEST_WORDS[label]} again."
+        return json.dumps({"output": label, "input": told})
+    if request.choices:
+        if role != "finetuned":
+            return json.dumps([-1.0 - number for number in range(len(request.choices))])
+        said = prompt.rpartition("[user]")[2]
+        return json.dumps([-0.1 if TEST_WORDS[choice] in said else -5.0 for choice in request.choices])
+    return None
+
+
+class Kept(DryRunTrainer):
+    """Remembers what it was given."""
+
+    def __init__(self) -> None:
+        self.given: list[list[TrainingExample]] = []
+
+    def train(self, train: Any, validation: Any, *arguments: Any) -> Any:
+        """Trains nothing."""
+        self.given.append([*train, *validation])
+        return super().train(train, validation, *arguments)
+
+
+@pytest.fixture
+def house(tmp_path: Path) -> House:
+    made = House(tmp_path, answer)
+    made.add("notes", notes(90), "# Weather notes\n\nShort notes with the kind of weather each speaks of: sun, rain or snow.")
+    made.roles.trains = Kept()
+    return made
+
+
+def with_test(house: House, items: list[tuple[str, str]] | None = None) -> Task:
+    """The weather task with a test."""
+    file = house.folder / "test.jsonl"
+    rows = items or [(f"Everybody spoke of {TEST_WORDS[label]} on day {n}.", label) for n in range(6) for label in TEST_WORDS]
+    file.write_text("".join(json.dumps({"input": text, "output": label}) + "\n" for text, label in rows), encoding="utf-8")
+    return msgspec.structs.replace(WEATHER, test=str(file))
+
+
+def compared(house: House, task: Task, arms: tuple[str, ...], examples: int = 30, seeds: int = 1) -> Compared:
+    """The record of an experiment."""
+    options: dict[str, dict[str, object]] = {
+        "compare": {"arms": list(arms), "examples": examples, "seeds": seeds},
+        "plan": {"verify": False},
+        "generate": {"votes": 0, "near_duplicate": 1.1},
+    }
+    found = house.pipeline(task, options=options, experiment=True).compared
+    assert found is not None
+    return found
+
+
+def records(house: House, stage: str, kind: Any) -> dict[str, Any]:
+    """Records of a stage's steps by arm."""
+    return {step.candidate: msgspec.json.decode(step.record, type=kind) for step in house.steps() if step.stage == stage}
+
+
+def test_every_arm_has_as_many_examples_and_shared_steps_run_once(house: House) -> None:
+    found = compared(house, with_test(house), ("few-shot", "existing", "synthetic", "transformed", "mix", "shuffled", "own"))
+    assert [arm.name for arm in found.arms] == ["few-shot", "existing", "synthetic", "transformed", "mix", "shuffled", "own"]
+    sizes = {arm.name: arm.examples for arm in found.arms}
+    assert sizes == {"few-shot": 0, "existing": 30, "synthetic": 30, "transformed": 30, "mix": 30, "shuffled": 30, "own": 2}
+    assert len({arm.steps for arm in found.arms if arm.examples}) == 1
+    stages = [step.stage for step in house.steps()]
+    assert stages.count("plan") == stages.count("generate") == stages.count("compare") == 1
+    assert stages.count("execute") == 2 and stages.count("evaluate") == 7 and stages.count("finetune") == 6
+    mixed: Mixed = records(house, "mix", Mixed)["mix"]
+    assert [source.counts.examples for source in mixed.sources] == [15, 15]
+
+
+def test_trained_arms_are_held_against_prompting_with_intervals_and_what_was_fixed_comes_first(house: House) -> None:
+    found = compared(house, with_test(house), ("few-shot", "synthetic", "transformed", "mix"), seeds=2)
+    few, *trained = found.arms
+    assert all(arm.figures[0].estimate.value == 1 and arm.figures[0].estimate.draws == 2 for arm in trained)
+    assert few.figures[0].estimate.value < 1 and few.figures[0].estimate.draws == 1 and found.items == 18
+    pairs = [(contrast.arm, contrast.other, contrast.primary) for contrast in found.contrasts]
+    assert pairs[:2] == [("mix", "few-shot", True), ("mix", "synthetic", True)]
+    assert ("transformed", "synthetic", False) in pairs
+    gain = found.contrasts[0].difference
+    expected = 100 * (1 - few.figures[0].estimate.value) / (1 - 1 / 3)
+    assert found.contrasts[0].normalised and gain.estimate.value == pytest.approx(expected) and gain.p < 0.01
+    assert found.contrasts[1].difference.estimate.value == 0
+    assert any("descriptive" in note for note in found.notes) and any("2 seeds" in note for note in found.notes)
+
+
+def test_seeds_train_anew_on_the_same_data_and_only_that_is_done_again(house: House) -> None:
+    task = with_test(house)
+    one = compared(house, task, ("few-shot", "transformed"))
+    trained = len(house.roles.trains.given)  # type: ignore[attr-defined]
+    two = compared(house, task, ("few-shot", "transformed"), seeds=2)
+    given = house.roles.trains.given  # type: ignore[attr-defined]
+    assert (trained, len(given)) == (1, 2)
+    assert sorted(map(repr, given[0])) == sorted(map(repr, given[1])), "another seed splits and orders the same examples"
+    assert (one.seeds, two.seeds) == (1, 2) and any("one seed" in note for note in one.notes)
+    assert [step.candidate for step in house.steps() if step.stage == "finetune"] == ["transformed", "transformed, seed 1"]
+
+
+def test_the_test_is_in_no_arm_and_what_was_found_is_told_and_left_out_once(house: House) -> None:
+    known = notes(90)
+    stolen = [(row["note"], row["weather"]) for row in known[:6]]
+    fresh = [(f"Everybody spoke of {TEST_WORDS[label]} on day {n}.", label) for n in range(6) for label in TEST_WORDS]
+    found = compared(house, with_test(house, [*stolen, *fresh]), ("few-shot", "existing", "transformed"), examples=72)
+    assert found.found == 6 and found.items == 24
+    taught = [example.prompt[-1].content for given in house.roles.trains.given for example in given]  # type: ignore[attr-defined]
+    assert taught and not {text for text, _ in stolen} & set(taught)
+    by_name = {arm.name: arm for arm in found.arms}
+    without = by_name["transformed"].without_found
+    assert by_name["transformed"].leaked == 6 and without is not None and without.n == 18 and without.value == 1
+
+
+def test_an_arm_that_has_fewer_makes_all_smaller_and_says_so(house: House) -> None:
+    found = compared(house, with_test(house), ("few-shot", "synthetic", "transformed"), examples=200)
+    sizes = {arm.examples for arm in found.arms if arm.name != "few-shot"}
+    assert len(sizes) == 1 and sizes.pop() <= 90
+    assert any("not 200" in note and "transformed" in note for note in found.notes)
+    assert len(records(house, "mix", Mixed)) == 2 == sum(step.stage == "mix" for step in house.steps()), (
+        "mixes that were too large are gone"
+    )
+
+
+def test_shuffled_outputs_teach_the_form_alone(house: House) -> None:
+    compared(house, with_test(house), ("few-shot", "transformed", "shuffled"))
+    plain, shuffled = house.roles.trains.given  # type: ignore[attr-defined]
+    assert sorted(one.completion for one in plain) == sorted(one.completion for one in shuffled)
+    assert [one.prompt for one in plain] == [one.prompt for one in shuffled]
+    assert [one.completion for one in plain] != [one.completion for one in shuffled]
+
+
+def test_an_experiment_stopped_anywhere_goes_on_where_it_was(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    task = with_test(house)
+    arms = ("few-shot", "synthetic", "transformed", "mix")
+    other = House(house.folder / "whole", answer)
+    other.add("notes", notes(90), "# Weather notes\n\nShort notes with the kind of weather each speaks of: sun, rain or snow.")
+    expected = compared(other, task, arms)
+    check, looks = Session.check, [0]
+    for stop_at in (30, 120, 200, 400):
+        looks[0] = 0
+
+        def checking(session: Session, stop_at: int = stop_at) -> None:
+            looks[0] += 1
+            if looks[0] == stop_at:
+                raise Cancelled("cancelled")
+            check(session)
+
+        with monkeypatch.context() as patch, pytest.raises(Cancelled):
+            patch.setattr(Session, "check", checking)
+            compared(house, task, arms)
+    found = compared(house, task, arms)
+    assert msgspec.structs.replace(found, arms=(), contrasts=()) == msgspec.structs.replace(expected, arms=(), contrasts=())
+    for ours, theirs in zip(found.arms, expected.arms, strict=True):
+        assert (ours.name, ours.figures, ours.examples, ours.steps) == (theirs.name, theirs.figures, theirs.examples, theirs.steps)
+    assert found.contrasts == expected.contrasts
+    assert sorted(house.roles.asked) == sorted(other.roles.asked), "nothing is asked twice"
+
+
+def test_what_cannot_be_compared_is_refused_before_a_model_is_asked(house: House) -> None:
+    with pytest.raises(BadInput, match="needs a test"):
+        compared(house, WEATHER, ("few-shot", "transformed"))
+    with pytest.raises(BadInput, match="none of the labels"):
+        compared(house, with_test(house, [("A storm came.", "storm")]), ("few-shot", "transformed"))
+    with pytest.raises(BadInput, match="twice"):
+        compared(house, with_test(house), ("few-shot", "few-shot"))
+    assert not house.roles.asked and not house.roles.weighed
+
+
+def test_the_curve_of_every_training_is_kept(house: House) -> None:
+    compared(house, with_test(house), ("few-shot", "transformed"))
+    (step,) = [step for step in house.steps() if step.stage == "finetune"]
+    made = msgspec.json.decode(step.record, type=Finetuned)
+    stored = steps.read_step(house.connection, step.fingerprint)
+    assert stored is not None and made.steps == made.examples // 8 * 3 + (3 if made.examples % 8 else 0)
