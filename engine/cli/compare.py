@@ -20,10 +20,10 @@ ARMS = "few-shot,existing,synthetic,transformed,mix"
     "--arms",
     default="",
     metavar="NAME,NAME…",
-    help=f"Ways to a model; controls: shuffled, own, prose. What each is: datatune options compare.  [default: {ARMS}]",
+    help=f"Ways to a model, else {ARMS}; controls are shuffled, own and prose. What each is: datatune options compare.",
 )
-@click.option("--examples", type=click.IntRange(min=10), metavar="N", help="Examples each arm has, validation included.  [default: 600]")
-@click.option("--seeds", type=click.IntRange(1, 20), metavar="N", help="Trainings of each arm, another seed each.  [default: 1]")
+@click.option("--examples", type=click.IntRange(min=10), metavar="N", help="Examples each arm has, validation included; else 600.")
+@click.option("--seeds", type=click.IntRange(1, 20), metavar="N", help="Trainings of each arm, another seed each; else one.")
 @click.option("--base", default="", metavar="SPEC", help="The model that is prompted and trained: smollm2, a .gguf path.")
 @click.option("--dataset", default="", metavar="ID_OR_FOLDER", help="Use this data set instead of finding one.")
 @click.option(

@@ -13,6 +13,7 @@ import pytest
 from engine import pipeline, work
 from engine.context import StepContext
 from engine.errors import BadInput, Busy, Cancelled, ExitCode, NothingSuitable, StageFailed, Unavailable
+from engine.export.folder import MANIFEST
 from engine.pipeline import Ending
 from engine.records import PlanChoice
 from engine.session import Session
@@ -269,10 +270,36 @@ def test_a_run_ends_after_the_stage_it_is_told_to(house: House, until: str) -> N
     house.add("best", notes(60), BEST)
     ending = house.pipeline(until=until, **wanted(20))
     expected = list(STAGE_NAMES[: STAGE_NAMES.index(until) + 1])
-    unasked = {"generate", "export"} | ({"finetune"} - {until})
+    unasked = {"generate", "evaluate", "export", "compare"} | (set() if until in ("finetune", "evaluate") else {"finetune"})
     assert [step.stage for step in house.steps()] == [name for name in expected if name not in unasked]
-    assert (ending.exported is not None) == (until == "export")
-    assert ending.examples == (20 if until in ("execute", "generate", "mix", "finetune", "export") else 0)
+    assert (ending.exported is not None) == (until in ("export", "compare"))
+    assert ending.examples == (20 if until in STAGE_NAMES[STAGE_NAMES.index("execute") :] else 0)
+
+
+def test_a_finetuned_model_is_asked_the_test_beside_its_base_and_neither_is_in_the_card(house: House, tmp_path: Path) -> None:
+    house.add("best", notes(60), BEST)
+    test = tmp_path / "test.jsonl"
+    rows = [{"input": f"Heat and sand on day {number}.", "output": ("sun", "rain", "snow")[number % 3]} for number in range(9)]
+    test.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
+    options = {**wanted(20)["options"], "finetune": {"train": True}}
+    ending = house.pipeline(msgspec.structs.replace(WEATHER, test=str(test)), options=options)
+    assert ending.evaluated is not None and ending.evaluated.finetuned and ending.exported is not None
+    found = ending.evaluated.evaluation
+    assert [one.model for one in found.models] == ["finetuned", "base"] and found.items == 9 and found.comparison is not None
+    asked = found.models[0].choice.setting
+    assert asked.style == "export" and asked.shots == 0
+    manifest = json.loads((Path(ending.exported.folder) / MANIFEST).read_text())
+    assert "base" not in manifest["models"] and "finetuned" not in manifest["models"]
+    assert [step.stage for step in house.steps()][-2:] == ["finetune", "evaluate"]
+
+
+def test_a_run_may_leave_its_finetuned_model_unasked(house: House, tmp_path: Path) -> None:
+    house.add("best", notes(60), BEST)
+    test = tmp_path / "test.jsonl"
+    test.write_text('{"input": "Heat.", "output": "sun"}\n', encoding="utf-8")
+    options = {**wanted(20)["options"], "finetune": {"train": True}, "evaluate": {"finetuned": False}}
+    ending = house.pipeline(msgspec.structs.replace(WEATHER, test=str(test)), options=options)
+    assert ending.finetuned is not None and ending.evaluated is None
 
 
 def test_going_further_takes_what_was_done_as_it_is(house: House) -> None:

@@ -6,14 +6,14 @@ from pathlib import Path
 
 import pytest
 
-from engine.cli.run import _settings
+from engine.cli.run import run_settings
 from engine.config import parse_task
 from engine.errors import BadInput
 
 
 def dataset(named: str, base: Path, flag: str = "") -> str:
     file = parse_task(f"[task]\nname = 't'\ndescription = 'd'\ndataset = {named!r}\n", "t.toml")
-    return _settings(file, base, flag, None, "", (), (), 0, "", None).dataset
+    return run_settings(file, base, flag, None, "", (), (), 0, "", None).dataset
 
 
 def test_an_id_stays_and_a_folder_becomes_absolute(tmp_path: Path) -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from engine.cli.run import _settings
+from engine.cli.run import run_settings
 from engine.config import parse_task
 from engine.errors import BadInput
 
@@ -14,7 +14,7 @@ TASK = '[task]\nname = "t"\ndescription = "d"\n'
 
 
 def models(*given: str) -> dict[str, str]:
-    return _settings(parse_task(TASK, "t.toml"), Path("/nowhere"), "", None, "", (), given, 0, "", None).models
+    return run_settings(parse_task(TASK, "t.toml"), Path("/nowhere"), "", None, "", (), given, 0, "", None).models
 
 
 @pytest.mark.parametrize(

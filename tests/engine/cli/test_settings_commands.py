@@ -84,7 +84,7 @@ def test_default_then_settings_then_task_file_then_flags(datatune: Datatune, tmp
         return 0
 
     commands = import_module("engine.cli.run")  # the package has the command of this name
-    monkeypatch.setattr(commands, "_start", caught)
+    monkeypatch.setattr(commands, "start", caught)
     task = tmp_path / "task.toml"
     task.write_text(TASK, encoding="utf-8")
     names = ("execute.examples=5", "execute.max_tokens=64", "execute.temperature=0.5", "models.plan=hers", "models.rerank=ours")
