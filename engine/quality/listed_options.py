@@ -12,7 +12,8 @@ from engine.records import OutputKind, Value
 _MARK = re.compile(r"(?:^|(?<=\s))(?P<open>[(\[])?(?P<sign>[A-Za-z]|\d{1,2})(?:\.\)|[.)\]:])(?(open)[ \t]*|[ \t]+)(?=\S)", re.MULTILINE)
 """In brackets a mark may stand close to its option: (A)doctor."""
 _HEADED = re.compile(r"^[^\S\n]*[^\W\d][^\n:：]{0,40}[:：][ \t]*(?P<list>\S[^\n]*)$", re.MULTILINE)
-_BULLET = re.compile(r"^[ \t]*[-*•][ \t]+(?=\S)", re.MULTILINE)
+_BULLET = re.compile(r"^[ \t]*(?:[-*•][ \t]+|(?:choice|option)[ \t]*:[ \t]*)(?=\S)", re.MULTILINE | re.IGNORECASE)
+"""“choice:” is how BIG-bench lists options."""
 _JOINS = ("; ", " | ", " / ", "、", "；", "，", ", ", ";", "|", "/")
 MOST = 26
 

@@ -19,6 +19,7 @@ from engine.records import OutputKind
         ("选项：红、绿", "绿", "option_text", ("红", "绿")),
         ("Which?\n- a cat\n- a dog", "a dog", "option_text", ("a cat", "a dog")),
         ("He\nA. swam.\nB. ate.", "ate.", "option_text", ("swam.", "ate.")),
+        ("Which caused the other?\n  choice: It rained.\n  choice:It is wet.", "It rained.", "option_text", ("It rained.", "It is wet.")),
     ],
 )
 def test_options_are_found_where_they_stand(text: str, output: str, kind: OutputKind, options: tuple[str, ...]) -> None:
