@@ -78,9 +78,10 @@ class StepContext:
     def trainer(self) -> Trainer:
         return self._session.roles.trainer()
 
-    def finetuned(self, finetuned: Finetuned, question: Request) -> None:
+    def finetuned(self, finetuned: Finetuned, question: Request) -> Path:
         roles = self._session.roles
         roles.give("finetuned", spec_of(finetuned, roles, self._session.locations, question))
+        return self._session.locations.adapters / finetuned.adapter
 
     def folder(self) -> Path:
         return self._session.locations.adapters / self.step[:24]

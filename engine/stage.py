@@ -118,9 +118,9 @@ class Context(Protocol):
         """The trainer of the base model."""
         ...
 
-    def finetuned(self, finetuned: Finetuned, question: Request) -> None:
-        """Let the role "finetuned" have the base with this adapter. A file llama.cpp reads is made of it first where there is none, and
-        asked `question`. Raises Unavailable or BadInput."""
+    def finetuned(self, finetuned: Finetuned, question: Request) -> Path:
+        """Let the role "finetuned" have the base with this adapter, whose folder is returned. A file llama.cpp reads is made of it first
+        where there is none, and asked `question`. Raises Unavailable or BadInput."""
         ...
 
     def folder(self) -> Path:

@@ -10,13 +10,13 @@ import hashlib
 import json
 import math
 import struct
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import msgspec
 
 from models.errors import RequestInvalid
-from models.language import Request
+from models.language import Message, Request
 from models.scripted import Script, ScriptedModel
 from models.training import (
     TrainingEstimate,
@@ -115,6 +115,10 @@ class DryRunTrainer:
             precision="fp32",
             memory=0,
         )
+
+    def answers(self, adapter: Path, prompts: Sequence[tuple[Message, ...]], tokens: int) -> Iterator[str]:
+        """Those of the model that answers nothing."""
+        return (completion.text for completion in dry_run_model().complete_many(Request("", prompt) for prompt in prompts))
 
 
 def dry_run_model(adapter: str = "") -> ScriptedModel:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import gc
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +25,7 @@ from models.finetune.loop import last_checkpoint, make_callback, make_loop, rest
 from models.finetune.shape import shape_of_folder, shape_of_gguf
 from models.finetune.tokens import Reader, Row
 from models.finetune.watch import Memory, Pace
+from models.language import Message
 from models.llama_cpp.tokenizer import open_tokenizer
 from models.training import (
     Device,
@@ -69,6 +70,12 @@ class PeftLoraTrainer:
             reader = Reader(native.vocabulary, native.chat, native.vocabulary.ends, native.end)
             rows, held = self._rows(reader, train, validation, options)[:2]
         return self._estimate(weights.digest(self._path, self._cache), rows, held, options)
+
+    def answers(self, adapter: Path, prompts: Sequence[tuple[Message, ...]], tokens: int) -> Iterator[str]:
+        """See Trainer.answers; the base is dequantised, never in 4 bits."""
+        from models.finetune.answers import torch_answers
+
+        return torch_answers(self._path, adapter, self._cache, prompts, tokens)
 
     def train(
         self,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Annotated, Literal, Protocol
 
@@ -190,4 +190,9 @@ class Trainer(Protocol):
         `should_stop` is asked between steps; when it says so, the state is saved and the result is not finished. RequestInvalid when
         `out` holds another training, MemoryShort when memory does not suffice.
         """
+        ...
+
+    def answers(self, adapter: Path, prompts: Sequence[tuple[Message, ...]], tokens: int) -> Iterator[str]:
+        """What an adapter it trained (a folder) answers to each prompt, greedily, at most `tokens` long, where it was trained: to hold
+        another runtime's answers against. MemoryShort or WeightsInvalid where it cannot be loaded."""
         ...

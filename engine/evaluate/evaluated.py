@@ -8,6 +8,17 @@ from engine.evaluate.scores import Figure
 from engine.records import Value
 
 
+class Agreement(Value):
+    """How far llama.cpp and the place where it was trained agree on what the finetuned model says."""
+
+    items: int
+    """Of the test, answered greedily by both."""
+    same: int
+    """Answers that are the same to the letter."""
+    tokens: int
+    """Longest answer asked for."""
+
+
 class Evaluated(Value):
     """What evaluate found; every answer is stored beside it as a unit, so that other models can be compared item by item."""
 
@@ -16,6 +27,8 @@ class Evaluated(Value):
     asked for."""
     finetuned: bool
     """Whether the first model is a finetuned one."""
+    agreement: Agreement | None = None
+    """With the adapter in PyTorch; None where it was not looked at."""
 
 
 class Arm(Value):

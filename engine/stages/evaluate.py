@@ -7,22 +7,28 @@ it item by item.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
 from typing import Annotated, Literal
 
 import msgspec
 from msgspec import Meta
 
 from engine.evaluate.asking import Style
-from engine.evaluate.evaluated import Evaluated
+from engine.evaluate.evaluated import Agreement, Evaluated
 from engine.evaluate.evaluation import Draws, Judged, asker_of, evaluation_of, expected_cost, judge, off_the_test
 from engine.evaluate.evaluation import Given as Question
-from engine.evaluate.items import example_items
+from engine.evaluate.items import Item, example_items
 from engine.evaluate.kept import keep_answers, test_of
 from engine.finetuned_model import trial
+from engine.prompts.evaluate import chat_messages
 from engine.records import Base, Finetuned, Task, Value
 from engine.stage import Context, Stage
-from models.language import Completion, LanguageModel, Request
+from models.errors import ModelError
+from models.language import Completion, LanguageModel, Request, Sampling
+
+TORCH_TOKENS = 16
+"""Longest answer that is held against PyTorch's."""
 
 
 class Given(Value):
@@ -56,6 +62,15 @@ class Options(Value):
         Meta(description="How options are scored in the figure that decides; the others stand beside it."),
     ] = "sum"
     draws: Annotated[int, Meta(description="Draws of demonstrations that the base's figures are averaged over.", ge=1, le=20)] = 1
+    torch_items: Annotated[
+        int,
+        Meta(
+            description="Items the adapter answers in PyTorch as well, where it was trained, to tell how often llama.cpp says the same; "
+            "0 leaves that out.",
+            ge=0,
+            le=10_000,
+        ),
+    ] = 25
     shuffle: Annotated[
         bool, Meta(description="Put each item's options in an order of its own; in published tests the right often is first.")
     ] = True
@@ -73,7 +88,7 @@ def run(given: Given, options: Options, ctx: Context) -> Evaluated:
     plans: list[tuple[str, Question]] = []
     if given.finetuned:
         plans.append(("finetuned", msgspec.structs.replace(question, shots=(0,), styles=("export",))))
-        ctx.finetuned(given.finetuned, trial(given.task, test.items[0].input))
+        folder = ctx.finetuned(given.finetuned, trial(given.task, test.items[0].input))
     if not given.alone:
         plans.append(("base", msgspec.structs.replace(question, shots=options.shots, styles=options.styles, draws=options.draws)))
     judged: list[Judged] = []
@@ -88,9 +103,29 @@ def run(given: Given, options: Options, ctx: Context) -> Evaluated:
         judged.append(one)
         chosen.append(draws)
         keep_answers(place, test, draws, ctx)
-    found = Evaluated(evaluation_of(question, judged, chosen), finetuned=given.finetuned is not None)
+    agreement = None
+    if given.finetuned and not given.alone and options.torch_items:
+        agreement = _agreement(given.task, test.items[: options.torch_items], folder, ctx)
+    found = Evaluated(evaluation_of(question, judged, chosen), given.finetuned is not None, agreement)
     ctx.event("evaluated", _came_to(found))
     return found
+
+
+def _agreement(task: Task, items: Sequence[Item], adapter: Path, ctx: Context) -> Agreement | None:
+    """How often llama.cpp and PyTorch answer the same; None, with the reason told, where PyTorch cannot."""
+    prompts = [chat_messages(task, (), item.input, bare=True) for item in items]
+    requests = [Request(str(place), prompt, sampling=Sampling(max_tokens=TORCH_TOKENS)) for place, prompt in enumerate(prompts)]
+    said = {int(completion.key): completion.text for completion in ctx.complete("finetuned", requests)}
+    same = 0
+    try:
+        for place, text in enumerate(ctx.trainer().answers(adapter, prompts, TORCH_TOKENS)):
+            same += text.strip() == said.get(place, "").strip()
+            ctx.progress(place + 1, len(prompts), "answers in PyTorch")
+    except ModelError as error:
+        ctx.event("not-compared", f"the adapter was not asked in PyTorch: {error.title}", hint=error.hint)
+        return None
+    ctx.event("agreement", f"llama.cpp says the same as PyTorch on {same} of {len(prompts)} items", same=same, items=len(prompts))
+    return Agreement(len(prompts), same, TORCH_TOKENS)
 
 
 class _Asked:
