@@ -19,7 +19,8 @@ from engine.mix.held_out import digest_of_test
 from engine.pipeline import Ending, Line
 from engine.plan.as_is import as_it_stands
 from engine.plan.file import plan_digest
-from engine.records import Finetuned, MixCounts, Mixed, Output, Part, PlanChoice, SyntheticPart, Task
+from engine.quality.leakage import find_leakage
+from engine.records import Finetuned, MixCounts, Mixed, Output, Part, PlanChoice, SyntheticPart, Task, TaskExample
 from engine.runner import run_step
 from engine.session import Session
 from engine.stages import STAGE_NAMES, stage
@@ -227,7 +228,7 @@ class _Experiment:
         base = self._session.roles.base()
         self._session.roles.close()  # training needs the memory
         given = FinetuneGiven(
-            self._task,
+            self._clean() if data.control == "own" else self._task,
             data.parts,
             mix.step if mix else "",
             mix.mixed if mix else Mixed(()),
@@ -240,6 +241,16 @@ class _Experiment:
         _, finetuned = run_step(self._session, stage("finetune"), given, options, label, self._settings.seed + seed)
         step, evaluated = self._evaluate(finetuned, label, test)
         return ArmStep(step, evaluated, mix.mixed if mix else None, finetuned)
+
+    def _clean(self) -> Task:
+        """The task without those of its own examples that its test holds."""
+        asked = self._stage_options("evaluate")
+        test = test_of(self._task, asked.items, asked.shuffle, self._settings.seed)
+        leaks = find_leakage(self._task.examples, [TaskExample(item.input, item.answer) for item in test.items])
+        kept = tuple(one for place, one in enumerate(self._task.examples) if place not in leaks.removed)
+        if not kept:
+            raise NothingSuitable("all of the task's own examples are items of its test", "give others, or leave out the arm own: --arms")
+        return msgspec.structs.replace(self._task, examples=kept)
 
     def _evaluate(self, finetuned: Finetuned | None, label: str, test: str) -> tuple[str, Any]:
         given = EvaluateGiven(self._task, test, self._session.roles.base(), finetuned, alone=finetuned is not None)

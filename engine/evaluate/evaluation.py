@@ -12,8 +12,9 @@ from engine.evaluate.intervals import DESCRIPTIVE_BELOW, Difference, Estimate, d
 from engine.evaluate.items import Item, Test
 from engine.evaluate.scores import Figure, figures, item_scores, parsed, predicted, primary_name, primary_parts
 from engine.plain_text import one_line
+from engine.quality.leakage import find_leakage
 from engine.quality.words import normalised
-from engine.records import Task, Value
+from engine.records import Task, TaskExample, Value
 
 Draws = list[list[Answer]]
 """Answers to all items, for each draw of demonstrations."""
@@ -126,9 +127,14 @@ class Cost(NamedTuple):
 
 
 def off_the_test(pool: Sequence[Item], test: Test) -> tuple[Item, ...]:
-    """The examples whose input is that of no item of the test."""
+    """The examples that hold no item of the test: neither its input, nor one that is found in it as a leak in training data would be."""
     asked = {normalised(item.input) for item in test.items if item.input.strip()}
-    return tuple(item for item in pool if normalised(item.input) not in asked)
+    leaks = find_leakage(_pairs(pool), _pairs(test.items))
+    return tuple(item for place, item in enumerate(pool) if place not in leaks.removed and normalised(item.input) not in asked)
+
+
+def _pairs(items: Sequence[Item]) -> list[TaskExample]:
+    return [TaskExample(item.input, item.answer) for item in items]
 
 
 def asker_of(given: Given, answers: Answers) -> Asker:

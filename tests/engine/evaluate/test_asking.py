@@ -13,7 +13,7 @@ from engine.evaluate.choosing import choose, settings_of, usual
 from engine.evaluate.evaluation import Given, asker_of, evaluate, expected_cost, off_the_test
 from engine.evaluate.items import Item, Test, example_items, read_test
 from engine.prompts.evaluate import CONTENT_FREE, answer_in, chat_messages, plain_prompt
-from engine.records import TaskExample
+from engine.records import Output, Task, TaskExample
 from engine.store.database import open_writer
 from engine.stored_answers import StoredAnswers
 from models.errors import RequestInvalid
@@ -149,6 +149,20 @@ def test_examples_that_are_in_the_test_are_not_shown(tmp_path: Path) -> None:
     rows = [{"input": "we ATE ice-cream", "output": "sun"}, {"input": "It froze.", "output": "snow"}]
     test = read_test(lines(tmp_path / "t.jsonl", rows), WEATHER)
     assert [item.input for item in off_the_test(POOL, test)] == ["Wet shoes everywhere.", "We built a snowman."]
+
+
+def test_an_example_that_asks_the_same_with_its_options_in_another_order_is_not_shown(tmp_path: Path) -> None:
+    def asked(*options: str) -> str:
+        return "Which of them would carry a heavy piano up the narrow stairs?\n" + "\n".join(f"- {option}" for option in options)
+
+    choosing = Task("piano", "Choose.", output=Output("option_text"))
+    men, mice = "four strong men with belts", "two small mice in a cage"
+    rows = [(asked(men, mice), men), ("Who eats cheese at night in the pantry?\n- an owl\n- a mouse", "a mouse")]
+    file = lines(tmp_path / "piano.jsonl", [{"input": text, "output": output} for text, output in rows])
+    test = read_test(file, choosing, shuffle=False)
+    other = TaskExample("Who swims across the wide lake before breakfast?\n- a duck\n- a stone", "a duck")
+    pool = example_items((TaskExample(asked(mice, men), men), other), choosing, shuffle=False)
+    assert [item.input for item in off_the_test(pool, test)] == [other.input]
 
 
 def test_the_best_way_to_ask_is_chosen_on_the_examples(tmp_path: Path) -> None:
