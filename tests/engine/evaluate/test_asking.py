@@ -105,8 +105,8 @@ def test_nothing_is_asked_twice(tmp_path: Path) -> None:
     test = weather_test(tmp_path)
     first = Asker(answers_of(tmp_path, knows), WEATHER)
     said = first.ask(test, test.items, Setting(0), demonstrations((), 0, 0))
-    again = Asker(answers_of(tmp_path, knows), WEATHER)
-    assert again.ask(test, test.items, Setting(0), demonstrations((), 0, 0)) == said and again.answers.fresh == 0
+    answers = answers_of(tmp_path, knows)
+    assert Asker(answers, WEATHER).ask(test, test.items, Setting(0), demonstrations((), 0, 0)) == said and answers.fresh == 0
 
 
 def test_an_input_that_says_nothing_has_no_other_without_it(tmp_path: Path) -> None:
