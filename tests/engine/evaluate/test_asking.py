@@ -91,11 +91,12 @@ def test_an_answer_ends_where_the_next_question_begins() -> None:
 
 def test_options_are_weighed_written_and_weighed_without_the_question(tmp_path: Path) -> None:
     test = weather_test(tmp_path, 6)
-    asker = Asker(answers_of(tmp_path, knows), WEATHER, longest=4)
+    stored = answers_of(tmp_path, knows)
+    asker = Asker(stored, WEATHER, longest=4)
     (first, *_) = answers = asker.ask(test, test.items, Setting(2), demonstrations(POOL, 2, 0))
     assert first.sums == (-4.0, -5.0, -0.1) and first.text == "snow.\n\nInput: more" and first.written
     assert first.tokens == (2, 2, 2) and len(answers) == 6
-    assert asker.answers.fresh == 6 + 6 + 1, "what is asked without a question is the same for all"
+    assert stored.fresh == 6 + 6 + 1, "what is asked without a question is the same for all"
     assert first.priors == (-0.1, -5.0, -6.0)
     plain = asker.ask(test, test.items, Setting(1, "plain"), demonstrations(POOL, 1, 0), CHOICE_ONLY)
     assert plain[0].tokens == (1, 1, 1) and not plain[0].priors and not plain[0].written and plain[0].sums[2] == -0.1
