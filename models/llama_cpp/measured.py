@@ -6,19 +6,23 @@ from pathlib import Path
 
 from models import weights
 from models.cache_file import CacheFile, key_of
-from models.errors import ModelError
 from models.llama_cpp import library
-from models.llama_cpp.adapter import adapted_digest
 from models.llama_cpp.calibration import FILE, VERSION, Calibration
 from models.llama_cpp.options import Options
 
 
 def calibration_key(digest: str, options: Options) -> str:
-    """What a calibration is remembered under: the file's SHA-256, this build, this processor, and what the user decided."""
+    """What a calibration is remembered under: the file's SHA-256, this build, this processor, and what the user decided.
+
+    All adapters of a file count as one: which numbers they add makes no difference to speed, and a comparison has many.
+    """
     # Not the machine's name: containers on one machine have many.
     runtime = f"llama.cpp via llama-cpp-python {library.package_version()}"
     build = (digest, runtime, library.build(), library.processor(), options.threads or library.usable_cores())
-    return key_of(VERSION, *build, options.gpu_layers, options.sequences, options.layout, options.flash, options.cache, options.batch)
+    adapted = ["adapter"] if options.adapter else []
+    return key_of(
+        VERSION, *build, options.gpu_layers, options.sequences, options.layout, options.flash, options.cache, options.batch, *adapted
+    )
 
 
 def measured(path: Path, cache: Path, options: Options | None = None) -> Calibration | None:
@@ -29,9 +33,4 @@ def measured(path: Path, cache: Path, options: Options | None = None) -> Calibra
     known = CacheFile(cache, FILE, Calibration)
     if not digest or not known.all():
         return None
-    try:
-        if options and options.adapter:
-            digest = adapted_digest(digest, Path(options.adapter).expanduser(), cache)
-        return known.get(calibration_key(digest, options or Options()))
-    except ModelError:
-        return None
+    return known.get(calibration_key(digest, options or Options()))

@@ -61,7 +61,8 @@ class LlamaCppModel:
         self.context_length = min(trained, context_length or DEFAULT_CONTEXT)
         if self.context_length < 64:
             raise RequestInvalid(f"A context of {self.context_length} tokens holds no prompt", "Ask for 64 or more.")
-        self.identity = Identity(path.name, weights.digest(path, cache), f"llama.cpp via llama-cpp-python {library.package_version()}")
+        self._file_digest = weights.digest(path, cache)
+        self.identity = Identity(path.name, self._file_digest, f"llama.cpp via llama-cpp-python {library.package_version()}")
         adapter = Path(self.options.adapter).expanduser() if self.options.adapter else None
         if adapter is not None:
             self.identity = adapted(self.identity, adapter, cache)
@@ -203,7 +204,7 @@ class LlamaCppModel:
 
     @property
     def _calibration_key(self) -> str:
-        return calibration_key(self.identity.digest, self.options)
+        return calibration_key(self._file_digest, self.options)
 
     def start(self, layout: Layout) -> Sequences:
         """Sequences of this model; the caller closes them."""

@@ -26,6 +26,9 @@ def test_rates_of_a_file_are_found_for_the_settings_they_were_measured_with(tmp_
     CacheFile(cache, calibration.FILE, Calibration).put(calibration_key(digest, Options()), FOUND)
     assert measured(file, cache) == FOUND
     assert measured(file, cache, Options(flash="off")) is None
+    assert measured(file, cache, Options(adapter="a.gguf")) is None
+    CacheFile(cache, calibration.FILE, Calibration).put(calibration_key(digest, Options(adapter="a.gguf")), FOUND)
+    assert measured(file, cache, Options(adapter="b.gguf")) == FOUND, "one for all adapters of a file"
     file.write_bytes(gguf(data=512))
     assert measured(file, cache) is None
 
