@@ -35,9 +35,5 @@ class Adapter:
 
 def adapted(identity: Identity, path: Path, cache: Path | None) -> Identity:
     """What answers when the model `identity` computes with the adapter at `path`: another model, with a digest of its own."""
-    return Identity(f"{identity.name} + {path.name}", adapted_digest(identity.digest, path, cache), identity.runtime)
-
-
-def adapted_digest(digest: str, path: Path, cache: Path | None) -> str:
-    """What stands for the weights with `digest` and the adapter at `path` together."""
-    return hashlib.sha256(f"{digest} {weights.digest(path, cache)}".encode()).hexdigest()
+    digest = hashlib.sha256(f"{identity.digest} {weights.digest(path, cache)}".encode()).hexdigest()
+    return Identity(f"{identity.name} + {path.name}", digest, identity.runtime)
