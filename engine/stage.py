@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
-from engine.records import RowSource, Value
+from engine.records import Finetuned, RowSource, Value
 from engine.store.items import Item
 from engine.store.reviews import Review
 from engine.store.tallies import ItemState
@@ -116,6 +116,14 @@ class Context(Protocol):
 
     def trainer(self) -> Trainer:
         """The trainer of the base model."""
+        ...
+
+    def adapter_folder(self, finetuned: Finetuned) -> Path:
+        """Where finetune left the adapter. Raises Unavailable where it is gone."""
+        ...
+
+    def base_of(self, finetuned: Finetuned) -> Path:
+        """The GGUF file or safetensors folder an adapter belongs to. Raises BadInput where another stands in its place, Unavailable."""
         ...
 
     def folder(self) -> Path:

@@ -222,7 +222,7 @@ def another(described: dict[str, Any]) -> Any:
     default = described["default"]
     choices = described.get("enum") or described.get("items", {}).get("enum")
     if described.get("type") == "array":
-        return [choices[-1] if choices else "some/text"]
+        return [next(choice for choice in choices[::-1] if [choice] != list(default))] if choices else ["some/text"]
     if choices:
         return next(choice for choice in choices if choice != default)
     if described["type"] == "object":
