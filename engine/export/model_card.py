@@ -137,8 +137,9 @@ def _use(task: Task, finetuned: Finetuned, model: Model) -> Iterator[str]:
         yield f"The adapter alone, on the very file it was trained for, {inline(model.base_file)}:"
         base = shlex.quote(model.base_file)
         yield fenced(f"llama-cli -m {base} --lora adapter.gguf --temp 0 --single-turn -sys {system} -p 'INPUT'", "sh")
-    made_of = f", of which {inline(model.base_file)} was made" if model.base_file else ""
-    yield f"With transformers and peft, where BASE is the folder or the Hub's id of {inline(portable(finetuned.base.name))}{made_of}:"
+    name = inline(portable(finetuned.base.name))
+    which = f"the model of which {name} was made" if model.base_file else f"the base, {name}"
+    yield f"With transformers and peft, where BASE is {which}, as a safetensors folder or an id of the Hub:"
     yield fenced(_PYTHON.format(system=repr(task.description)), "python")
 
 
@@ -193,7 +194,12 @@ def _trial(model: Model, example: Example, split: Split) -> Iterator[str]:
     yield f"The right output is: {inline(example.output)}"
     asked = [file for file in model.files if file.answer is not None]
     rows = [f"| `{file.path.removeprefix(f'{FOLDER}/')}` | {inline(file.answer or '') or '(an empty answer)'} |" for file in asked]
-    yield "\n".join(["| File | Answer |", "| --- | --- |", *rows]) if rows else "None could be asked here; see the files left out."
+    if not rows:
+        yield "None could be asked here; see the files left out."
+        return
+    yield "\n".join(["| File | Answer |", "| --- | --- |", *rows])
+    if model.base_file:
+        yield "The safetensors were asked as `adapter.gguf`, which is made of them."
 
 
 def _licences(facts: Facts, finetuned: Finetuned, model: Model) -> Iterator[str]:

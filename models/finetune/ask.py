@@ -24,6 +24,7 @@ def ask_adapter(base: Path, adapter: Path, question: Request, precision: Precisi
     with quiet():
         import torch
         from peft import PeftModel
+        from safetensors import SafetensorError
 
         try:
             model = PeftModel.from_pretrained(load_base(base, device, held), str(adapter)).eval()
@@ -39,7 +40,7 @@ def ask_adapter(base: Path, adapter: Path, question: Request, precision: Precisi
                 )
         except MemoryError as error:
             raise MemoryShort("Memory does not suffice to try the adapter", "Close programs that use memory.") from error
-        except (OSError, RuntimeError, ValueError, KeyError) as error:
+        except (OSError, RuntimeError, ValueError, KeyError, SafetensorError) as error:
             line = str(error).strip().split("\n", 1)[0][:200]
             raise WeightsInvalid(f"The adapter in {adapter} cannot be tried: {line}", "Train it again.") from error
         return str(load_tokenizer(base).decode(written[0, len(tokens) :], skip_special_tokens=True)).strip()
