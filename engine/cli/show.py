@@ -232,7 +232,7 @@ def _exported_text(exported: Exported) -> str:
     lines = [f"{exported.examples:,} examples in {exported.folder}"]
     if exported.model:
         rows = [
-            (file.path, file.what, f"{file.size / 1e6:,.1f} MB", "not asked" if file.answer is None else file.answer or "(nothing)")
+            (file.path, file.what, f"{file.size / 1e6:,.1f} MB", "-" if file.answer is None else file.answer or "(nothing)")
             for file in exported.model
         ]
         lines.append(table(("FILE", "WHAT IT IS", "SIZE", "IT ANSWERED"), rows))

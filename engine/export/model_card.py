@@ -171,7 +171,8 @@ def _data(facts: Facts, finetuned: Finetuned, mixed_anew: bool) -> Iterator[str]
 
 
 def _training(finetuned: Finetuned, settings: Mapping[str, Any], seed: int) -> Iterator[str]:
-    rows = [(words, settings[name]) for name, words in SETTINGS.items() if name in settings]
+    ended = {"epochs"} if settings.get("steps") else set()
+    rows = [(words, settings[name]) for name, words in SETTINGS.items() if name in settings and name not in ended]
     rows += [("steps", f"{finetuned.steps:,}"), ("base held in", finetuned.precision), ("device", finetuned.device), ("seed", seed)]
     yield "\n".join(["| Setting | Value |", "| --- | --- |", *(f"| {words} | {inline(str(value))} |" for words, value in rows)])
     name, digest = inline(portable(finetuned.base.name)), finetuned.base.digest

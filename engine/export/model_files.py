@@ -1,8 +1,8 @@
 """The folder model of an export: what a run finetuned, as files that other programs load. Each is loaded and asked an example of the task
 before it counts as made.
 
-GGUF files are made once, below the adapter's own folder, and linked from there: another export merges nothing anew. What cannot be made
-is left out with its reason, and costs neither the training set nor the other files.
+GGUF files are made once, below the adapter's own folder, and linked from there where they are still what they were: another export merges
+nothing anew. What cannot be made is left out with its reason, and costs neither the training set nor the other files.
 """
 
 from __future__ import annotations
@@ -98,7 +98,7 @@ class _Work:
         """The adapter as peft reads it. Its config names the base, never a path of this machine."""
         place = self.target / "adapter"
         place.mkdir(parents=True)
-        _link(self._adapter / WEIGHTS, place / WEIGHTS)
+        shutil.copyfile(self._adapter / WEIGHTS, place / WEIGHTS)
         (place / CONFIG).write_bytes(msgspec.json.format(msgspec.json.encode(portable(config))))
         weights = place / WEIGHTS
         self._add(f"adapter/{WEIGHTS}", "LoRA adapter for transformers and peft", weights.stat().st_size, file_digest(weights), None)
@@ -115,13 +115,14 @@ class _Work:
         key = digest(["gguf", VERSION, self._finetuned.base.digest, weights, kept_as, self._question])
         try:
             with _alone(folder, self._ctx):
-                made = _kept(folder / kept_as, key, make)
+                made, new = _kept(folder / kept_as, key, make)
                 _link(folder / kept_as, self.target / name)
         except ModelError as error:
             self.leave_out(name, error.title, error.hint)
             return None
         self._add(name, what, made.size, made.digest, made.answer)
-        told = f"{FOLDER}/{name}: {made.size / _MEGABYTE:,.1f} MB, loaded and asked; it answered “{one_line(made.answer, 80)}”"
+        how = "loaded and asked" if new else "taken as it was made, loaded and asked before"
+        told = f"{FOLDER}/{name}: {made.size / _MEGABYTE:,.1f} MB, {how}; it answered “{one_line(made.answer, 80)}”"
         self._ctx.event("model-file", told, digest=made.digest)
         return made
 
@@ -238,22 +239,22 @@ class _Reported:
         self._done += 1
 
 
-def _kept(place: Path, key: str, make: Callable[[Path], Made]) -> Made:
-    """The file at `place` as it was made of the same before and is still whole, else made now."""
+def _kept(place: Path, key: str, make: Callable[[Path], Made]) -> tuple[Made, bool]:
+    """The file at `place` as it was made of the same before and is still whole, else made now; and whether it was made now."""
     note = place.with_name(f"{place.name}.json")
     try:
         kept = msgspec.json.decode(note.read_bytes(), type=_Kept)
     except (OSError, msgspec.DecodeError):
         kept = None
     if kept and kept.key == key and place.is_file() and file_digest(place) == kept.made.digest:
-        return kept.made
+        return kept.made, False
     note.unlink(missing_ok=True)
     # An export may hold the file that stands there: it is replaced under its name, never written over.
     made = make(place)
     part = note.with_name(f"{note.name}.part")
     part.write_bytes(msgspec.json.encode(_Kept(key, made)))
     part.replace(note)
-    return made
+    return made, True
 
 
 def _link(source: Path, target: Path) -> None:

@@ -145,6 +145,7 @@ def test_another_export_makes_no_file_anew_and_gives_the_same_bytes(
         patch.setattr(model_files, "adapter_gguf", None)
         again = workshop.again(tmp_path / "two")
     assert contents(tmp_path / "one") == contents(tmp_path / "two")
+    assert "taken as it was made" in workshop.house.story("model-file")[-1].text
     assert again.model and "mixed anew" not in (tmp_path / "two" / "model" / "README.md").read_text()
     name = "model/weather-notes-Q8_0.gguf"
     assert (tmp_path / "one" / name).samefile(tmp_path / "two" / name)
@@ -344,13 +345,13 @@ def test_only_one_export_at_a_time_makes_files(workshop: Workshop, tmp_path: Pat
     monkeypatch.setattr(model_files, "_LOCK_SECONDS", 0.01)
     (place,) = workshop.house.locations.adapters.rglob("files.lock")
     before = Session.check
+    waited: list[str] = []
 
     def check(session: Session) -> None:
-        if session.watch and waited.append("looked") is None and len(waited) > 5:
-            session.terminated = True
+        waited.append("looked")
+        session.terminated = session.watch is not None and len(waited) > 5
         before(session)
 
-    waited: list[str] = []
     monkeypatch.setattr(Session, "check", check)
     run = runs.read_run(workshop.house.connection, workshop.house.session.run)
     assert run is not None
