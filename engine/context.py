@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import msgspec
 
 from engine.errors import StageFailed
-from engine.finetuned_model import spec_of
+from engine.finetuned_model import adapter_folder, base_of, spec_of
 from engine.fingerprint import call_hash
 from engine.loop import Loop
 from engine.records import Finetuned, RowSource
@@ -53,6 +53,7 @@ class StepContext:
         self._candidate = candidate
         self._begun = time.monotonic()
         self._done_before: int | None = None
+        self._unit = ""
         self._last_progress = 0.0
         self._tokens = 0
         """Of answers that were not known before."""
@@ -83,6 +84,12 @@ class StepContext:
         roles.give("finetuned", spec_of(finetuned, roles, self._session.locations, question))
         return self._session.locations.adapters / finetuned.adapter
 
+    def adapter_folder(self, finetuned: Finetuned) -> Path:
+        return adapter_folder(finetuned, self._session.locations)
+
+    def base_of(self, finetuned: Finetuned) -> Path:
+        return base_of(finetuned, self._session.roles)
+
     def folder(self) -> Path:
         return self._session.locations.adapters / self.step[:24]
 
@@ -94,13 +101,15 @@ class StepContext:
 
     def progress(self, done: int, total: int | None, unit: str) -> None:
         now = time.monotonic()
-        if self._done_before is None:
-            self._done_before, self._begun = done, now
+        if self._done_before is None or unit != self._unit:
+            self._done_before, self._begun, self._unit = done, now, unit
         if now - self._last_progress >= PROGRESS_SECONDS or done == total:
             self._last_progress = now
             rate = (done - self._done_before) / max(now - self._begun, 1e-6)
             connection = self._session.connection
             events.set_progress(connection, self._session.run, self.step, self._stage.name, self._candidate, done, total, rate, unit)
+            if self._session.watch:
+                self._session.watch(self._stage.name, done, total, unit)
         self._session.check()
 
     def items(self, state: ItemState, limit: int = -1, step: str = "") -> Iterator[items.Item]:

@@ -1,7 +1,8 @@
-"""Exports what a run has made so far, whether it ran to its end or not, mixed anew where reviews changed."""
+"""Exports what a run has made so far, whether it ran to its end or not, mixed anew where reviews changed; with the model it finetuned."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import msgspec
@@ -17,15 +18,22 @@ from engine.store.database import Connection
 from engine.store.lease import this_process
 from engine.store.runs import Run
 
+Watch = Callable[[str, int, int | None, str], None]
+"""Gets stage, done, total and unit."""
 
-def export_run(connection: Connection, run: Run, locations: Locations, folder: Path) -> Exported:
-    """Write the run's examples to `folder`. Raises BadInput when it has none, NothingSuitable when the mix leaves none."""
+
+def export_run(connection: Connection, run: Run, locations: Locations, folder: Path, watch: Watch | None = None) -> Exported:
+    """Write the run's examples to `folder`, and the model it finetuned on them, if any. Raises BadInput when it has none, NothingSuitable
+    when the mix leaves none."""
+    if run.settings.experiment:
+        raise BadInput(f"run {run.id} compares ways to a model: it has several training sets", "make the one you want: datatune run TASK")
     parts, synthetic = parts_of(connection, run), synthetic_of(connection, run)
     if not parts and not synthetic:
         raise BadInput(f"run {run.id} has no examples", f"see why: datatune show {run.id}")
     roles = Roles(run.settings.models, locations)
     session = Session(connection, run.id, this_process(), locations, roles, 0)
     session.heeds_commands = False  # they are for the run's own engine
+    session.watch = watch
     try:
         mixed = mix(session, run.task, run.settings, parts, synthetic)
         return export(session, run.task, run.settings, parts, folder, synthetic, mixed)

@@ -12,7 +12,8 @@ from engine.roles import Roles, translated
 from models.language import Request, Sampling
 
 ADAPTER = "adapter.gguf"
-_TRIED_TOKENS = 16
+TRIED_TOKENS = 16
+"""Of the answer to a trial, at most."""
 
 
 def adapter_folder(finetuned: Finetuned, locations: Locations) -> Path:
@@ -25,19 +26,26 @@ def adapter_folder(finetuned: Finetuned, locations: Locations) -> Path:
     return folder
 
 
+def base_of(finetuned: Finetuned, roles: Roles) -> Path:
+    """The GGUF file or safetensors folder the adapter belongs to. Raises BadInput where another stands in its place, or Unavailable."""
+    path = roles.base_path()
+    if path is None or roles.base().digest != finetuned.base.digest:
+        title = f"{path or roles.spec('base')} is not the model that was trained, {finetuned.base.name}"
+        raise BadInput(title, "name that one: --model base=MODEL.gguf")
+    return path
+
+
 def base_file(finetuned: Finetuned, roles: Roles) -> Path:
     """The GGUF file the adapter belongs to. Raises BadInput where another stands in its place, or the base is no GGUF file."""
-    path = roles.base_path()
-    if path is None or path.is_dir():
+    path = base_of(finetuned, roles)
+    if path.is_dir():
         raise BadInput(f"{finetuned.base.name} is no GGUF file, so llama.cpp cannot run it", "finetune a GGUF file: --finetune MODEL.gguf")
-    if roles.base().digest != finetuned.base.digest:
-        raise BadInput(f"{path} is not the model that was trained, {finetuned.base.name}", "name that one: --model base=MODEL.gguf")
     return path
 
 
 def trial(task: Task, text: str) -> Request:
     """What a file is asked before it counts as made: one input of the task."""
-    return Request("trial", chat_messages(task, (), text, bare=True), sampling=Sampling(max_tokens=_TRIED_TOKENS))
+    return Request("trial", chat_messages(task, (), text, bare=True), sampling=Sampling(max_tokens=TRIED_TOKENS))
 
 
 def adapter_file(finetuned: Finetuned, roles: Roles, locations: Locations, question: Request) -> Path:

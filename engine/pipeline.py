@@ -14,6 +14,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import msgspec
+
 from engine.config import NO_DATASET, stage_options
 from engine.errors import BadInput, Cancelled, EngineError, NothingSuitable, StageFailed, Unavailable
 from engine.evaluate.evaluated import Compared, Evaluated
@@ -226,12 +228,17 @@ def export(
     mixed: tuple[str, Mixed],
 ) -> Exported:
     """Write the mix (its step and record) as a training set; also what `datatune export` does for a finished run."""
+    from engine.export.model_files import told
     from engine.stages.export import Given as ExportGiven
+    from engine.trained import trained_of
 
     target = folder or session.locations.exports / f"{_slug(task.name)}-{session.run}"
     prompts = items.prompts_digest(session.connection, [step.fingerprint for step in _making_steps(session)])
     used = {name: settings.options[name] for name in STAGE_NAMES if name in settings.options and name != "export"}
     models = _models_used(session)
+    trained = trained_of(session.connection, session.run)
+    if trained:
+        session.roles.close()  # trying the model's files needs the memory
     given = ExportGiven(
         task=task,
         parts=tuple(parts),
@@ -244,6 +251,7 @@ def export(
         seed=settings.seed,
         prompts_digest=prompts,
         batched=any(session.roles.batched(role) for role in models if role != "embed"),
+        trained=trained,
     )
     options = stage_options("export", settings.options.get("export", {}))
     from engine.context import StepContext
@@ -251,7 +259,7 @@ def export(
     # Files are written anew each time: a step taken from the store would leave a deleted folder deleted.
     context = StepContext(session, stage("export"), "", "", settings.seed)
     exported: Exported = stage("export").run(given, options, context)
-    session.event("exported", f"{exported.examples:,} examples in {exported.folder}", "export", folder=exported.folder)
+    session.event("exported", told(exported), "export", **msgspec.to_builtins(exported))
     return exported
 
 

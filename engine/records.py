@@ -400,6 +400,22 @@ class Finetuned(Value):
     best_validation_loss: float | None
     device: str
     precision: str
+    mix: str = ""
+    """Fingerprint of the mix step whose examples it was trained on; "" where it was not noted."""
+
+
+class ModelFile(Value):
+    """A file of a finetuned model in an export."""
+
+    path: str
+    """Within the export."""
+    what: str
+    size: int
+    """Bytes."""
+    digest: str
+    """SHA-256, in hex."""
+    answer: str | None = None
+    """What it answered when it was loaded and asked; None where it was not."""
 
 
 class Exported(Value):
@@ -411,6 +427,10 @@ class Exported(Value):
     validation: int
     digest: str
     """SHA-256 of examples.jsonl."""
+    model: tuple[ModelFile, ...] = ()
+    """Of the model the run finetuned."""
+    left_out: tuple[str, ...] = ()
+    """Files of that model that could not be made, each with why."""
 
 
 class Made(Value):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import threading
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -45,6 +46,8 @@ class Session:
         self.terminated = False
         self.heeds_commands = True
         """Whether a cancel sent to the run is for this process."""
+        self.watch: Callable[[str, int, int | None, str], None] | None = None
+        """Gets stage, done, total and unit where somebody looks on in this process."""
         self.parent = 0
         """The watcher; when it is gone, so are we."""
         self._next_look = 0.0

@@ -123,6 +123,14 @@ class Context(Protocol):
         where there is none, and asked `question`. Raises Unavailable or BadInput."""
         ...
 
+    def adapter_folder(self, finetuned: Finetuned) -> Path:
+        """Where finetune left the adapter. Raises Unavailable where it is gone."""
+        ...
+
+    def base_of(self, finetuned: Finetuned) -> Path:
+        """The GGUF file or safetensors folder an adapter belongs to. Raises BadInput where another stands in its place, Unavailable."""
+        ...
+
     def folder(self) -> Path:
         """A folder of this step's own; it stays, and the step finds it again when it goes on."""
         ...

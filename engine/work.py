@@ -91,6 +91,8 @@ def _told(ending: Ending, session: Session) -> str:
     if ending.compared:
         values = ", ".join(f"{arm.name} {arm.figures[0].estimate.value:.3f}" for arm in ending.compared.arms)
         return f"{ending.compared.metric}: {values}; n {ending.compared.items:,}"
+    from engine.export.model_files import told_model
+
     where = f", in {ending.exported.folder}" if ending.exported else ""
     left_out = f"; {ending.mixed.counts.left_out:,} left out of the mix" if ending.mixed and ending.mixed.counts.left_out else ""
     early = "; the time budget ended it early" if session.budget_ended else ""
@@ -99,7 +101,8 @@ def _told(ending: Ending, session: Session) -> str:
         taken = [source.counts.examples for source in ending.mixed.sources if source.model] if ending.mixed else []
         written = f"{sum(taken) if ending.mixed else sum(part.take for part in ending.synthetic):,} synthetic"
         sources = f"{sources} and {written} ones" if ending.parts else f"the task alone, {written}"
-    return f"{ending.examples:,} examples from {sources}{left_out}{where}{early}"
+    model = "".join(f"; {line}" for line in told_model(ending.exported)) if ending.exported else ""
+    return f"{ending.examples:,} examples from {sources}{left_out}{where}{model}{early}"
 
 
 def _finish(session: Session, state: runs.RunState, reason: str, code: ExitCode, hint: str = "") -> int:

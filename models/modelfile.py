@@ -48,11 +48,11 @@ class Turns(msgspec.Struct, frozen=True):
         return written
 
 
-def modelfile(model: Path, *, adapter: Path | None = None, system: str = "") -> str:
+def modelfile(model: Path, *, adapter: Path | None = None, system: str = "", greedy: bool = False) -> str:
     """The text of a Modelfile that lies beside `model`, and beside `adapter` where there is one.
 
-    `system` is the system text; "" for the one the model's template has, if any. ModelError when a name or the text cannot stand in
-    one, or the model cannot be read.
+    `system` is the system text; "" for the one the model's template has, if any. `greedy` asks for the likeliest answer, where Ollama
+    draws one otherwise. ModelError when a name or the text cannot stand in one, or the model cannot be read.
     """
     from models.llama_cpp import library
     from models.llama_cpp.vocabulary import Vocabulary
@@ -82,6 +82,7 @@ def modelfile(model: Path, *, adapter: Path | None = None, system: str = "") -> 
     else:
         lines.append("# The model's chat template cannot be said in Ollama's language: Ollama looks for one like it.")
     lines += [f'PARAMETER stop "{stop}"' for stop in stops if stop.isprintable() and stop.strip() and '"' not in stop]
+    lines += ["PARAMETER temperature 0"] if greedy else []
     if system:
         if QUOTE in system or not _plain(system):
             raise ModelError("The system text has three quotes in a row or control characters, which a Modelfile cannot hold", "Change it.")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -154,15 +155,27 @@ def cancel(run_id: str, as_json: bool) -> int:
 @click.option("--to", "folder", required=True, type=click.Path(path_type=Path), help="Folder to write; new, empty or an earlier export.")
 @json_option
 def export(run_id: str, folder: Path, as_json: bool) -> int:
-    """Write a run's examples as JSONL, Parquet, chat messages, Alpaca and prompt/completion files with a data card."""
+    """Write a run's examples as JSONL, Parquet, chat messages, Alpaca and prompt/completion files with a data card.
+
+    Where the run finetuned a model, the folder gets it too: the adapter, the merged model as GGUF, a Modelfile and a card.
+    """
+    from engine.cli.progress import Meter
+    from engine.export.model_files import told_model
     from engine.export_run import export_run
     from engine.locations import locate
     from engine.store.database import open_writer
 
     locations = locate().ensure()
     connection = open_writer(locations.database)
-    exported = export_run(connection, find_run(connection, run_id), locations, folder.absolute())
-    put(exported, as_json, lambda: f"{exported.examples:,} examples in {exported.folder}")
+    meters: dict[tuple[str, str], Meter] = {}
+
+    def watch(stage: str, done: int, total: int | None, unit: str) -> None:
+        meters.setdefault((stage, unit), Meter(stage, sys.stderr.isatty())).show(done, total, unit)
+
+    exported = export_run(connection, find_run(connection, run_id), locations, folder.absolute(), watch)
+    for meter in meters.values():
+        meter.end()
+    put(exported, as_json, lambda: "\n".join((f"{exported.examples:,} examples in {exported.folder}", *told_model(exported))))
     return ExitCode.DONE
 
 

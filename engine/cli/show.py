@@ -14,7 +14,7 @@ from engine.cli.output import json_option, put, table
 from engine.errors import BadInput, ExitCode
 
 if TYPE_CHECKING:
-    from engine.records import Example, PlanChoice
+    from engine.records import Example, Exported, PlanChoice
     from engine.store.database import Connection
     from engine.store.runs import Run
     from engine.store.steps import Step
@@ -57,7 +57,7 @@ def runs(as_json: bool) -> int:
 @click.option("-n", "count", default=20, show_default=True, help="How many failures to print.")
 @json_option
 def show(run_id: str, stage: str | None, with_events: bool, following: bool, failures: bool, count: int, as_json: bool) -> int:
-    """Show a run, or what one of its stages made (expand retrieve rerank schema plan execute generate mix finetune evaluate compare)."""
+    """Show a run, or what one stage made (expand retrieve rerank schema plan execute generate mix finetune evaluate export compare)."""
     from engine.cli.find import find_run
     from engine.locations import locate
     from engine.stages import STAGE_NAMES
@@ -79,6 +79,8 @@ def show(run_id: str, stage: str | None, with_events: bool, following: bool, fai
         return ExitCode.DONE
     if stage not in STAGE_NAMES:
         raise BadInput(f"no stage {stage!r}", f"stages: {', '.join(STAGE_NAMES)}")
+    if stage == "export":
+        return _exported(connection, found, as_json)
     chosen = [step for step in taken if step.stage == stage]
     if not chosen:
         raise BadInput(
@@ -209,6 +211,32 @@ def _step_text(step: Step) -> str:
     if step.stage == "mix":
         return f"{head}\n{_mixed(step)}"
     return f"{head}\n" + "\n".join(f"{key}: {value}" for key, value in record.items())
+
+
+def _exported(connection: Connection, found: Run, as_json: bool) -> int:
+    """The latest export: files are written anew each time, so it is told of, and no step of the run."""
+    import msgspec
+
+    from engine.records import Exported
+    from engine.store.events import events_after
+
+    told = [event for event in events_after(connection, found.id, 0) if event.kind == "exported"]
+    if not told:
+        raise BadInput(f"run {found.id} was not exported yet", f"export it: datatune export {found.id} --to FOLDER")
+    exported = msgspec.convert({"examples": found.examples, "train": 0, "validation": 0, "digest": "", **told[-1].data}, Exported)
+    put(exported, as_json, lambda: _exported_text(exported))
+    return ExitCode.DONE
+
+
+def _exported_text(exported: Exported) -> str:
+    lines = [f"{exported.examples:,} examples in {exported.folder}"]
+    if exported.model:
+        rows = [
+            (file.path, file.what, f"{file.size / 1e6:,.1f} MB", "-" if file.answer is None else file.answer or "(nothing)")
+            for file in exported.model
+        ]
+        lines.append(table(("FILE", "WHAT IT IS", "SIZE", "IT ANSWERED"), rows))
+    return "\n".join([*lines, *(f"left out: {line}" for line in exported.left_out)])
 
 
 def _mixed(step: Step) -> str:

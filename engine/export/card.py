@@ -53,7 +53,7 @@ def card(
         f"Training examples for this task, made by DataTune {_from(facts)}: {facts.examples:,} examples, {facts.train:,} for "
         f"training and {facts.validation:,} for validation. Examples of one row, one input or one long passage are in one of the two only.",
         "## Sources",
-        *_sources(parts, facts),
+        *_sources(facts),
         "## How the examples were made",
         *_making(parts, plan_files, facts),
         "## The mix",
@@ -75,24 +75,24 @@ def card(
 def _front_matter(task: Task, facts: Facts, data_files: Mapping[str, str]) -> str:
     import yaml
 
-    licences = {licence for _, licence in _stated(facts)}
+    licences = {licence for _, licence in stated_licences(facts)}
     content = {
         "language": [re.split("[-_]", task.language)[0].lower()],
-        "license": _licence(licences),
+        "license": licence_of(licences),
         "pretty_name": one_line(task.name),
         "size_categories": [_size(facts.examples)],
         "configs": [{"config_name": "default", "data_files": [{"split": split, "path": path} for split, path in data_files.items()]}],
         "tags": ["datatune", *(["synthetic"] if facts.synthetic or facts.origins.get("written") else [])],
     }
     if content["license"] == "other":
-        stated = sorted({f"{name}: {licence or 'not stated'}" for name, licence in _stated(facts)})
+        stated = sorted({f"{name}: {licence or 'not stated'}" for name, licence in stated_licences(facts)})
         content["license_name"] = "several-sources"
         content["license_details"] = one_line("; ".join(stated))
     # Without wrapping no line can begin with what a source says, such as the mark that ends the front matter.
     return "---\n" + yaml.safe_dump(content, allow_unicode=True, sort_keys=False, width=10**9) + "---"
 
 
-def _stated(facts: Facts) -> set[tuple[str, str]]:
+def stated_licences(facts: Facts) -> set[tuple[str, str]]:
     """Each source with the licence it states; what a model wrote has none of its own."""
     sources = {(part.dataset, use.licence.strip()) for part in facts.parts for use in part.splits}
     return sources | {(f"synthetic, by {part.model}", "") for part in facts.parts if part.model}
@@ -108,8 +108,8 @@ def _from(facts: Facts) -> str:
     return f"from existing data sets and, {facts.synthetic:,} of them synthetic, by {models} from the task's description alone"
 
 
-def _licence(stated: set[str]) -> str:
-    """The one licence all sources share, where it can stand as an identifier."""
+def licence_of(stated: set[str]) -> str:
+    """The one licence all sources share, where it can stand as an identifier of the Hub's; else "unknown" or "other"."""
     if stated == {""}:
         return "unknown"
     only = next(iter(stated)).lower() if len(stated) == 1 else ""
@@ -121,7 +121,8 @@ def _size(examples: int) -> str:
     return next((name for bound, name in bounds if examples < bound), "1M<n<10M")
 
 
-def _sources(parts: Sequence[AnyPart], facts: Facts) -> Iterator[str]:
+def sources_table(facts: Facts) -> str:
+    """Every source with its revision, its licence and what came of it."""
     synthetic = [
         (f"synthetic, by {part.model}", "", "", "", "the model's terms", "none", f"{part.examples:,}") for part in facts.parts if part.model
     ]
@@ -132,7 +133,12 @@ def _sources(parts: Sequence[AnyPart], facts: Facts) -> Iterator[str]:
     ] + synthetic
     head = ("Data set", "Config", "Split", "Revision", "Licence", "Rows used", "Examples")
     lines = [" | ".join(head), " | ".join("---" for _ in head), *(" | ".join(inline(cell) for cell in row) for row in rows)]
-    yield "\n".join(f"| {line} |" for line in lines)
+    return "\n".join(f"| {line} |" for line in lines)
+
+
+def _sources(facts: Facts) -> Iterator[str]:
+    yield sources_table(facts)
+    synthetic = any(part.model for part in facts.parts)
     rows_named = "Each line of `examples.jsonl` names its row" + (", a synthetic one the model instead." if synthetic else ".")
     yield f"{rows_named} The licences are those the sources state; each holds for what came from it."
 

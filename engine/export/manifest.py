@@ -12,7 +12,8 @@ import msgspec
 from engine.export.facts import Facts, PartFacts, portable
 from engine.export.folder import FORMAT
 from engine.mix.offered import AnyPart
-from engine.records import Generated, Made, MixCounts, Mixed, SyntheticPart, Task
+from engine.records import Finetuned, Generated, Made, MixCounts, Mixed, SyntheticPart, Task
+from engine.trained import Trained
 from models.language import Identity
 
 PACKAGES = ("datatune", "datasets", "google-re2", "jinja2", "llama-cpp-python", "llguidance", "pyarrow")
@@ -26,6 +27,7 @@ BATCHED = (
     "Plans without model steps give the same bytes again. Model answers in this export were decoded in batches, which is not stable "
     "to the last bit when batches are composed differently: a replay from nothing may word some of them differently."
 )
+TRAINING = "Another training on the same examples need not give the same numbers: the model's files are those of one training."
 
 
 def manifest(
@@ -41,8 +43,10 @@ def manifest(
     prompts_digest: str,
     batched: bool,
     files: Mapping[str, str],
+    trained: Trained | None = None,
 ) -> bytes:
-    """The manifest as indented JSON with sorted keys. `files` maps every other file of the export to its SHA-256."""
+    """The manifest as indented JSON with sorted keys. `files` maps every other file of the export to its SHA-256; `trained` is the model
+    among them, if there is one."""
     content = {
         "format": FORMAT,
         "task": msgspec.to_builtins(msgspec.structs.replace(task, test=portable(task.test))),
@@ -76,6 +80,8 @@ def manifest(
         "reproducibility": BATCHED if batched else DETERMINISTIC,
         "files": dict(files),
     }
+    if trained is not None:
+        content["finetuned"] = {**_plain(trained.finetuned), "settings": trained.settings, "reproducibility": TRAINING}
     return msgspec.json.format(msgspec.json.encode(content, order="sorted"), indent=2) + b"\n"
 
 
@@ -109,6 +115,12 @@ def _counts(made: Made | Generated) -> dict[str, Any]:
 
 def _mix(counts: MixCounts) -> dict[str, int]:
     return {name: getattr(counts, name) for name in counts.__struct_fields__}
+
+
+def _plain(finetuned: Finetuned) -> dict[str, Any]:
+    """All of the record but where the adapter lies here."""
+    told = {name: getattr(finetuned, name) for name in finetuned.__struct_fields__ if name != "adapter"}
+    return {**told, "base": {"name": portable(finetuned.base.name), "digest": finetuned.base.digest}}
 
 
 def _version(package: str) -> str:

@@ -20,12 +20,12 @@ def inline(text: str, limit: int = 400) -> str:
     return re.sub(r"([\\`*_\[\]<>|~&#$!@])", r"\\\1", plain).replace("://", "\\://")
 
 
-def fenced(text: str) -> str:
+def fenced(text: str, language: str = "text") -> str:
     """Text as a code block whose fence is longer than any run of backticks in it, so that it cannot end early."""
     plain = "\n".join(printable(text).splitlines())
     longest = max((len(run) for run in re.findall("`+", plain)), default=0)
     fence = "`" * max(3, longest + 1)
-    return f"{fence}text\n{plain}\n{fence}"
+    return f"{fence}{language}\n{plain}\n{fence}"
 
 
 def printable(text: str) -> str:

@@ -113,6 +113,7 @@ def run(given: Given, options: Options, ctx: Context) -> Finetuned:
         best_validation_loss=result.best_validation_loss,
         device=result.device,
         precision=result.precision,
+        mix=given.mix,
     )
     ctx.event("finetuned", _came_to(finetuned), memory=result.memory, seconds=round(result.seconds, 1), tokens=result.tokens)
     return finetuned

@@ -53,11 +53,9 @@ def computing(device: Device, precision: Precision) -> Any:
     return torch.bfloat16
 
 
-def load_model(folder: Path, options: TrainingOptions, device: Device, precision: Precision, checkpointing: bool) -> Any:
-    """The base in `folder` with an adapter to train: a PeftModel. What torch raises for want of memory passes through."""
-    import torch
-    from peft import LoraConfig, get_peft_model, prepare_model_for_kbit_training
-    from transformers import AutoModelForCausalLM, BitsAndBytesConfig, set_seed
+def load_base(folder: Path, device: Device, precision: Precision) -> Any:
+    """The base in `folder`. What torch raises for want of memory passes through."""
+    from transformers import AutoModelForCausalLM, BitsAndBytesConfig
 
     kind = computing(device, precision)
     settings: dict[str, Any] = {}
@@ -66,7 +64,7 @@ def load_model(folder: Path, options: TrainingOptions, device: Device, precision
             load_in_4bit=True, bnb_4bit_quant_type="nf4", bnb_4bit_use_double_quant=True, bnb_4bit_compute_dtype=kind
         )
     try:
-        model = AutoModelForCausalLM.from_pretrained(
+        return AutoModelForCausalLM.from_pretrained(
             str(folder),
             dtype=kind,
             device_map={"": 0 if device == "cuda" else "cpu"},
@@ -78,9 +76,17 @@ def load_model(folder: Path, options: TrainingOptions, device: Device, precision
         )
     except (OSError, ValueError, KeyError) as error:
         line = str(error).strip().split("\n", 1)[0][:200]
-        raise WeightsInvalid(
-            f"The model in {folder} cannot be loaded for training: {line}", "Copy or download the folder again."
-        ) from error
+        raise WeightsInvalid(f"The model in {folder} cannot be loaded: {line}", "Copy or download the folder again.") from error
+
+
+def load_model(folder: Path, options: TrainingOptions, device: Device, precision: Precision, checkpointing: bool) -> Any:
+    """The base in `folder` with an adapter to train: a PeftModel. What torch raises for want of memory passes through."""
+    import torch
+    from peft import LoraConfig, get_peft_model, prepare_model_for_kbit_training
+    from transformers import set_seed
+
+    kind = computing(device, precision)
+    model = load_base(folder, device, precision)
     model.config.use_cache = False
     if precision == "nf4":
         model = prepare_model_for_kbit_training(model, use_gradient_checkpointing=checkpointing)

@@ -67,16 +67,21 @@ class Reader:
         self.end = self._turn_end(end)
         """The token learnt at the end of every completion."""
 
-    def row(self, example: TrainingExample) -> Row:
-        """The example as tokens; RequestInvalid when its prompt is empty."""
-        if isinstance(example.prompt, str):
-            prompt = self._vocabulary.tokens(example.prompt, markup=True)
+    def prompt(self, given: tuple[Message, ...] | str) -> list[int]:
+        """A prompt as tokens, a text being rendered already; RequestInvalid when it is empty."""
+        if isinstance(given, str):
+            prompt = self._vocabulary.tokens(given, markup=True)
             if self._vocabulary.adds_bos and prompt[:1] != [self._vocabulary.bos]:
                 prompt.insert(0, self._vocabulary.bos)
         else:
-            prompt = self._chat.tokens(example.prompt)
+            prompt = self._chat.tokens(given)
         if not prompt:
             raise RequestInvalid("An example has an empty prompt", "Give every example an input.")
+        return prompt
+
+    def row(self, example: TrainingExample) -> Row:
+        """The example as tokens; RequestInvalid when its prompt is empty."""
+        prompt = self.prompt(example.prompt)
         return Row((*prompt, *self._vocabulary.tokens(example.completion), self.end), len(prompt))
 
     def rows(self, examples: Sequence[TrainingExample], max_length: int) -> tuple[list[Row], int]:

@@ -15,7 +15,7 @@ from models import weights
 from models.errors import ModelError, RuntimeUnavailable, WeightsInvalid
 from models.gguf.adapter import Adapter
 from models.gguf.base import Base
-from models.gguf.write import Numbers, size_of, write_merged
+from models.gguf.write import Numbers, Reported, size_of, unreported, write_merged
 from models.language import Request
 
 QUANTISATIONS: dict[str, int] = {
@@ -45,7 +45,7 @@ class Exported(msgspec.Struct, frozen=True):
     """What it answered."""
 
 
-def adapter_gguf(folder: Path, base: Path, out: Path, question: Request) -> Exported:
+def adapter_gguf(folder: Path, base: Path, out: Path, question: Request, reported: Reported = unreported) -> Exported:
     """Write the peft adapter in `folder` as a LoRA file for the GGUF model `base`, load both and ask them `question`.
 
     ModelError says why an adapter cannot be exported; then nothing is left at `out` that was not there before.
@@ -55,14 +55,17 @@ def adapter_gguf(folder: Path, base: Path, out: Path, question: Request) -> Expo
     numbers = sum(4 * (delta.a[1].shape[0] * (sum(delta.tensor.shape))) for delta in adapter.deltas.values())
     with _made(out, base, numbers + (1 << 20)) as part:
         _write_adapter(adapter, model, part)
-        return _checked(part, out, "F32", question, base)
+        return _checked(part, out, "F32", question, reported, base)
 
 
-def merged_gguf(folder: Path, base: Path, out: Path, question: Request, quantisation: str = "F16") -> Exported:
+def merged_gguf(
+    folder: Path, base: Path, out: Path, question: Request, quantisation: str = "F16", reported: Reported = unreported
+) -> Exported:
     """Write the GGUF model `base` with the peft adapter in `folder` merged into it, load it and ask it `question`.
 
     `quantisation` is F32, F16 or one of QUANTISATIONS, made by llama.cpp from F16. Metadata, tokenizer and chat template stay the
     base's; only the file type changes. ModelError says why it cannot be made; then nothing is left at `out` that was not there before.
+    `reported` hears of the numbers being merged; quantising them, which follows, is one call of llama.cpp's that nothing interrupts.
     """
     if quantisation not in (*get_args(Numbers), *QUANTISATIONS):
         raise ModelError(f"{quantisation!r} is no quantisation", f"Those there are: F32, F16, {', '.join(QUANTISATIONS)}")
@@ -71,14 +74,14 @@ def merged_gguf(folder: Path, base: Path, out: Path, question: Request, quantisa
     if quantisation in QUANTISATIONS:
         whole = size_of(model, "F16")
         with _made(out, base, int(whole * (1 + QUANTISED_SHARE))) as part, _scratch(out.with_name(f"{out.name}.f16.part")) as plain:
-            write_merged(model, adapter, plain, "F16")
+            write_merged(model, adapter, plain, "F16", reported)
             _quantise(plain, part, quantisation)
             plain.unlink()
-            return _checked(part, out, quantisation, question)
+            return _checked(part, out, quantisation, question, reported)
     numbers: Numbers = "F32" if quantisation == "F32" else "F16"
     with _made(out, base, size_of(model, numbers)) as part:
-        write_merged(model, adapter, part, numbers)
-        return _checked(part, out, quantisation, question)
+        write_merged(model, adapter, part, numbers, reported)
+        return _checked(part, out, quantisation, question, reported)
 
 
 def _write_adapter(adapter: Adapter, base: Base, path: Path) -> None:
@@ -125,20 +128,22 @@ def _quantise(source: Path, target: Path, quantisation: str) -> None:
         raise RuntimeUnavailable(f"llama.cpp cannot quantise to {quantisation}: {library.recent_log()}", "Export as F16 or Q8_0.")
 
 
-def _checked(part: Path, out: Path, quantisation: str, question: Request, base: Path | None = None) -> Exported:
+def _checked(part: Path, out: Path, quantisation: str, question: Request, reported: Reported, base: Path | None = None) -> Exported:
     """Load what was written, ask it, give it its name."""
     from models.llama_cpp.model import LlamaCppModel
     from models.llama_cpp.options import Options
 
     options = Options(sequences=1, adapter=str(part) if base else "")
+    size = part.stat().st_size
+    reported(size, size)
     model = LlamaCppModel(base or part, options=options)
     try:
-        (answered,) = model.complete_many([question])
+        (answered,) = model.complete_many([question], lambda: reported(size, size))
     finally:
         model.close()
     if answered.finish == "error":
         raise WeightsInvalid(f"{out} was made, but does not answer: {answered.error}", "Nothing was kept. Evaluate the adapter first.")
-    size, digest = part.stat().st_size, weights.digest(part)
+    digest = weights.digest(part)
     with part.open("rb") as file:
         # A name that stands before its data would be a half file after a power cut.
         os.fsync(file.fileno())

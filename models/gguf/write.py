@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import struct
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import BinaryIO, Literal
 
@@ -20,6 +20,12 @@ Numbers = Literal["F32", "F16"]
 KINDS: dict[str, int] = {"F32": 0, "F16": 1}
 """Name → number of the tensor type; also of the file type."""
 FILE_TYPE = "general.file_type"
+Reported = Callable[[int, int], None]
+"""Gets bytes written and bytes there will be about; what it raises ends the work, and nothing of it stays."""
+
+
+def unreported(written: int, whole: int) -> None:
+    """Nobody looks."""
 
 
 def kind_of(tensor: Tensor, numbers: Numbers) -> int:
@@ -34,18 +40,20 @@ def size_of(base: Base, numbers: Numbers) -> int:
     return header + sum(sizes)
 
 
-def write_merged(base: Base, adapter: Adapter | None, path: Path, numbers: Numbers) -> None:
+def write_merged(base: Base, adapter: Adapter | None, path: Path, numbers: Numbers, reported: Reported = unreported) -> None:
     """Write `base` with what `adapter` adds to it, if anything, matrices in `numbers`; the file is on the disk when this returns."""
     deltas = adapter.deltas if adapter is not None else {}
     for tensor in base.header.layout:
         if kind_of(tensor, numbers) != tensor.kind or tensor.name in deltas:
             base.must_be_read(tensor)
+    whole = size_of(base, numbers)
     with path.open("wb") as file:
         _write_header(base, file, numbers)
         for tensor in base.header.layout:
             _pad(file, base.header.alignment)
             for piece in _data(base, adapter, tensor, kind_of(tensor, numbers)):
                 file.write(piece.data)
+                reported(min(file.tell(), whole), whole)
         _pad(file, base.header.alignment)
         file.flush()
         os.fsync(file.fileno())

@@ -244,7 +244,8 @@ def another(described: dict[str, Any]) -> Any:
     choices = described.get("enum") or described.get("items", {}).get("enum")
     if described.get("type") == "array":
         if choices:
-            return choices[-max(1, described.get("minItems", 1)) :]
+            least = described.get("minItems", 1)
+            return choices[-least:] if least > 1 else [next(choice for choice in choices[::-1] if [choice] != list(default))]
         return [3 if described["items"].get("type") == "integer" else "some/text"]
     if choices:
         return next(choice for choice in choices if choice != default)

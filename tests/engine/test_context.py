@@ -147,6 +147,16 @@ def test_the_rate_counts_only_what_this_engine_did(bench: Bench, monkeypatch: py
     context.progress(1010, 2000, "units")
     told = events.read_progress(bench.connection, bench.run)
     assert told and 0 < told.rate <= 10
+    context.progress(5, 300, "MB")
+    told = events.read_progress(bench.connection, bench.run)
+    assert told and (told.done, told.unit, told.rate) == (5, "MB", 0)
+
+
+def test_who_looks_on_in_this_process_hears_of_progress(bench: Bench) -> None:
+    heard: list[tuple[object, ...]] = []
+    bench.session.watch = lambda *told: heard.append(told)
+    bench.context().progress(3, 3, "units")
+    assert heard == [("count", 3, 3, "units")]
 
 
 def test_the_cost_is_told_in_calls_and_in_time_once_the_rate_is_known(bench: Bench) -> None:

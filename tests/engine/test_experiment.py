@@ -11,9 +11,10 @@ import pytest
 
 from engine.errors import BadInput, Cancelled
 from engine.evaluate.evaluated import Compared
+from engine.export_run import export_run
 from engine.records import Finetuned, Mixed, Task
 from engine.session import Session
-from engine.store import steps
+from engine.store import runs, steps
 from models.dry_run import DryRunTrainer
 from models.language import Request
 from models.training import TrainingExample
@@ -190,6 +191,14 @@ def test_what_cannot_be_compared_is_refused_before_a_model_is_asked(house: House
     with pytest.raises(BadInput, match="twice"):
         compared(house, with_test(house), ("few-shot", "few-shot"))
     assert not house.roles.asked and not house.roles.weighed
+
+
+def test_an_experiment_has_no_one_training_set_to_export(house: House) -> None:
+    compared(house, with_test(house), ("few-shot", "transformed"))
+    found = runs.read_run(house.connection, house.session.run)
+    assert found is not None
+    with pytest.raises(BadInput, match="several training sets"):
+        export_run(house.connection, found, house.locations, house.folder / "out")
 
 
 def test_the_curve_of_every_training_is_kept(house: House) -> None:

@@ -42,6 +42,12 @@ def test_a_template_of_turns_is_said_with_stops_and_system(tmp_path: Path) -> No
     assert "SYSTEM" not in written(tmp_path, TEMPLATE).replace(".System", "")
 
 
+def test_the_likeliest_answer_is_asked_for_where_it_is_wanted(tmp_path: Path) -> None:
+    model = tiny_model(tmp_path / "tiny.gguf")
+    assert "PARAMETER temperature 0\n" in modelfile(model, system="Answer.", greedy=True)
+    assert "temperature" not in modelfile(model, system="Answer.")
+
+
 def test_an_adapter_is_named_beside_its_base(tmp_path: Path) -> None:
     base = tiny_model(tmp_path / "base.gguf")
     assert modelfile(base, adapter=tmp_path / "mine.gguf").startswith("FROM ./base.gguf\nADAPTER ./mine.gguf\n")

@@ -7,11 +7,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import click
+import msgspec
 import pytest
 
 from engine.cli import datatune as front
 from engine.config import stage_options
 from engine.errors import ExitCode
+from engine.records import Exported, ModelFile
 from engine.stages import STAGE_NAMES, options_type
 from engine.store import runs
 from tests.engine.cli.conftest import Datatune
@@ -206,6 +208,28 @@ def test_a_run_can_be_looked_at_from_all_sides_in_json(datatune: Datatune, finis
 
 def test_a_run_is_known_by_the_start_of_its_id(datatune: Datatune, finished: str) -> None:
     assert datatune("show", finished[:4], "--json").json["run"] == finished
+
+
+def test_the_latest_export_is_shown_with_the_files_of_its_model(datatune: Datatune, house: House, finished: str, tmp_path: Path) -> None:
+    first = datatune("show", finished, "export", "--json").json
+    assert first["examples"] == 20 and Path(first["folder"]).is_dir() and not first["model"]
+    again = datatune("export", finished, "--to", tmp_path / "again")
+    assert again.out.splitlines() == [f"20 examples in {tmp_path / 'again'}"]
+    assert datatune("show", finished, "export").out.startswith(f"20 examples in {tmp_path / 'again'}")
+    file = ModelFile("model/weather-Q8_0.gguf", "base with the adapter merged in, Q8_0", 2_500_000, "ab", "sn\x1b[31mow")
+    made = Exported("/some/place", 20, 18, 2, "cd", (file,), ("Modelfile: no room",))
+    house.session.event("exported", "told", "export", **msgspec.to_builtins(made))
+    shown = datatune("show", finished, "export").out
+    assert "model/weather-Q8_0.gguf" in shown and "2.5 MB" in shown and "sn[31mow" in shown and "\x1b" not in shown
+    assert "left out: Modelfile: no room" in shown
+    house.session.event("exported", "told by an earlier version", "export", folder="/some/place")
+    assert datatune("show", finished, "export").out == "20 examples in /some/place\n"
+
+
+def test_an_export_that_was_not_made_is_said(datatune: Datatune, house: House) -> None:
+    house.pipeline(until="retrieve")
+    said = datatune("show", house.session.run, "export")
+    assert said.code == ExitCode.BAD_INPUT and "was not exported yet" in said.err
 
 
 def test_a_stage_not_reached_is_said(datatune: Datatune, house: House) -> None:

@@ -245,6 +245,27 @@ def test_a_kill_leaves_nothing_under_the_name_and_the_next_try_cleans_up(tiny: P
     assert sorted(path.name for path in tmp_path.iterdir()) == ["adapter", "out.gguf"]
 
 
+class Stopped(Exception):
+    """Raised by a report."""
+
+
+def test_merging_reports_how_far_it_is_and_ends_where_the_report_says_so(tiny: Path, adapter: Path, tmp_path: Path) -> None:
+    seen: list[tuple[int, int]] = []
+    merged_gguf(adapter, tiny, tmp_path / "out.gguf", QUESTION, "Q8_0", lambda written, whole: seen.append((written, whole)))
+    merging = [written for written, whole in seen if whole == seen[0][1]]
+    assert len(merging) > 20 and merging == sorted(merging) and 0.9 * seen[0][1] < merging[-1] <= seen[0][1]
+    assert seen[-1] == 2 * ((tmp_path / "out.gguf").stat().st_size,)
+
+    def ending(written: int, whole: int) -> None:
+        if written > whole / 2:
+            raise Stopped
+
+    for make, name in ((merged_gguf, "other.gguf"), (adapter_gguf, "adapter.gguf")):
+        with pytest.raises(Stopped):
+            make(adapter, tiny, tmp_path / name, QUESTION, reported=ending)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["adapter", "out.gguf"]
+
+
 def test_a_base_is_read_a_piece_at_a_time(tiny: Path, adapter: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from models.gguf import base
 
