@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import hashlib
+from pathlib import PurePath
 from typing import Any
 
 import msgspec
 
+from engine.records import Task
 from models.language import Identity, Request
 
 
@@ -16,7 +18,11 @@ def digest(value: Any) -> str:
 
 
 def step_fingerprint(stage: str, version: int, given: Any, options: Any, seed: int, models: dict[str, Identity]) -> str:
-    """Name of a step: two steps with the same name would do the same."""
+    """Name of a step: two steps with the same name would do the same. Where the user's test lies has no say in it; its content has, by
+    digest, in what is given to the stages that read it."""
+    task = getattr(given, "task", None)
+    if isinstance(task, Task) and task.test:
+        given = msgspec.structs.replace(given, task=msgspec.structs.replace(task, test=PurePath(task.test).name))
     return digest(["step", stage, version, given, options, seed, {role: [m.digest, m.runtime] for role, m in models.items()}])
 
 
