@@ -103,9 +103,10 @@ class Places:
         """Take everything back out, folders that are empty then included."""
         for path in self._moved:
             path.unlink(missing_ok=True)
-            for folder in (path.parent, path.parent.parent):
-                if folder not in (self._locations.home, self._locations.weights) and not any(folder.iterdir()):
-                    folder.rmdir()
+            for folder in path.parents:
+                if folder in (self._locations.home, self._locations.weights) or not folder.is_dir() or any(folder.iterdir()):
+                    break
+                folder.rmdir()
         self._moved = []
 
     def _target(self, file: File) -> Path:
