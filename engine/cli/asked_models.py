@@ -57,11 +57,13 @@ def told_task(text: str) -> Told:
 
 def trained_spec(told: Told) -> str | None:
     """The model that the run trained, ready for llama.cpp; None where it trained none. Raises Unavailable or BadInput."""
-    from engine.finetuned_model import spec_of, trial
+    from engine.finetuned_model import ADAPTER, spec_of, trial
     from engine.roles import Roles
 
     if told.trained is None:
         return None
+    if not (told.locations.adapters / told.trained.adapter / ADAPTER).is_file():
+        note("making the adapter ready for llama.cpp, once")
     text = told.task.examples[0].input if told.task.examples else told.task.description
     spec = spec_of(told.trained, Roles(told.specs, told.locations), told.locations, trial(told.task, text))
     note(f"the model this run trained answers, {told.trained.base.name} with its adapter; for another: --model SPEC")

@@ -36,7 +36,7 @@ class Forged:
         rows[number][column] = value
         self.put_rows(table, rows)
 
-    def within(self, table: str, number: int, column: int, change: Callable[[Any], None]) -> None:
+    def within(self, table: str, number: int, column: int, change: Callable[[Any], object]) -> None:
         """Something in the JSON of a cell."""
         value = json.loads(self.rows(table)[number][column])
         change(value)

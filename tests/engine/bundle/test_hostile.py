@@ -10,12 +10,14 @@ import tempfile
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from engine.bundle import archive, checks
+from engine.bundle.contents import MOST_ENTRIES
 from engine.errors import BadInput, EngineError
 from engine.store.database import open_writer
 from tests.engine.bundle.forged import Forged
@@ -129,7 +131,7 @@ def other_method(bundle: Forged) -> None:
 
 def many(bundle: Forged) -> None:
     def write(file: zipfile.ZipFile) -> None:
-        for number in range(100, archive.MOST_ENTRIES + 101):
+        for number in range(100, MOST_ENTRIES + 101):
             file.writestr(zipfile.ZipInfo(f"files/{number:04}"), b"")
 
     bundle.before = write
@@ -183,7 +185,7 @@ def unfinished_training(bundle: Forged) -> None:
     bundle.change("steps", first(bundle, "finetune"), 6, "interrupted")
 
 
-def example(change: Callable[[dict[str, object]], object]) -> Spoil:
+def example(change: Callable[[Any], object]) -> Spoil:
     """An accepted unit of execute, changed."""
 
     def spoil(bundle: Forged) -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from engine.bundle import places, read
+from engine.bundle.checks import check_rows
 from engine.errors import Busy, StoreUnusable
 from engine.store.database import open_writer
 from tests.engine.bundle.machines import Machine, with_test
@@ -107,7 +107,7 @@ def test_a_disk_that_fills_while_files_are_written_is_said(bundle: Path, here: M
     def full(handle: int) -> None:
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
-    monkeypatch.setattr(places.os, "fsync", full)
+    monkeypatch.setattr("os.fsync", full)
     with pytest.raises(StoreUnusable, match="the disk is full"):
         here.take(bundle)
     assert here.everything() == rows and here.files() == files
@@ -115,13 +115,12 @@ def test_a_disk_that_fills_while_files_are_written_is_said(bundle: Path, here: M
 
 def test_two_do_not_unbundle_into_one_home_at_once(bundle: Path, here: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
     second: list[str] = []
-    whole = read.check_rows
 
     def meanwhile(*given: object, **more: object) -> object:
         with pytest.raises(Busy) as caught:
             here.take(bundle)
         second.append(caught.value.title)
-        return whole(*given, **more)  # type: ignore[arg-type]
+        return check_rows(*given, **more)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(read, "check_rows", meanwhile)
+    monkeypatch.setattr("engine.bundle.read.check_rows", meanwhile)
     assert not here.take(bundle).already and second == ["another command is unbundling into this home"]

@@ -388,7 +388,7 @@ def test_a_run_at_work_is_not_bundled_and_a_full_disk_is_said_beforehand(
     with pytest.raises(Busy, match="is at work"):
         there.bundle(titles, tmp_path / "again.datatune")
     assert not (tmp_path / "again.datatune").exists()
-    monkeypatch.setattr(shutil, "disk_usage", lambda path: shutil._ntuple_diskusage(10, 10, 0))  # type: ignore[attr-defined]
+    monkeypatch.setattr(shutil, "disk_usage", lambda path: shutil._ntuple_diskusage(10, 10, 0))
     with pytest.raises(StoreUnusable, match="free; nothing was stored"):
         here.take(tmp_path / "run.datatune")
     assert not here.locations.database.exists()
