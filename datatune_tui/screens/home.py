@@ -144,7 +144,7 @@ Every run of this home, newest first. A run goes on when you leave: closing Data
         if row is None:
             return
         text = f"Delete run {row.run.id} ({clean(row.run.task.name)}) with its {row.run.examples:,} examples?\n"
-        text += "Its plan and its failures go too. What it exported stays, and answers of models stay."
+        text += "Its plan, its failures and what it trained go too. What it exported stays, and answers of models stay."
         if await self.app.push_screen_wait(Question(text, "Delete")):
             run = row.run.id
             if self.here.write(lambda connection: delete_run_here(connection, run, self.here.reader.locations)) is False:
