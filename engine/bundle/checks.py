@@ -10,7 +10,7 @@ import msgspec
 
 from engine.bundle.archive import Archive
 from engine.bundle.contents import ADAPTER_NAME, AdapterFile, TestFile, rows_entry
-from engine.config import stage_options
+from engine.config import check_role, stage_options
 from engine.curve import Point
 from engine.errors import BadInput
 from engine.plain_text import one_line
@@ -29,6 +29,8 @@ from engine.store.origins import UNBUNDLED
 from engine.store.runs import RunSettings
 
 MOST_STEPS = 10_000
+MOST_HELD = {"runs": 64 << 20, "steps": 256 << 20, "run_steps": 16 << 20}
+"""Bytes of the tables whose rows are all kept in memory."""
 _UNREADABLE = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
 _MADE: dict[str, type[Value]] = {"execute": Example, "generate": Example, "finetune": Point}
 """What an accepted unit of a stage holds."""
@@ -67,6 +69,9 @@ def check_rows(archive: Archive, tell: Callable[[int], None]) -> Read:
     by_name = {table.name: table for table in TABLES}
     if any(rows_entry(name) not in {entry.name for entry in archive.manifest.entries} for name in by_name):
         raise archive.bad("a table is missing")
+    for name, most in MOST_HELD.items():
+        if archive.bytes_of(rows_entry(name)) > most:
+            raise archive.bad(f"{rows_entry(name)} has over {most >> 20} MB")
     done = 0
 
     def told(table: Table) -> Iterator[Value]:
@@ -123,6 +128,8 @@ def _run(archive: Archive, run: RunRow) -> tuple[Task, RunSettings]:
             raise BadInput("options of stages that this DataTune does not have")
         for name, options in settings.options.items():
             stage_options(name, options)
+        for role in settings.models:
+            check_role(role, "models")
     except BadInput as error:
         raise archive.bad(f"its settings: {one_line(error.title, 120)}") from None
     return task, settings

@@ -61,7 +61,7 @@ def stage_files(archive: Archive, folder: Path, tell: Callable[[int], None]) -> 
             out.flush()
             os.fsync(out.fileno())
         if isinstance(file, WeightsFile):
-            _check_weights(archive, file, path)
+            _check_weights(archive, file, path)  # llama.cpp would read it later, and is no place for surprises
         found[file.entry] = path
     return found
 
@@ -76,6 +76,7 @@ class Places:
         self._served: set[str] = set()
         """Entries whose content is in its place already."""
         self._moved: list[Path] = []
+        self._promised: set[Path] = set()
         self.targets = {file.entry: self._target(file) for file in archive.manifest.files}
         """Entry → path."""
 
@@ -121,7 +122,9 @@ class Places:
             if self._same(path, file.entry):
                 self._served.add(file.entry)
                 return path
-        return next((path for path in found if not _there(path)), found[-1])
+        free = next((path for path in found if not _there(path) and path not in self._promised), found[-1])
+        self._promised.add(free)
+        return free
 
     def _same(self, path: Path, entry: str) -> bool:
         if not path.is_file() or path.stat().st_size != self._staged[entry].stat().st_size:
@@ -135,7 +138,8 @@ def _check_weights(archive: Archive, file: WeightsFile, path: Path) -> None:
     from models.gguf_header import read_header
     from models.weights import describe
 
-    adapter = any(one.part == "adapter" and one.name == file.name for one in archive.manifest.weights)
+    sums = next(entry.sha256 for entry in archive.manifest.entries if entry.name == file.entry)
+    adapter = any(one.part == "adapter" and one.sha256 == sums for one in archive.manifest.weights)
     try:
         if not adapter:
             describe(path)

@@ -18,12 +18,12 @@ from engine.bundle.checks import Read, check_rows, table_rows
 from engine.bundle.contents import ADAPTER_NAME, AdapterFile, TestFile, WeightsFile
 from engine.bundle.models_here import ModelsHere
 from engine.bundle.places import Places, room, stage_files, staging
+from engine.catalog.hub import is_cached
 from engine.catalog_here import catalog_here
-from engine.errors import Busy, EngineError
+from engine.errors import Busy
 from engine.locations import Locations
 from engine.records import Value
 from engine.roles import Roles
-from engine.rows_here import RowsHere
 from engine.store.copying import TABLES, RunRow, count_units, put_rows, put_step, run_taken, same_run, step_here
 from engine.store.database import Connection, open_reader, open_writer, transaction, translated
 from engine.store.events import add_event
@@ -211,12 +211,10 @@ def _is_adapter(file: object) -> bool:
 
 def _missing_data(names: Iterable[str], models: dict[str, str], locations: Locations) -> tuple[str, ...]:
     """Data sets whose rows are not on this machine."""
-    roles = Roles(models, locations)
-    rows = RowsHere(catalog_here(locations, roles), locations.cache)
-    found = []
-    for name in names:
-        try:
-            rows.splits(name)
-        except EngineError:
-            found.append(name)
-    return tuple(found)
+    # Names are a stranger's: looked up, and not read.
+    catalog = catalog_here(locations, Roles(models, locations))
+
+    def here(name: str) -> bool:
+        return Path(name).is_dir() if Path(name).is_absolute() else catalog.knows(name) or is_cached(name)
+
+    return tuple(name for name in names if not here(name))

@@ -12,6 +12,8 @@ from pathlib import Path
 
 import msgspec
 
+from engine.bundle.archive import opened
+from engine.bundle.checks import check_rows
 from engine.bundle.contents import (
     CHUNK,
     FORMAT,
@@ -35,8 +37,8 @@ from engine.whole_file import whole
 SPARE = 16 << 20
 """Bytes left free on the disk."""
 GONE = "its engine is gone"
-Watch = Callable[[int], None]
-"""Gets how many bytes were written, before packing."""
+Watch = Callable[[str, int, int], None]
+"""Gets what is being done, how many bytes of it are, before packing, and of how many."""
 
 
 class Bundled(Value):
@@ -64,8 +66,11 @@ def check_target(path: Path, replace: bool) -> None:
         raise BadInput(f"no folder {path.parent}", "make it first, or name another")
 
 
-def write_bundle(connection: Connection, going: Going, path: Path, watch: Watch = lambda done: None) -> Bundled:
-    """Write what was gathered over this connection, which is within one reading transaction. Raises BadInput."""
+def write_bundle(connection: Connection, going: Going, path: Path, watch: Watch = lambda doing, done, total: None) -> Bundled:
+    """Write what was gathered over this connection, which is within one reading transaction. Raises BadInput.
+
+    The rows are read back as another machine will read them before the file gets its name.
+    """
     most = going.characters + sum(one.size for one in going.files)
     if (free := shutil.disk_usage(path.parent).free) < most + SPARE:
         raise BadInput(
@@ -78,7 +83,7 @@ def write_bundle(connection: Connection, going: Going, path: Path, watch: Watch 
     def tell(size: int) -> None:
         nonlocal done
         done += size
-        watch(done)
+        watch("writing", done, most)
 
     with whole(path) as part:
         with zipfile.ZipFile(part, "w", zipfile.ZIP_DEFLATED) as bundle:
@@ -105,8 +110,19 @@ def write_bundle(connection: Connection, going: Going, path: Path, watch: Watch 
                 raise BadInput(f"run {going.run.id} names too much for a bundle: a manifest of {len(text):,} bytes", "report it")
             _add(bundle, MANIFEST, iter([text]), tell)
         size = part.stat().st_size
+        _read_back(part, going, watch)
     weights = tuple(one.file.name for one in going.files if one.file.__struct_config__.tag == "weights")
     return Bundled(going.run.id, str(path), size, rows, len(going.files), weights, going.left_out)
+
+
+def _read_back(part: Path, going: Going, watch: Watch) -> None:
+    try:
+        with opened(part) as archive:
+            total = sum(archive.bytes_of(rows_entry(table.name)) for table in TABLES)
+            check_rows(archive, lambda done: watch("checking", done, total))
+    except BadInput as error:
+        what = error.title.removeprefix(f"{part}: ").removesuffix("; nothing was stored")
+        raise BadInput(f"run {going.run.id} cannot be bundled: {what}", "it may be of another version of DataTune: run it again") from error
 
 
 class _Lines:
@@ -153,7 +169,7 @@ def _content(one: FileHere) -> Iterator[bytes]:
         raise BadInput(f"{one.path} changed while it was read", "try again when nothing writes it")
 
 
-def _add(bundle: zipfile.ZipFile, name: str, content: Iterable[bytes], tell: Watch, packed: bool = True) -> Entry:
+def _add(bundle: zipfile.ZipFile, name: str, content: Iterable[bytes], tell: Callable[[int], None], packed: bool = True) -> Entry:
     info = zipfile.ZipInfo(name)
     info.compress_type = zipfile.ZIP_DEFLATED if packed else zipfile.ZIP_STORED
     info.external_attr = (stat.S_IFREG | 0o644) << 16

@@ -11,6 +11,7 @@ import click
 from engine.cli.output import json_option, note, put
 from engine.cli.progress import Meter
 from engine.errors import ExitCode
+from engine.plain_text import one_line
 
 if TYPE_CHECKING:
     from engine.bundle.gather import Going
@@ -48,10 +49,9 @@ def bundle(run_id: str, file: Path, weights: bool, replace: bool, as_json: bool)
         found = find_run(connection, run_id)
         going = gather(connection, found, locations, weights)
     note(_sizes(going))
-    total = going.characters + sum(one.size for one in going.files)
-    meter = Meter("writing", sys.stderr.isatty())
-    written = write_bundle(connection, going, file, lambda done: meter.show(done // _KB, max(done, total) // _KB, "kB"))
-    meter.end()
+    meters = _Meters()
+    written = write_bundle(connection, going, file, meters.show)
+    meters.end()
     connection.close()
     put({"bundled": written}, as_json, lambda: _written(written))
     return ExitCode.DONE
@@ -70,20 +70,30 @@ def unbundle(file: Path, as_json: bool) -> int:
     from engine.bundle.read import unbundle as take_in
     from engine.locations import locate
 
-    meters: dict[str, Meter] = {}
-
-    def watch(doing: str, done: int, total: int) -> None:
-        if doing not in meters:
-            for meter in meters.values():
-                meter.end()
-            meters[doing] = Meter(doing, sys.stderr.isatty())
-        meters[doing].show(done // _KB, max(done, total) // _KB, "kB")
-
-    found = take_in(file.expanduser(), locate(), watch)
-    for meter in meters.values():
-        meter.end()
+    meters = _Meters()
+    found = take_in(file.expanduser(), locate(), meters.show)
+    meters.end()
     put({"unbundled": found}, as_json, lambda: _taken_in(found))
     return ExitCode.DONE
+
+
+class _Meters:
+    """One after the other, for what is being done."""
+
+    def __init__(self) -> None:
+        self._doing = ""
+        self._meter = Meter("", sys.stderr.isatty())
+
+    def show(self, doing: str, done: int, total: int) -> None:
+        """How many bytes of it are done, of how many."""
+        if doing != self._doing:
+            self.end()
+            self._doing, self._meter = doing, Meter(doing, sys.stderr.isatty())
+        self._meter.show(done // _KB, max(done, total) // _KB, "kB")
+
+    def end(self) -> None:
+        """Clear the line."""
+        self._meter.end()
 
 
 def _sizes(going: Going) -> str:
@@ -118,14 +128,14 @@ def _taken_in(found: Unbundled) -> str:
         f"{found.steps:,} steps{kept}; {found.units:,} units and {found.answers:,} answers of models entered",
     ]
     lines += [f"test: {found.test}"] if found.test else []
-    lines += [f"its test {found.test_missing} did not come along"] if found.test_missing else []
+    lines += [f"its test {one_line(found.test_missing, 160)} did not come along"] if found.test_missing else []
     lines += [f"adapter: {folder}" for folder in found.adapters]
     lines += [f"weights: {path}" for path in found.weights]
     lines += [f"asks a server, {server}" for server in found.servers]
     for missing in found.missing_models:
         role = missing.partition(":")[0]
         lines.append(f"not here: the model for {missing}; name one with --model: datatune resume {found.run} --model {role}=SPEC")
-    lines += [f"not here: the rows of {name}; they are needed only to make more of them" for name in found.missing_data]
+    lines += [f"not here: the rows of {one_line(name, 160)}; they are needed only to make more of them" for name in found.missing_data]
     lines.append(f"look at it: datatune show {found.run}")
     return "\n".join(lines)
 

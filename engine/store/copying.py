@@ -20,7 +20,7 @@ from engine.store.steps import StepState
 from engine.store.tallies import ItemState, count_anew
 
 Fingerprint = Annotated[str, Meta(pattern=r"^[0-9a-f]{64}\Z")]
-Id = Annotated[str, Meta(pattern=r"^[A-Za-z0-9_-]{1,64}\Z")]
+Id = Annotated[str, Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]{0,63}\Z")]
 Whole = Annotated[int, Meta(ge=-(2**63), le=2**63 - 1)]
 """What SQLite holds as an integer."""
 Count = Annotated[int, Meta(ge=0, le=2**63 - 1)]

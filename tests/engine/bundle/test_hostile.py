@@ -260,6 +260,10 @@ HARMS: dict[str, tuple[Spoil, str]] = {
         lambda bundle: bundle.within("runs", 0, 3, lambda said: said["options"]["execute"].update(evil=1)),
         "its settings: options: unknown key execute.evil",
     ),
+    "a role nobody asks for": (
+        lambda bundle: bundle.within("runs", 0, 3, lambda said: said["models"].update({"boss\nrun: done": "x"})),
+        "its settings: models: unknown role",
+    ),
     "options of no stage": (lambda bundle: bundle.within("runs", 0, 3, lambda said: said["options"].update(evil={})), "does not have"),
     "options that nest without end": (
         lambda bundle: bundle.change("runs", 0, 3, '{"options": {"execute": {"examples": ' + "[" * 100_000),
@@ -377,9 +381,11 @@ def test_a_manifest_without_end_is_not_read(scene: Scene, monkeypatch: pytest.Mo
 def test_steps_without_end_are_not_kept(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(checks, "MOST_STEPS", 2)
     assert "too many" in scene.refused(scene.bundle)
+    monkeypatch.setitem(checks.MOST_HELD, "steps", 1000)
+    assert "rows/steps.jsonl has over" in scene.refused(scene.bundle)
 
 
-@settings(max_examples=80, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(data=st.data())
 def test_whatever_bytes_are_changed_it_is_refused_or_the_very_same_run(scene: Scene, data: st.DataObject) -> None:
     """Anywhere in the file: a byte changed, a piece taken out, put in, or moved."""
@@ -402,7 +408,7 @@ def test_whatever_bytes_are_changed_it_is_refused_or_the_very_same_run(scene: Sc
         assert taken.examples == 9 and taken.units > 0
 
 
-@settings(max_examples=50, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
+@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(data=st.data())
 def test_whatever_is_in_a_cell_it_is_refused_or_stored_as_it_is(scene: Scene, data: st.DataObject) -> None:
     """Any JSON in any cell of any table, with sums that fit."""

@@ -324,6 +324,33 @@ def test_weights_of_a_name_that_is_taken_go_beside_it(there: Machine, here: Mach
     assert Path(path).parent.parent == here.locations.weights
 
 
+def test_two_weights_of_one_name_both_arrive(there: Machine, here: Machine, tmp_path: Path) -> None:
+    specs = []
+    for number in (1, 2):
+        (there.folder / f"{number}").mkdir(parents=True)
+        specs.append(str(tiny_model(there.folder / f"{number}" / "tiny.gguf", seed=number)))
+    models = {"default": specs[0], "judge": specs[1]}
+    run = there.run(WEATHER, {"execute": {"examples": 12}}, dataset=str(there.data()), models=models)
+    assert there.bundle(run, tmp_path / "run.datatune", weights=True).weights == ("tiny.gguf", "tiny.gguf")
+    taken = here.take(tmp_path / "run.datatune")
+    assert [Path(taken.models[role]).read_bytes() for role in models] == [Path(spec).read_bytes() for spec in specs]
+
+
+def test_a_run_that_could_not_be_taken_in_is_not_bundled(there: Machine, titles: str, tmp_path: Path) -> None:
+    """Such as one of an older version, whose records were others."""
+    connection = open_writer(there.locations.database)
+    connection.execute("UPDATE steps SET record = '{\"was\": 1}' WHERE stage = 'execute'")
+    connection.close()
+    with pytest.raises(BadInput, match=f"run {titles} cannot be bundled: what execute made cannot be read"):
+        there.bundle(titles, tmp_path / "run.datatune")
+    connection = open_writer(there.locations.database)
+    connection.execute("UPDATE items SET state = 'perfect' WHERE seq = 0")
+    connection.close()
+    with pytest.raises(BadInput, match=r"items of run .* holds what it should not"):
+        there.bundle(titles, tmp_path / "run.datatune")
+    assert not list(tmp_path.glob("*run.datatune*"))
+
+
 def test_an_adapter_that_a_spec_names_is_weights_too(there: Machine, here: Machine, tmp_path: Path) -> None:
     from engine.prompts.evaluate import chat_messages
     from models.gguf.export import adapter_gguf
