@@ -62,6 +62,11 @@ class Locations(msgspec.Struct, frozen=True):
         return self.home / "adapters"
 
     @property
+    def tests(self) -> Path:
+        """Tests of tasks that came in bundles, each in a folder named after its content."""
+        return self.home / "tests"
+
+    @property
     def weights(self) -> Path:
         """GGUF files the user put here; found without being named by path."""
         return self.home / "weights"
