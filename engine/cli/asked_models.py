@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -15,6 +16,10 @@ if TYPE_CHECKING:
     from engine.locations import Locations
     from engine.records import Finetuned, Task
     from engine.stored_answers import StoredAnswers
+
+
+_RUN = re.compile("[0-9a-f]{1,6}")
+"""A run's id, or the beginning of one."""
 
 
 class Told(NamedTuple):
@@ -67,6 +72,22 @@ def trained_spec(told: Told) -> str | None:
     text = told.task.examples[0].input if told.task.examples else told.task.description
     spec = spec_of(told.trained, Roles(told.specs, told.locations), told.locations, trial(told.task, text))
     note(f"the model this run trained answers, {told.trained.base.name} with its adapter; for another: --model SPEC")
+    return spec
+
+
+def trained_by(text: str) -> str | None:
+    """The model that the run `text` trained; None where that is no run's id. Raises BadInput for a run that trained none."""
+    from engine.errors import BadInput
+    from engine.locations import locate
+    from engine.store.database import open_reader
+    from engine.store.runs import read_run
+
+    database = locate().database
+    if not _RUN.fullmatch(text) or not database.exists() or (run := read_run(open_reader(database), text)) is None:
+        return None
+    spec = trained_spec(told_task(run.id))
+    if spec is None:
+        raise BadInput(f"run {run.id} trained no model", "name one that did (datatune runs), or a model: smollm2, a .gguf path")
     return spec
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from engine.cli.asked_models import asked, end, told_task, trained_spec, watch
+from engine.cli.asked_models import asked, end, told_task, trained_by, trained_spec, watch
 from engine.cli.output import json_option, note, put
 from engine.cli.progress import time_left
 from engine.errors import BadInput, ExitCode
@@ -29,7 +29,12 @@ _STYLES = {"all": ("chat", "plain", "export"), "chat": ("chat",), "plain": ("pla
     metavar="SPEC",
     help="The model to evaluate: a .gguf path, smollm2, openai:URL. Else the one the run trained, else the task's base.",
 )
-@click.option("--compare", "other", metavar="SPEC", help="A second model on the same items, with the paired difference; base: the task's.")
+@click.option(
+    "--compare",
+    "other",
+    metavar="SPEC",
+    help="A second model on the same items, with the paired difference: a spec, base, or a run for what it trained.",
+)
 @click.option("--test", "test_file", type=click.Path(path_type=Path), help="Items with right answers instead of the task's own test.")
 @click.option("--shots", show_default="0,2,8", metavar="N,N…", help="Numbers of demonstrations to choose among.")
 @click.option(
@@ -83,12 +88,15 @@ def evaluate(
     given = _given(task, told.task, test_file, pool_file, items, not as_given, seed)
     given = _with(given, shots=_numbers(shots or "0,2,8"), styles=_STYLES[style or "all"], way=way, draws=draws, every=every, seed=seed)
     own = trained_spec(told) if spec is None else None
+    trained = {1} if own else set()
     second = [None if other == BASE else other] if other else []
+    if other and (theirs := trained_by(other)):
+        second, trained = [theirs], {*trained, 2}
     with asked(told, [spec or own, *second]) as models:
         askers, meters = [], []
         for place, answers in enumerate(models, 1):
             asker = asker_of(given, answers)
-            if own and place == 1 and shots is None and style is None:
+            if place in trained and shots is None and style is None:
                 asker.only = (AS_TRAINED,)
             cost = expected_cost(given, asker)
             name = answers.model.identity.name

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from engine.store import runs, steps
 from tests.engine.cli.conftest import Datatune
 from tests.engine.cli.trained import STEP, train
 from tests.engine.evaluate.made import lines
@@ -64,6 +65,21 @@ def test_an_evaluation_asks_it_as_trained_and_the_base_beside_it_only_when_asked
     assert [model["model"] for model in both["models"]] == ["tiny.gguf + adapter.gguf", "tiny.gguf"]
     assert len(both["models"][1]["choice"]["tried"]) > 1, "the base is asked at its best"
     assert both["comparison"]["difference"]["estimate"]["n"] == 4
+
+
+def test_what_two_runs_trained_is_held_against_each_other(
+    datatune: Datatune, house: House, finished: str, base: Path, tmp_path: Path
+) -> None:
+    found = runs.read_run(house.connection, finished)
+    assert found is not None
+    other = runs.create_run(house.connection, found.task, found.settings)
+    test = lines(tmp_path / "t.jsonl", [{"input": f"It froze {number}.", "output": "snow"} for number in range(4)])
+    said = datatune("evaluate", finished, "--test", test, "--compare", other)
+    assert said.code == 2 and f"run {other} trained no model" in said.err
+    steps.link_step(house.connection, other, STEP, "finetune", "", reused=True)
+    both = datatune("evaluate", finished, "--test", test, "--compare", other, "--json").json["evaluation"]
+    assert [model["results"][0]["setting"] for model in both["models"]] == [{"shots": 0, "style": "export"}] * 2
+    assert both["comparison"]["difference"]["estimate"]["value"] == 0
 
 
 def test_a_base_that_is_gone_or_another_is_said(datatune: Datatune, finished: str, base: Path, rows: Path, tmp_path: Path) -> None:
