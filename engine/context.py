@@ -13,6 +13,7 @@ import msgspec
 from engine.call_time import expected_seconds
 from engine.errors import StageFailed
 from engine.fingerprint import call_hash
+from engine.locations import ADAPTER_DIGITS
 from engine.loop import Loop
 from engine.records import RowSource
 from engine.roles import translated
@@ -77,7 +78,7 @@ class StepContext:
         return self._session.roles.trainer()
 
     def folder(self) -> Path:
-        return self._session.locations.adapters / self.step[:24]
+        return self._session.locations.adapters / self.step[:ADAPTER_DIGITS]
 
     def keep(self, seq: int, key: str, outcome: Outcome) -> None:
         items.store_items(self._session.connection, self.step, [items.Item(key, seq, outcome.state, outcome.reason, outcome.result)])

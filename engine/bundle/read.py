@@ -15,13 +15,13 @@ import msgspec
 from engine.adapters_here import drop_adapters
 from engine.bundle.archive import Archive, opened
 from engine.bundle.checks import Read, check_rows, table_rows
-from engine.bundle.contents import ADAPTER_NAME, AdapterFile, TestFile, WeightsFile
+from engine.bundle.contents import AdapterFile, TestFile, WeightsFile
 from engine.bundle.models_here import ModelsHere
 from engine.bundle.places import Places, room, stage_files, staging
 from engine.catalog.hub import is_cached
 from engine.catalog_here import catalog_here
 from engine.errors import Busy
-from engine.locations import Locations
+from engine.locations import ADAPTER_DIGITS, Locations
 from engine.records import Value
 from engine.roles import Roles
 from engine.store.copying import TABLES, RunRow, count_units, put_rows, put_step, run_taken, same_run, step_here
@@ -135,7 +135,7 @@ def _move(archive: Archive, fresh: set[str], places: Places, locations: Location
     trained = {path.name for path in locations.adapters.glob("*")}
     for file in archive.manifest.files:
         # A step that stays as it is has its own adapter.
-        if not (isinstance(file, AdapterFile) and file.step not in fresh and file.step[:ADAPTER_NAME] in trained):
+        if not (isinstance(file, AdapterFile) and file.step not in fresh and file.step[:ADAPTER_DIGITS] in trained):
             places.move(file.entry)
 
 

@@ -10,7 +10,7 @@ import msgspec
 import pytest
 
 from engine.fingerprint import call_hash, digest, step_fingerprint
-from engine.records import Output, Task
+from engine.records import Output, Task, Value
 from models.language import Identity, Message, Request, Sampling
 
 MODEL = Identity("small.gguf", "sha256 of it", "llama.cpp 1")
@@ -94,3 +94,16 @@ def test_a_call_is_named_after_its_prompt_as_rendered_not_after_its_key() -> Non
     assert call_hash("prompt", REQUEST, MODEL) == call_hash("prompt", other, MODEL)
     assert call_hash("prompt", REQUEST, MODEL) != call_hash("prompt ", REQUEST, MODEL)
     assert call_hash("prompt", REQUEST, MODEL) != call_hash("prompt", REQUEST, msgspec.structs.replace(MODEL, digest="x"))
+
+
+def test_where_the_test_of_a_task_lies_leaves_the_name_of_a_step_and_what_it_is_called_does_not() -> None:
+    class Given(Value):
+        task: Task
+        more: int = 0
+
+    def named(test: str, more: int = 0) -> str:
+        return step_fingerprint(**(STEP | {"given": Given(msgspec.structs.replace(TASK, test=test), more)}))
+
+    assert named("/home/one/test.jsonl") == named("/mnt/test.jsonl")
+    assert len({named("/home/one/test.jsonl"), named("/home/one/other.jsonl"), named(""), named("/home/one/test.jsonl", 1)}) == 4
+    assert named("") == step_fingerprint(**(STEP | {"given": Given(TASK)}))
