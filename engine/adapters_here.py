@@ -8,14 +8,12 @@ import shutil
 import tempfile
 from pathlib import Path
 
-from engine.locations import Locations
+from engine.locations import ADAPTER_DIGITS, Locations
 from engine.store.database import Connection, transaction
 from engine.store.runs import delete_run
 from engine.store.steps import known_beginnings
 
-DIGITS = 24
-"""Of a step's fingerprint, that name its folder; see engine.context."""
-_FOLDER = re.compile(rf"[0-9a-f]{{{DIGITS}}}")
+_FOLDER = re.compile(rf"[0-9a-f]{{{ADAPTER_DIGITS}}}")
 _GONE = ".gone-"
 
 
@@ -38,7 +36,7 @@ def drop_adapters(connection: Connection, locations: Locations) -> int:
     dropped = 0
     # An engine begins a step in the database before it makes the folder, and nothing can begin while this holds the lock.
     with transaction(connection):
-        known = known_beginnings(connection, DIGITS)
+        known = known_beginnings(connection, ADAPTER_DIGITS)
         for folder in sorted(locations.adapters.iterdir()):
             if not _FOLDER.fullmatch(folder.name) or folder.name in known or not folder.is_dir() or folder.is_symlink():
                 continue

@@ -14,6 +14,7 @@ from engine.call_time import expected_seconds
 from engine.errors import StageFailed
 from engine.finetuned_model import adapter_folder, base_of, spec_of
 from engine.fingerprint import call_hash
+from engine.locations import ADAPTER_DIGITS
 from engine.loop import Loop
 from engine.records import Finetuned, RowSource
 from engine.roles import translated
@@ -90,7 +91,7 @@ class StepContext:
         return base_of(finetuned, self._session.roles)
 
     def folder(self) -> Path:
-        return self._session.locations.adapters / self.step[:24]
+        return self._session.locations.adapters / self.step[:ADAPTER_DIGITS]
 
     def keep(self, seq: int, key: str, outcome: Outcome) -> None:
         items.store_items(self._session.connection, self.step, [items.Item(key, seq, outcome.state, outcome.reason, outcome.result)])

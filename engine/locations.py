@@ -12,6 +12,8 @@ import msgspec
 from engine.errors import BadInput, StoreUnusable
 
 HOME_VARIABLE = "DATATUNE_HOME"
+ADAPTER_DIGITS = 24
+"""Of a step's fingerprint: the name of its folder among adapters."""
 
 
 class Locations(msgspec.Struct, frozen=True):

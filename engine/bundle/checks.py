@@ -9,10 +9,11 @@ from typing import Any
 import msgspec
 
 from engine.bundle.archive import Archive
-from engine.bundle.contents import ADAPTER_NAME, AdapterFile, TestFile, rows_entry
+from engine.bundle.contents import AdapterFile, TestFile, rows_entry
 from engine.config import check_role, stage_options
 from engine.curve import Point
 from engine.errors import BadInput
+from engine.locations import ADAPTER_DIGITS
 from engine.plain_text import one_line
 from engine.records import Example, Finetuned, MixUnit, Task, Value
 from engine.stages import STAGE_NAMES, stage
@@ -149,7 +150,7 @@ def _step(archive: Archive, step: StepRow) -> StepRow:
     except _UNREADABLE as error:
         raise archive.bad(f"what {step.stage} made cannot be read: {one_line(str(error), 120)}") from None
     # The place of an adapter is a path that is opened later.
-    if isinstance(record, Finetuned) and record.adapter != f"{step.fingerprint[:ADAPTER_NAME]}/adapter":
+    if isinstance(record, Finetuned) and record.adapter != f"{step.fingerprint[:ADAPTER_DIGITS]}/adapter":
         raise archive.bad(f"an adapter that is not where adapters are: {one_line(record.adapter, 60)!r}")
     return step
 

@@ -31,8 +31,6 @@ CHUNK = 1 << 20
 
 ADAPTER_FILES = ("adapter/adapter_config.json", "adapter/adapter_model.safetensors", "result.json", "state.json", "training.json")
 """What goes along of the folder of a finished training. Checkpoints stay: they hold pickles, which could run code."""
-ADAPTER_NAME = 24
-"""Digits of a step's fingerprint that name its folder."""
 
 _ONE_NAME = r"^(?!\.)[^/\\\x00-\x1f\x7f:*?\"<>|]{1,200}\Z"
 Name = Annotated[str, Meta(pattern=_ONE_NAME)]

@@ -10,7 +10,6 @@ import msgspec
 
 from engine.bundle.contents import (
     ADAPTER_FILES,
-    ADAPTER_NAME,
     MOST_TEST,
     AdapterFile,
     File,
@@ -23,7 +22,7 @@ from engine.bundle.contents import (
 )
 from engine.bundle.seen import seen
 from engine.errors import Busy, EngineError
-from engine.locations import Locations
+from engine.locations import ADAPTER_DIGITS, Locations
 from engine.plain_text import one_line
 from engine.roles import Roles, translated
 from engine.store.copying import Held, held
@@ -79,7 +78,7 @@ def gather(connection: Connection, run: Run, locations: Locations, with_weights:
         if step.state != "done":
             left_out.append("checkpoints of the training, which has not ended: it begins anew elsewhere")
             continue
-        folder = locations.adapters / step.fingerprint[:ADAPTER_NAME]
+        folder = locations.adapters / step.fingerprint[:ADAPTER_DIGITS]
         found = [name for name in ADAPTER_FILES if (folder / name).is_file()]
         if "adapter/adapter_model.safetensors" not in found:
             left_out.append(f"the adapter, which is gone: {folder}")

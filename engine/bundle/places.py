@@ -14,9 +14,9 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from engine.bundle.archive import Archive
-from engine.bundle.contents import ADAPTER_NAME, CHUNK, AdapterFile, File, TestFile, WeightsFile
+from engine.bundle.contents import CHUNK, AdapterFile, File, TestFile, WeightsFile
 from engine.errors import BadInput, Busy, StoreUnusable
-from engine.locations import Locations
+from engine.locations import ADAPTER_DIGITS, Locations
 from engine.store.database import translated as stored_at
 
 STAGING = ".unbundle-"
@@ -113,7 +113,7 @@ class Places:
     def _target(self, file: File) -> Path:
         digits = self._sums[file.entry][:_DIGITS]
         if isinstance(file, AdapterFile):
-            found = [self._locations.adapters / file.step[:ADAPTER_NAME] / file.name]
+            found = [self._locations.adapters / file.step[:ADAPTER_DIGITS] / file.name]
         elif isinstance(file, TestFile):
             found = [self._locations.tests / digits / file.name]
         else:

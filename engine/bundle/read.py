@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import msgspec
@@ -15,13 +16,13 @@ import msgspec
 from engine.adapters_here import drop_adapters
 from engine.bundle.archive import Archive, opened
 from engine.bundle.checks import Read, check_rows, table_rows
-from engine.bundle.contents import ADAPTER_NAME, AdapterFile, TestFile, WeightsFile
+from engine.bundle.contents import AdapterFile, TestFile, WeightsFile
 from engine.bundle.models_here import ModelsHere
 from engine.bundle.places import Places, room, stage_files, staging
 from engine.catalog.hub import is_cached
 from engine.catalog_here import catalog_here
-from engine.errors import Busy
-from engine.locations import Locations
+from engine.errors import Busy, StoreUnusable
+from engine.locations import ADAPTER_DIGITS, Locations
 from engine.records import Value
 from engine.roles import Roles
 from engine.store.copying import TABLES, RunRow, count_units, put_rows, put_step, run_taken, same_run, step_here
@@ -86,7 +87,7 @@ def unbundle(path: Path, locations: Locations, watch: Watch = lambda doing, done
         rows = sum(entry.bytes for entry in archive.manifest.entries if entry.name.startswith("rows/"))
         files = sum(entry.bytes for entry in archive.manifest.entries if entry.name.startswith("files/"))
         room(locations, ROOM * rows + files + SPARE)
-        with staging(locations) as folder:
+        with _nothing_stored(), staging(locations) as folder:
             read = check_rows(archive, lambda done: watch("checking rows", done, rows))
             staged = stage_files(archive, folder, lambda done: watch("checking files", done, files))
             connection = open_writer(locations.database)
@@ -94,6 +95,16 @@ def unbundle(path: Path, locations: Locations, watch: Watch = lambda doing, done
                 return _store(archive, read, staged, connection, locations, lambda done: watch("storing", done, rows))
             finally:
                 connection.close()
+
+
+@contextmanager
+def _nothing_stored() -> Iterator[None]:
+    """Say of a home that cannot be used that it is as it was."""
+    try:
+        yield
+    except StoreUnusable as error:
+        full = "disk is full" in error.title
+        raise StoreUnusable(f"{error.title}; nothing was stored", "free some space, then unbundle again" if full else error.hint) from error
 
 
 def _store(
@@ -135,7 +146,7 @@ def _move(archive: Archive, fresh: set[str], places: Places, locations: Location
     trained = {path.name for path in locations.adapters.glob("*")}
     for file in archive.manifest.files:
         # A step that stays as it is has its own adapter.
-        if not (isinstance(file, AdapterFile) and file.step not in fresh and file.step[:ADAPTER_NAME] in trained):
+        if not (isinstance(file, AdapterFile) and file.step not in fresh and file.step[:ADAPTER_DIGITS] in trained):
             places.move(file.entry)
 
 

@@ -46,8 +46,7 @@ def bundle(run_id: str, file: Path, weights: bool, replace: bool, as_json: bool)
     connection = open_reader(locations.database)
     with translated(locations.database):
         connection.execute("BEGIN")  # one state of everything, whatever others write meanwhile
-        found = find_run(connection, run_id)
-        going = gather(connection, found, locations, weights)
+    going = gather(connection, find_run(connection, run_id), locations, weights)
     note(_sizes(going))
     meters = _Meters()
     written = write_bundle(connection, going, file, meters.show)

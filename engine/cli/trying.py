@@ -133,6 +133,7 @@ class _Loop:
     def _answer(self, text: str) -> None:
         from engine.evaluate.one_input import say
 
+        text = text.encode("utf-8", "replace").decode()  # a terminal may hand over bytes that are no text
         if len(text) > MOST_CHARACTERS:
             note(f"an input of {len(text):,} characters is too long")
             return

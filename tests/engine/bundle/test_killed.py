@@ -93,7 +93,7 @@ def test_what_fails_late_is_taken_back_to_the_last_file(bundle: Path, here: Mach
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
     monkeypatch.setattr(moment, full)
-    with pytest.raises(StoreUnusable, match="the disk is full"):
+    with pytest.raises(StoreUnusable, match="the disk is full; nothing was stored"):
         here.take(bundle)
     assert here.everything() == rows and here.files() == files
     assert not here.locations.tests.exists() and not here.locations.adapters.exists()
@@ -108,7 +108,7 @@ def test_a_disk_that_fills_while_files_are_written_is_said(bundle: Path, here: M
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
     monkeypatch.setattr("os.fsync", full)
-    with pytest.raises(StoreUnusable, match="the disk is full"):
+    with pytest.raises(StoreUnusable, match="the disk is full; nothing was stored"):
         here.take(bundle)
     assert here.everything() == rows and here.files() == files
 
