@@ -10,9 +10,11 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import msgspec
 
+from engine.call_time import expected_seconds
 from engine.errors import StageFailed
 from engine.finetuned_model import adapter_folder, base_of, spec_of
 from engine.fingerprint import call_hash
+from engine.locations import ADAPTER_DIGITS
 from engine.loop import Loop
 from engine.records import Finetuned, RowSource
 from engine.roles import translated
@@ -34,8 +36,6 @@ PROGRESS_SECONDS = 0.5
 TREND_SECONDS = 2.0
 TREND_SHARE = 0.01
 """A point of the trend every two seconds, later every hundredth of the time worked: a few hundred points however long a step takes."""
-MANY_CALLS = 64
-"""So many keep all sequences of a batch at work most of the time."""
 KNOWN_AT_ONCE = 512
 """Answers known before that wait while the model is asked something new."""
 
@@ -91,7 +91,7 @@ class StepContext:
         return base_of(finetuned, self._session.roles)
 
     def folder(self) -> Path:
-        return self._session.locations.adapters / self.step[:24]
+        return self._session.locations.adapters / self.step[:ADAPTER_DIGITS]
 
     def keep(self, seq: int, key: str, outcome: Outcome) -> None:
         items.store_items(self._session.connection, self.step, [items.Item(key, seq, outcome.state, outcome.reason, outcome.result)])
@@ -129,12 +129,7 @@ class StepContext:
                 self.event("calibrated", f"{identity.name}: fastest here with {found}")
         text = f"about {calls:,} calls of {identity.name}, {prompt_tokens + completion_tokens:,} tokens"
         data: dict[str, Any] = {"role": role, "calls": calls, "prompt_tokens": prompt_tokens, "completion_tokens": completion_tokens}
-        rates = items.measured_rates(self._session.connection, identity.digest)
-        seconds: float | None = None
-        if calls >= MANY_CALLS and (speed := model.speed):
-            seconds = (prompt_tokens - (calls - 1) * shared) / speed.read + completion_tokens / speed.written
-        elif rates.calls >= 3:
-            seconds = prompt_tokens * rates.per_prompt_token + completion_tokens * rates.per_completion_token
+        seconds = expected_seconds(self._session.connection, model, calls, prompt_tokens, completion_tokens, shared)
         if seconds is not None:
             text += f", about {_duration(seconds)} at the rate measured on this machine"
             data["seconds"] = round(seconds, 1)

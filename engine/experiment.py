@@ -69,6 +69,7 @@ class _Experiment:
         self._settings = settings
         self._options: CompareOptions = stage_options("compare", settings.options.get("compare", {}))
         self._ending = Ending()
+        self._told: list[str] = []
 
     def run(self) -> Ending:
         options, session = self._options, self._session
@@ -81,12 +82,13 @@ class _Experiment:
         session.roles.base()
         steps.unlink_steps(session.connection, session.run)
         data = self._data()
-        mixes, fewer = self._mixes(data)
+        mixes = self._mixes(data)
         session.spent = True  # a time budget is one for making examples
-        arms = tuple(self._arm(name, data.get(name, _Data()), mixes, digest) for name in options.arms)
+        wanted = [name for name in options.arms if name in UNTRAINED or name in data]
+        arms = tuple(self._arm(name, data.get(name, _Data()), mixes, digest) for name in wanted)
         parts = tuple({part.step: part for one in data.values() for part in one.parts}.values())
         synthetic = tuple({part.step: part for one in data.values() for part in one.synthetic}.values())
-        given = CompareGiven(self._task, digest, arms, asked.items, asked.shuffle, asked.by, parts, synthetic, fewer)
+        given = CompareGiven(self._task, digest, arms, asked.items, asked.shuffle, asked.by, parts, synthetic, tuple(self._told))
         _, self._ending.compared = self._step("compare", given)
         return self._ending
 
@@ -104,12 +106,22 @@ class _Experiment:
             line.examples(expanded, found or (), ending)
             if not ending.parts:
                 raise NothingSuitable(f"no data set serves this task: {'; '.join(ending.refusals[:2])}", "name one: --dataset ID_OR_FOLDER")
+        rows = tuple(ending.parts)
+        found_data: dict[ArmName, _Data] = {}
+        # What comes of rows is known in a moment, what a model writes in hours.
+        for arm, make in (("existing", self._existing), ("prose", lambda parts: self._prose(parts, expanded))):
+            if arm not in arms:
+                continue
+            try:
+                found_data[arm] = _Data(make(rows))
+            except NothingSuitable as error:
+                self._told.append(f"no arm {arm}: {error.title}")
+                self._session.event("left-out", self._told[-1])
         if "synthetic" in arms or "mix" in arms:
             line.generate(expanded, ending)
             if not ending.synthetic:
                 raise NothingSuitable(ending.refusals[-1], "with a stronger model it may do: --model generate=…")
-        rows, written = tuple(ending.parts), tuple(ending.synthetic)
-        found_data: dict[ArmName, _Data] = {}
+        written = tuple(ending.synthetic)
         for arm in arms:
             if arm == "transformed":
                 found_data[arm] = _Data(rows)
@@ -119,10 +131,6 @@ class _Experiment:
                 found_data[arm] = _Data((), written)
             elif arm == "mix":
                 found_data[arm] = _Data(rows, written, 0.5)
-            elif arm == "existing":
-                found_data[arm] = _Data(tuple(self._as_it_stands(part) for part in rows))
-            elif arm == "prose":
-                found_data[arm] = _Data(self._prose(rows, expanded))
             elif arm == "own":
                 found_data[arm] = _Data(control="own")
         return found_data
@@ -140,6 +148,9 @@ class _Experiment:
             "generate": {**options.get("generate", {}), "examples": written},
         }
         return msgspec.structs.replace(self._settings, options={**options, **changed})
+
+    def _existing(self, parts: tuple[Part, ...]) -> tuple[Part, ...]:
+        return tuple(self._as_it_stands(part) for part in parts)
 
     def _as_it_stands(self, part: Part) -> Part:
         """The same data set's columns without any transformation; any output will do, for nothing makes it one of the task's."""
@@ -174,12 +185,12 @@ class _Experiment:
 
     # ── one decontamination, equal sizes ──────────────────────────────────────────────────────────────────
 
-    def _mixes(self, data: dict[ArmName, _Data]) -> tuple[dict[tuple[str, int], _Mix], str]:
-        """The mix of each arm and seed, all with as many examples; and why there are fewer than were asked for, if so."""
+    def _mixes(self, data: dict[ArmName, _Data]) -> dict[tuple[str, int], _Mix]:
+        """The mix of each arm and seed, all with as many examples; why there are fewer than were asked for is told, if so."""
         wanted = self._options.examples
         arms = {name: one for name, one in data.items() if one.control != "own"}
         mixes: dict[tuple[str, int], _Mix] = {}
-        fewer = ""
+        shortest: dict[str, None] = {}
         while True:
             for name, one in arms.items():
                 for seed in range(self._options.seeds):
@@ -187,15 +198,17 @@ class _Experiment:
             sizes = {name: mixes[name, 0].mixed.counts.examples for name in arms}
             least = min(sizes.values(), default=wanted)
             if least == wanted or not sizes:
-                return mixes, fewer
+                if least < self._options.examples:
+                    self._told.append(f"{least:,} examples an arm, not {self._options.examples:,}: {', '.join(shortest)} had no more")
+                return mixes
             short = min(sizes, key=lambda name: sizes[name])
+            shortest[short] = None
             # A mix is half of each: its size falls by two.
             least = max(0, least - (least % 2 if "mix" in arms else 0))
             if not least:
                 raise NothingSuitable(f"the arm {short} has no examples left", "see why: datatune show RUN mix; or leave it out: --arms")
             for too_large in mixes.values():
                 steps.unlink_step(self._session.connection, self._session.run, too_large.step)
-            fewer = f"{least:,} examples an arm, not {self._options.examples:,}: {short} has no more"
             wanted = least
 
     def _mix(self, name: str, data: _Data, total: int, seed: int) -> _Mix:

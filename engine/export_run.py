@@ -16,6 +16,7 @@ from engine.session import Session
 from engine.store import items, steps, tallies
 from engine.store.database import Connection
 from engine.store.lease import this_process
+from engine.store.origins import origin_of
 from engine.store.runs import Run
 
 Watch = Callable[[str, int, int | None, str], None]
@@ -30,7 +31,8 @@ def export_run(connection: Connection, run: Run, locations: Locations, folder: P
     parts, synthetic = parts_of(connection, run), synthetic_of(connection, run)
     if not parts and not synthetic:
         raise BadInput(f"run {run.id} has no examples", f"see why: datatune show {run.id}")
-    roles = Roles(run.settings.models, locations)
+    origin = origin_of(connection, run.id)
+    roles = Roles(run.settings.models, locations, origin.models if origin else None)
     session = Session(connection, run.id, this_process(), locations, roles, 0)
     session.heeds_commands = False  # they are for the run's own engine
     session.watch = watch

@@ -4,16 +4,26 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import msgspec
+
 from engine.errors import BadInput, Unavailable
 from engine.locations import Locations
 from engine.prompts.evaluate import chat_messages
 from engine.records import Finetuned, Task
 from engine.roles import Roles, translated
+from engine.store.database import Connection
+from engine.store.steps import steps_of_run
 from models.language import Request, Sampling
 
 ADAPTER = "adapter.gguf"
 TRIED_TOKENS = 16
 """Of the answer to a trial, at most."""
+
+
+def finetuned_of(connection: Connection, run: str) -> Finetuned | None:
+    """What a run trained last; None where it trained nothing, or is not done with it."""
+    done = [step for step in steps_of_run(connection, run) if step.stage == "finetune" and step.record]
+    return msgspec.json.decode(done[-1].record, type=Finetuned) if done else None
 
 
 def adapter_folder(finetuned: Finetuned, locations: Locations) -> Path:

@@ -12,6 +12,8 @@ import msgspec
 from engine.errors import BadInput, StoreUnusable
 
 HOME_VARIABLE = "DATATUNE_HOME"
+ADAPTER_DIGITS = 24
+"""Of a step's fingerprint: the name of its folder among adapters."""
 
 
 class Locations(msgspec.Struct, frozen=True):
@@ -60,6 +62,11 @@ class Locations(msgspec.Struct, frozen=True):
     def adapters(self) -> Path:
         """What finetune trained, a folder for each of its steps."""
         return self.home / "adapters"
+
+    @property
+    def tests(self) -> Path:
+        """Tests of tasks that came in bundles, each in a folder named after its content."""
+        return self.home / "tests"
 
     @property
     def weights(self) -> Path:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
 from engine.errors import BadInput, EngineError, Unavailable
 from engine.locations import Locations
 from engine.records import Base
+from engine.store.origins import ModelSeen
 from models.embedding import Embedder
 from models.errors import ModelError, RequestInvalid, WeightsInvalid
 from models.language import Identity, LanguageModel
@@ -19,9 +21,11 @@ DEFAULT_EMBEDDER = "minilm"
 class Roles:
     """Models by role; roles with the same spec share one model."""
 
-    def __init__(self, specs: dict[str, str], locations: Locations) -> None:
+    def __init__(self, specs: dict[str, str], locations: Locations, seen: Mapping[str, ModelSeen] | None = None) -> None:
+        """`seen` by spec: what models were on the machine a run comes from, for those that are not on this one."""
         self._specs = specs
         self._locations = locations
+        self.seen = seen or {}
         self._open: dict[str, LanguageModel] = {}
         self._embedder: Embedder | None = None
 
@@ -44,15 +48,22 @@ class Roles:
         return self._open[spec]
 
     def identity(self, role: str) -> Identity:
-        """Which model the role has."""
-        return self.model(role).identity
+        """Which model the role has, or had where its run comes from."""
+        try:
+            return self.model(role).identity
+        except Unavailable as error:
+            known = self._known(role, error)
+            return Identity(known.name, known.digest, known.runtime)
 
     def batched(self, role: str) -> bool:
         """Whether a repetition may word the role's answers differently, since they are decoded several at a time."""
         from models.registry import batches
 
-        with translated(f"role {role}, model {self.spec(role)}"):
-            return batches(self.spec(role), self._locations.weight_folders)
+        try:
+            with translated(f"role {role}, model {self.spec(role)}"):
+                return batches(self.spec(role), self._locations.weight_folders)
+        except Unavailable as error:
+            return self._known(role, error).batched
 
     def embedder(self) -> Embedder:
         """The embedder, loaded on first use. Raises Unavailable or BadInput."""
@@ -72,7 +83,11 @@ class Roles:
         from models import weights
         from models.finetune.base import base_of_folder
 
-        path = self.base_path()
+        try:
+            path = self.base_path()
+        except Unavailable as error:
+            known = self._known("base", error)
+            return Base(known.name, known.digest)
         if path is None:
             return Base(self.spec("base"), "")
         with translated(f"role base, model {self.spec('base')}"):
@@ -101,6 +116,13 @@ class Roles:
         self._specs = {**self._specs, role: spec}
         if before and before != spec and before in self._open and before not in self._specs.values():
             self._open.pop(before).close()
+
+    def _known(self, role: str, error: Unavailable) -> ModelSeen:
+        """What a model that is not to be had here was elsewhere; the error where that is not known."""
+        known = self.seen.get(self.spec(role))
+        if known is None:
+            raise error
+        return known
 
     def close(self) -> None:
         """Release every model."""

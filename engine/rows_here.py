@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from engine.errors import BadInput
+from engine.errors import BadInput, EngineError, Unavailable
 from engine.records import RowSource
+from engine.store.origins import DataSeen
 
 if TYPE_CHECKING:
     from engine.catalog.catalog import Catalog
@@ -16,14 +18,19 @@ if TYPE_CHECKING:
 class RowsHere:
     """Opens data sets; each is scanned once."""
 
-    def __init__(self, catalog: Catalog, cache: Path) -> None:
+    def __init__(self, catalog: Catalog, cache: Path, seen: Mapping[str, DataSeen] | None = None) -> None:
+        """`seen`: what data sets were on the machine a run comes from, for those that are not on this one."""
         self._catalog = catalog
         self._cache = cache
+        self._seen = seen or {}
         self._scanned: dict[str, DataFolder] = {}
 
     def name(self, dataset: str) -> str:
         """What to call it: its id, or for a folder the folder's name. Raises Unavailable or BadInput."""
-        return self._scan(dataset).dataset
+        try:
+            return self._scan(dataset).dataset
+        except (Unavailable, BadInput) as error:
+            return self._known(dataset, error).label
 
     def splits(self, dataset: str) -> dict[str, tuple[str, ...]]:
         """Configs with their splits, in the data set's own order. Raises Unavailable or BadInput."""
@@ -39,7 +46,10 @@ class RowsHere:
         """What tells this state of the data from another: the Hub's commit, or a digest over all its files. Raises BadInput."""
         from engine.catalog.arrow_copy import files_digest
 
-        data = self._scan(dataset)
+        try:
+            data = self._scan(dataset)
+        except (Unavailable, BadInput) as error:
+            return self._known(dataset, error).revision
         files = (file for config in data.configs for split in config.splits for file in split.files)
         try:
             return data.revision or files_digest(Path(data.folder), files)
@@ -47,6 +57,13 @@ class RowsHere:
             raise BadInput(
                 f"{data.dataset}: {error.filename} cannot be read: {error.strerror}", "put the file back, or add the folder again"
             ) from error
+
+    def _known(self, dataset: str, error: EngineError) -> DataSeen:
+        """What a data set that is not to be had here was elsewhere; the error where that is not known."""
+        known = self._seen.get(dataset)
+        if known is None:
+            raise error
+        return known
 
     def _scan(self, dataset: str) -> DataFolder:
         from engine.catalog import hub

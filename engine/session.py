@@ -16,6 +16,7 @@ from engine.rows_here import RowsHere
 from engine.store import events, runs, steps
 from engine.store.database import Connection, DatabaseError
 from engine.store.lease import Owner
+from engine.store.origins import Origin, origin_of
 
 if TYPE_CHECKING:
     from engine.catalog.catalog import Catalog
@@ -53,6 +54,14 @@ class Session:
         self._next_look = 0.0
         self._catalog: Catalog | None = None
         self._data: RowsHere | None = None
+        self._origin: Origin | None = None
+
+    @property
+    def origin(self) -> Origin:
+        """What the run knew on the machine it comes from; nothing where it was begun here."""
+        if self._origin is None:
+            self._origin = origin_of(self.connection, self.run) or Origin("")
+        return self._origin
 
     @property
     def catalog(self) -> Catalog:
@@ -61,13 +70,14 @@ class Session:
             from engine.catalog_here import catalog_here
 
             self._catalog = catalog_here(self.locations, self.roles)
+            self._catalog.searched_elsewhere = self.origin.catalog
         return self._catalog
 
     @property
     def data(self) -> RowsHere:
         """The data sets on this machine."""
         if self._data is None:
-            self._data = RowsHere(self.catalog, self.locations.cache)
+            self._data = RowsHere(self.catalog, self.locations.cache, self.origin.data)
         return self._data
 
     def event(self, kind: str, text: str, stage: str = "", candidate: str = "", **data: Any) -> None:

@@ -7,13 +7,12 @@ from collections.abc import Callable, Iterable, Iterator
 
 import msgspec
 
+from engine.call_time import expected_seconds
 from engine.fingerprint import call_hash
 from engine.roles import translated
 from engine.store import items
 from engine.store.database import Connection
 from models.language import Completion, LanguageModel, Request
-
-MANY_CALLS = 64
 
 
 class StoredAnswers:
@@ -75,12 +74,7 @@ class StoredAnswers:
         """
         with translated(f"role {self.role}"):
             self.model.prepare(calls)
-        if calls >= MANY_CALLS and (speed := self.model.speed):
-            return (prompt_tokens - (calls - 1) * shared) / speed.read + completion_tokens / speed.written
-        rates = items.measured_rates(self._connection, self.model.identity.digest)
-        if rates.calls >= 3:
-            return prompt_tokens * rates.per_prompt_token + completion_tokens * rates.per_completion_token
-        return None
+        return expected_seconds(self._connection, self.model, calls, prompt_tokens, completion_tokens, shared)
 
     def _counted(self, completions: Iterable[Completion]) -> Iterator[Completion]:
         for completion in completions:

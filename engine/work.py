@@ -22,6 +22,7 @@ from engine.session import Pulse, Session
 from engine.store import runs
 from engine.store.database import DISK_TROUBLE, DatabaseError, open_writer, release_reserve, unusable
 from engine.store.lease import this_process
+from engine.store.origins import origin_of
 
 NICENESS = 5
 """The machine stays somebody's workstation: what they type comes before a run that takes every core for hours."""
@@ -46,7 +47,8 @@ def main(arguments: list[str]) -> int:
     if run is None:
         say(f"no run {run_id}")
         return ExitCode.BAD_INPUT
-    roles = Roles(run.settings.models, locations)
+    origin = origin_of(connection, run.id)
+    roles = Roles(run.settings.models, locations, origin.models if origin else None)
     session = Session(connection, run.id, this_process(), locations, roles, run.settings.budget_seconds)
     session.parent = os.getppid()
     signal.signal(signal.SIGTERM, _terminated(session))

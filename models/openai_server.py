@@ -48,6 +48,16 @@ NEWER_FIELDS = (*SCHEMA_FIELDS, b"logprobs")
 """Some servers (llama-cpp-python's) answer 500 to a field they do not know, and name it."""
 
 
+def address(url: str) -> str:
+    """Where the protocol's paths begin: the URL as given, or with /v1 where it has no path."""
+    return url.rstrip("/") if urlsplit(url).path.strip("/") else url.rstrip("/") + "/v1"
+
+
+def runtime_at(url: str) -> str:
+    """What stands as runtime in the identity of a model behind this URL."""
+    return f"OpenAI-compatible server at {address(url)}"
+
+
 class OpenAIServer:
     """A LanguageModel behind a URL, with several requests under way at once."""
 
@@ -62,7 +72,7 @@ class OpenAIServer:
         sleep: Callable[[float], None] | None = None,
     ) -> None:
         """Ask the server which models it has. `timeout` in seconds for each attempt; ServerUnavailable when it does not answer."""
-        self._url = url.rstrip("/") if urlsplit(url).path.strip("/") else url.rstrip("/") + "/v1"
+        self._url = address(url)
         self._concurrency = max(1, concurrency)
         self._connection = Connection(self._url, self._concurrency, timeout, sleep)
         try:
@@ -78,7 +88,7 @@ class OpenAIServer:
         self.context_length = min(told, context_length or told) if isinstance(told, int) and told > 0 else context_length or DEFAULT_CONTEXT
         # The server tells no checksum of its weights; what it says about the model stands for it.
         digest = hashlib.sha256(msgspec.json.encode([served.id, {k: v for k, v in sorted(meta.items()) if k.startswith("n_")}]))
-        self.identity = Identity(served.id, digest.hexdigest(), f"OpenAI-compatible server at {self._url}")
+        self.identity = Identity(served.id, digest.hexdigest(), runtime_at(url))
 
     def render(self, messages: tuple[Message, ...]) -> str:
         """Role and content of each message: the server applies the chat template, unseen."""

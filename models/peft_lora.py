@@ -73,9 +73,9 @@ class PeftLoraTrainer:
 
     def answers(self, adapter: Path, prompts: Sequence[tuple[Message, ...]], tokens: int) -> Iterator[str]:
         """See Trainer.answers; the base is dequantised, never in 4 bits."""
-        from models.finetune.answers import torch_answers
+        from models.finetune.ask import answers
 
-        return torch_answers(self._path, adapter, self._cache, prompts, tokens)
+        return answers(self._path, adapter, self._cache, prompts, tokens)
 
     def train(
         self,

@@ -11,7 +11,7 @@ import msgspec
 
 from models.embedding import Embedder
 from models.errors import ModelError, WeightsMissing
-from models.language import LanguageModel
+from models.language import Identity, LanguageModel
 from models.training import Trainer
 from models.weights import packaged_file
 
@@ -88,6 +88,21 @@ def batches(spec: str, folders: Sequence[Path] = ()) -> bool:
 
         return parse_options(resolved.settings).sequences != 1
     return resolved.kind == "openai"
+
+
+def identity_of(spec: str, folders: Sequence[Path] = (), cache: Path | None = None) -> Identity | None:
+    """Which model `spec` names, without loading it; None for a server, which would have to be asked. ModelError when it is not there."""
+    resolved = resolve(spec, folders)
+    if resolved.kind == "llama_cpp":
+        from models.llama_cpp.model import identity_of as of_file
+        from models.llama_cpp.options import parse_options
+
+        return of_file(Path(resolved.target), parse_options(resolved.settings), cache)
+    if resolved.kind == "scripted":
+        from models.scripted import ScriptedModel
+
+        return ScriptedModel.from_file(Path(resolved.target)).identity
+    return None
 
 
 def open_language_model(

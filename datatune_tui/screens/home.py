@@ -16,9 +16,10 @@ from datatune_tui.runs_read import Row, ago
 from datatune_tui.screens.place import Place
 from datatune_tui.widgets.keyed_table import Cell, KeyedTable
 from datatune_tui.widgets.states import state_text
+from engine.adapters_here import delete_run_here
 from engine.cli.progress import line, time_left
 from engine.plain_text import clean
-from engine.store.runs import create_run, delete_run, send_command
+from engine.store.runs import create_run, send_command
 
 WELCOME = """\
 DataTune makes a training set for your task out of data sets that exist, on this machine, with a small local model.
@@ -143,10 +144,10 @@ Every run of this home, newest first. A run goes on when you leave: closing Data
         if row is None:
             return
         text = f"Delete run {row.run.id} ({clean(row.run.task.name)}) with its {row.run.examples:,} examples?\n"
-        text += "Its plan and its failures go too. What it exported stays, and answers of models stay."
+        text += "Its plan, its failures and what it trained go too. What it exported stays, and answers of models stay."
         if await self.app.push_screen_wait(Question(text, "Delete")):
             run = row.run.id
-            if self.here.write(lambda connection: delete_run(connection, run)) is False:
+            if self.here.write(lambda connection: delete_run_here(connection, run, self.here.reader.locations)) is False:
                 self.notify(f"run {run} is at work; cancel it first", severity="warning", markup=False)
             self.here.look_at(self)
 

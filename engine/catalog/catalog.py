@@ -95,6 +95,8 @@ class Catalog:
         """The embedder before, while the new one has much to read."""
         self._reading = False
         """Whether a process was started that reads."""
+        self.searched_elsewhere = ""
+        """State of another machine's catalog, in which a run that came in a bundle has searched; its search counts as done here."""
 
     # ── what goes in ──────────────────────────────────────────────────────────────────────────────────────
 
@@ -337,7 +339,7 @@ class Catalog:
 
     def state_digest(self) -> str:
         """Changes exactly when what the catalog holds changes; part of the fingerprint of a search."""
-        return self._table.digest()
+        return self.searched_elsewhere or self._table.digest()
 
     @property
     def reading(self) -> bool:

@@ -12,6 +12,7 @@ from pathlib import Path
 import click
 
 from engine.cli.bench import bench
+from engine.cli.bundle import bundle, unbundle
 from engine.cli.catalog import catalog
 from engine.cli.compare import compare
 from engine.cli.compare_data import compare_data
@@ -24,6 +25,7 @@ from engine.cli.report import report
 from engine.cli.run import cancel, demo, export, resume, run
 from engine.cli.settings import settings
 from engine.cli.show import options, runs, show
+from engine.cli.trying import try_
 from engine.errors import EngineError, ExitCode
 
 INTERRUPTED = 130
@@ -46,8 +48,8 @@ def datatune() -> None:
     """
 
 
-_MAKING = (demo, run, runs, show, resume, cancel, export, catalog, models, plan)
-_JUDGING = (report, compare_data, compare, evaluate, predict, options, settings, doctor, bench)
+_MAKING = (demo, run, runs, show, resume, cancel, export, bundle, unbundle, catalog, models, plan)
+_JUDGING = (report, compare_data, compare, evaluate, predict, try_, options, settings, doctor, bench)
 for command in (*_MAKING, *_JUDGING):
     datatune.add_command(command)
 

@@ -2,36 +2,46 @@
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from engine.cli.asked_models import asked, end, told_task, trained_by, trained_spec, watch
 from engine.cli.output import json_option, note, put
-from engine.cli.progress import Meter, time_left
+from engine.cli.progress import time_left
 from engine.errors import BadInput, ExitCode
 
 if TYPE_CHECKING:
     from engine.evaluate.evaluation import Given
-    from engine.locations import Locations
     from engine.records import Task
-    from engine.roles import Roles
-    from engine.stored_answers import StoredAnswers
 
+BASE = "base"
+"""As the second model: the task's own."""
 _STYLES = {"all": ("chat", "plain", "export"), "chat": ("chat",), "plain": ("plain",), "export": ("export",)}
 
 
 @click.command()
 @click.argument("task", metavar="TASK")
-@click.option("--model", "spec", metavar="SPEC", help="The model to evaluate: a .gguf path, smollm2, openai:URL. Else the task's base.")
-@click.option("--compare", "other", metavar="SPEC", help="A second model on the same items, with the paired difference.")
-@click.option("--test", "test_file", type=click.Path(path_type=Path), help="Items with right answers instead of the task's own test.")
-@click.option("--shots", default="0,2,8", show_default=True, metavar="N,N…", help="Numbers of demonstrations to choose among.")
 @click.option(
-    "--style", type=click.Choice([*_STYLES]), default="all", show_default=True, help="Choose, or ask only so; export: as trained."
+    "--model",
+    "spec",
+    metavar="SPEC",
+    help="The model to evaluate: a .gguf path, smollm2, openai:URL. Else the one the run trained, else the task's base.",
+)
+@click.option(
+    "--compare",
+    "other",
+    metavar="SPEC",
+    help="A second model on the same items, with the paired difference: a spec, base, or a run for what it trained.",
+)
+@click.option("--test", "test_file", type=click.Path(path_type=Path), help="Items with right answers instead of the task's own test.")
+@click.option("--shots", show_default="0,2,8", metavar="N,N…", help="Numbers of demonstrations to choose among.")
+@click.option(
+    "--style",
+    type=click.Choice([*_STYLES]),
+    show_default="all; export for the model the run trained",
+    help="Choose, or ask only so; export: as trained.",
 )
 @click.option("--examples", "pool_file", type=click.Path(path_type=Path), help="More examples of the task to show and to choose on.")
 @click.option("--items", type=click.IntRange(min=1), help="Ask at most so many items of the test, drawn by seed.")
@@ -53,8 +63,8 @@ def evaluate(
     spec: str | None,
     other: str | None,
     test_file: Path | None,
-    shots: str,
-    style: str,
+    shots: str | None,
+    style: str | None,
     pool_file: Path | None,
     items: int | None,
     way: str,
@@ -67,25 +77,35 @@ def evaluate(
     """How well a model does TASK (a task file, a run, or a folder of BIG-bench), on items with right answers.
 
     Demonstrations come from the task's examples, never from the test; how many are shown, and whether as a chat, is chosen on these
-    examples. Options are shuffled by seed. What a model answers is kept, and asked once.
+    examples. A model that a run trained is asked as it was trained; to see the base beside it: --compare. Options are shuffled by seed.
+    What a model answers is kept, and asked once.
     """
     from engine.cli.evaluation_table import evaluation_table
+    from engine.evaluate.asking import AS_TRAINED
     from engine.evaluate.evaluation import asker_of, evaluate, expected_cost
 
-    locations, given, specs = _given(task, test_file, pool_file, items, not as_given, seed)
-    given = _with(given, shots=_numbers(shots), styles=_STYLES[style], way=way, draws=draws, every=every, seed=seed)
-    with _asked(locations, specs, [spec, *([other] if other else [])]) as models:
+    told = told_task(task)
+    given = _given(task, told.task, test_file, pool_file, items, not as_given, seed)
+    given = _with(given, shots=_numbers(shots or "0,2,8"), styles=_STYLES[style or "all"], way=way, draws=draws, every=every, seed=seed)
+    own = trained_spec(told) if spec is None else None
+    trained = {1} if own else set()
+    second = [None if other == BASE else other] if other else []
+    if other and (theirs := trained_by(other)):
+        second, trained = [theirs], {*trained, 2}
+    with asked(told, [spec or own, *second]) as models:
         askers, meters = [], []
         for place, answers in enumerate(models, 1):
             asker = asker_of(given, answers)
+            if place in trained and shots is None and style is None:
+                asker.only = (AS_TRAINED,)
             cost = expected_cost(given, asker)
             name = answers.model.identity.name
             note(_cost(name, cost.calls, answers.expected_seconds(*cost)))
-            meters.append(_watch(answers, f"asking {f'model {place}' if other else name}", cost.calls))
+            meters.append(watch(answers, f"asking {f'model {place}' if other else name}", cost.calls))
             askers.append(asker)
         found = evaluate(given, askers)
         for answers, meter in zip(models, meters, strict=True):
-            _told(answers, meter)
+            end(answers, meter)
     put({"evaluation": found}, as_json, lambda: evaluation_table(found))
     return ExitCode.DONE
 
@@ -93,13 +113,26 @@ def evaluate(
 @click.command()
 @click.argument("task", metavar="TASK_OR_RUN")
 @click.argument("file", type=click.Path(path_type=Path))
-@click.option("--model", "spec", metavar="SPEC", help="The model to ask: a .gguf path, smollm2, openai:URL. Else the task's base.")
+@click.option(
+    "--model",
+    "spec",
+    metavar="SPEC",
+    help="The model to ask: a .gguf path, smollm2, openai:URL. Else the one the run trained, else the task's base.",
+)
 @click.option("--to", "to", type=click.Path(path_type=Path), required=True, help="The file to write: .csv, .tsv, .jsonl or .xlsx.")
 @click.option("--column", default="", metavar="NAME", help="Where the inputs are; else in “input”, or in the only column.")
 @click.option("--into", default="output", show_default=True, metavar="NAME", help="Name of the column of answers.")
-@click.option("--shots", default=2, show_default=True, type=click.IntRange(min=0), help="Examples of the task shown before each input.")
 @click.option(
-    "--style", type=click.Choice(["chat", "plain", "export"]), default="chat", show_default=True, help="How to ask; export: as trained."
+    "--shots",
+    show_default="2; 0 for the model the run trained",
+    type=click.IntRange(min=0),
+    help="Examples of the task shown before each input.",
+)
+@click.option(
+    "--style",
+    type=click.Choice(["chat", "plain", "export"]),
+    show_default="chat; export for the model the run trained",
+    help="How to ask; export: as trained.",
 )
 @click.option("--longest", default=256, show_default=True, type=click.IntRange(1, 4096), help="Tokens of an answer, at most.")
 @click.option("--replace", is_flag=True, help="Write over the file if it is there.")
@@ -111,15 +144,16 @@ def predict(
     to: Path,
     column: str,
     into: str,
-    shots: int,
-    style: str,
+    shots: int | None,
+    style: str | None,
     longest: int,
     replace: bool,
     as_json: bool,
 ) -> int:
     """Have a model do a task on every row of FILE (CSV, TSV, JSONL, JSON, Parquet, xlsx): the same rows come out with a column more.
 
-    Where the task has labels, the likeliest is taken; else the answer is written. Stopped, it goes on where it was when started again.
+    Where the task has labels, the likeliest is taken; else the answer is written. Where a run trained a model, that one is asked, as it
+    was trained. Stopped, it goes on where it was when started again.
     """
     from collections import Counter
 
@@ -127,41 +161,44 @@ def predict(
     from engine.evaluate.asking import Asker, Setting
     from engine.evaluate.items import example_items
 
-    locations, found, specs = _task(task)
+    told = told_task(task)
+    found = told.task
     rows_of.check_target(to, replace)
     rows, wanted = rows_of.read_rows(file, column)
     into = rows_of.column_out(rows, into)
     pool = example_items(found.examples, found, shuffle=False)
-    if shots > len(pool):
+    own = trained_spec(told) if spec is None else None
+    style = style or ("export" if own else "chat")
+    wanted_shots = shots if shots is not None else 0 if own and style == "export" else 2
+    if wanted_shots > len(pool):
         note(f"{len(pool)} examples are shown: the task has no more")
-    setting = Setting(min(shots, len(pool)), style)  # type: ignore[arg-type]
+    setting = Setting(min(wanted_shots, len(pool)), style)  # type: ignore[arg-type]
     one_line = bool(pool) and not any("\n" in item.answer.strip() for item in pool)
-    with _asked(locations, specs, [spec]) as (answers,):
+    with asked(told, [spec or own]) as (answers,):
         asker = Asker(answers, found, longest=longest, one_line=one_line)
         asker.tokens = longest
-        meter = _watch(answers, "answering", len(rows))
+        meter = watch(answers, "answering", len(rows))
         said = rows_of.predict(asker, found, rows, wanted, pool, setting)
-        _told(answers, meter)
+        end(answers, meter)
     texts = [rows_of.text_of(answer, found) for answer in said]
     marked = rows_of.write_rows(to, rows, into, texts)
     outputs = Counter(text for text in texts if text is not None) if found.output.kind == "label" else Counter[str]()
     failed = Counter(answer.error for answer in said if answer.error)
-    told = rows_of.Predicted(str(to), len(rows), len(rows) - failed.total(), dict(failed), dict(outputs.most_common()), marked)
-    put({"predicted": told}, as_json, lambda: _told_rows(told, into))
+    became = rows_of.Predicted(str(to), len(rows), len(rows) - failed.total(), dict(failed), dict(outputs.most_common()), marked)
+    put({"predicted": became}, as_json, lambda: _told_rows(became, into))
     return ExitCode.DONE
 
 
 def _given(
-    task: str, test_file: Path | None, pool_file: Path | None, items: int | None, shuffle: bool, seed: int
-) -> tuple[Locations, Given, dict[str, str]]:
+    named_so: str, found: Task, test_file: Path | None, pool_file: Path | None, items: int | None, shuffle: bool, seed: int
+) -> Given:
     from engine.evaluate.evaluation import Given, off_the_test
     from engine.evaluate.items import example_items, read_test
     from engine.task_examples import examples_in
 
-    locations, found, specs = _task(task)
     named = test_file or (Path(found.test) if found.test else None)
     if named is None:
-        raise BadInput(f"{task} has no test", "give one: --test FILE, with input and output in each row, or test = … in the task file")
+        raise BadInput(f"{named_so} has no test", "give one: --test FILE, with input and output in each row, or test = … in the task file")
     test = read_test(named, found, shuffle=shuffle, seed=seed)
     examples = [*found.examples, *(examples_in(pool_file) if pool_file else ())]
     pool = example_items(examples, found, shuffle=shuffle, seed=seed)
@@ -172,52 +209,7 @@ def _given(
     kept = off_the_test(pool, test)
     if len(kept) < len(pool):
         note(f"{len(pool) - len(kept)} examples are items of the test: they are not shown")
-    return locations, Given(found, test, kept), specs
-
-
-def _task(text: str) -> tuple[Locations, Task, dict[str, str]]:
-    """The task a file, a folder of BIG-bench or a run holds, and the models named for it."""
-    from engine.cli.find import find_run
-    from engine.config import read_task
-    from engine.evaluate.bigbench import is_bigbench, task_of_bigbench
-    from engine.locations import locate
-    from engine.settings import read_settings
-    from engine.store.database import open_reader
-
-    locations = locate()
-    defaults = dict(read_settings(locations).models)
-    path = Path(text).expanduser()
-    if path.is_dir() or (is_bigbench(path) and path.is_file()):
-        import msgspec
-
-        return locations, msgspec.structs.replace(task_of_bigbench(path), test=str(path)), defaults
-    if path.suffix or path.exists() or "/" in text:
-        from engine.roles import absolute_spec
-
-        file = read_task(path)
-        return locations, file.task, {**defaults, **{role: absolute_spec(spec, path.parent) for role, spec in file.models.items()}}
-    run = find_run(open_reader(locations.database), text)
-    return locations, run.task, {**defaults, **run.settings.models}
-
-
-@contextmanager
-def _asked(locations: Locations, specs: dict[str, str], wanted: list[str | None]) -> Iterator[list[StoredAnswers]]:
-    """The models asked for, over the stored calls; closed afterwards."""
-    from engine.roles import Roles
-    from engine.store.database import open_writer
-    from engine.stored_answers import StoredAnswers
-
-    connection = open_writer(locations.ensure().database)
-    opened: list[Roles] = []
-    try:
-        models = []
-        for spec in wanted:
-            opened.append(Roles({**specs, "base": spec} if spec else specs, locations))
-            models.append(StoredAnswers(opened[-1].model("base"), "base", connection))
-        yield models
-    finally:
-        for roles in opened:
-            roles.close()
+    return Given(found, test, kept)
 
 
 def _with(given: Given, **fields: Any) -> Given:
@@ -239,19 +231,6 @@ def _numbers(text: str) -> tuple[int, ...]:
 def _cost(model: str, calls: int, seconds: float | None) -> str:
     time = f"about {time_left(seconds)} at the rate measured here" if seconds is not None else "its rate on this machine is not known yet"
     return f"{model}: at most {calls:,} calls, {time}; what it answered before is not asked again"
-
-
-def _watch(answers: StoredAnswers, label: str, calls: int) -> Meter:
-    """Show on stderr how many of at most so many answers there are."""
-    meter = Meter(label, sys.stderr.isatty())
-    answers.tell = lambda done: meter.show(done, max(done, calls), "answers")
-    return meter
-
-
-def _told(answers: StoredAnswers, meter: Meter) -> None:
-    meter.end()
-    if answers.fresh:
-        note(f"{answers.model.identity.name}: {answers.fresh:,} new answers in {answers.wall:.0f} s")
 
 
 def _told_rows(told: Any, into: str) -> str:

@@ -114,20 +114,32 @@ def demo(show_task: bool, detach: bool, as_json: bool) -> int:
 @click.command()
 @click.argument("run_id", metavar="RUN")
 @click.option("--budget", default="", metavar="TIME", help="End in this time with what there is: 90s, 30m, 2h.")
+@click.option(
+    "--model",
+    "models",
+    multiple=True,
+    metavar="[ROLE=]SPEC",
+    help="Another model for a role, or for all, such as for one that is not here.",
+)
 @run_options
-def resume(run_id: str, budget: str, detach: bool, as_json: bool) -> int:
+def resume(run_id: str, budget: str, models: tuple[str, ...], detach: bool, as_json: bool) -> int:
     """Go on with a run that was stopped, cancelled or failed; what it finished is not done again."""
     import msgspec
 
     from engine.locations import locate
     from engine.store.database import open_writer
+    from engine.store.runs import change_settings
 
     locations = locate().ensure()
     connection = open_writer(locations.database)
     found = find_run(connection, run_id)
+    changed = found.settings
+    if models:
+        changed = msgspec.structs.replace(changed, models=changed.models | _specs(models))
     if budget:
-        changed = msgspec.structs.replace(found.settings, budget_seconds=seconds(budget))
-        connection.execute("UPDATE runs SET settings = ? WHERE id = ?", (msgspec.json.encode(changed).decode(), found.id))
+        changed = msgspec.structs.replace(changed, budget_seconds=seconds(budget))
+    if changed != found.settings and not change_settings(connection, found.id, changed):
+        raise Busy(f"run {found.id} is at work", f"stop it first: datatune cancel {found.id}")
     return _drive(found.id, locations, detach, as_json, 0)
 
 
@@ -208,7 +220,7 @@ def run_settings(
     """Everything the command line, the task file and the settings say, in this order, checked before a run is made. Raises BadInput."""
     import difflib
 
-    from engine.config import NO_DATASET, ROLES, check_role, parse_setting, stage_options
+    from engine.config import NO_DATASET, parse_setting, stage_options
     from engine.locations import locate
     from engine.roles import absolute_spec
     from engine.settings import merged, read_settings
@@ -223,13 +235,7 @@ def run_settings(
     if plan_file and (dataset or file.dataset) in ("", NO_DATASET):
         raise BadInput("--plan needs --dataset", "a plan names the columns of one data set; say which")
     yours = read_settings(locate())
-    specs = yours.models | {role: absolute_spec(spec, base) for role, spec in file.models.items()}
-    for text in models:
-        role, equals, spec = text.partition("=")
-        if not equals or (role not in ROLES and set(role) & set("/:#.")):
-            role, spec = "default", text
-        check_role(role, "--model")
-        specs[role] = absolute_spec(spec, Path.cwd())
+    specs = yours.models | {role: absolute_spec(spec, base) for role, spec in file.models.items()} | _specs(models)
     options = merged(yours, file.options)
     for text in given:
         stage, option, value = parse_setting(text)
@@ -250,6 +256,21 @@ def run_settings(
     if dataset == NO_DATASET and not generates(made) and not compares(made):
         raise BadInput("--dataset none leaves nothing to make examples of", "say how many a model should write: --synthetic 500")
     return made
+
+
+def _specs(models: tuple[str, ...]) -> dict[str, str]:
+    """Role → spec as --model says it. Raises BadInput for a role nobody asks for."""
+    from engine.config import ROLES, check_role
+    from engine.roles import absolute_spec
+
+    specs = {}
+    for text in models:
+        role, equals, spec = text.partition("=")
+        if not equals or (role not in ROLES and set(role) & set("/:#.")):
+            role, spec = "default", text
+        check_role(role, "--model")
+        specs[role] = absolute_spec(spec, Path.cwd())
+    return specs
 
 
 def _dataset_named(file: TaskFile, base: Path) -> str:

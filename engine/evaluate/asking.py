@@ -42,6 +42,10 @@ class Setting(Value):
         return f"{self.shots}-shot, {_STYLE_WORDS[self.style]}"
 
 
+AS_TRAINED = Setting(0, "export")
+"""How a model is asked that was trained on an export."""
+
+
 class Answer(Value):
     """What a model said of one item."""
 
@@ -95,6 +99,8 @@ class Asker:
         self.task = task
         self.tokens = max(LEAST_TOKENS, min(MOST_TOKENS, longest + SPARE_TOKENS))
         self.one_line = one_line
+        self.only: tuple[Setting, ...] = ()
+        """The ways it is asked where there is no choice, such as for a model that was trained on one; () leaves the choice."""
         self.plain = _goes_on(answers)
         """Whether it can go on with a plain text. What cannot, a server, weighs options by a lettered menu: only their order tells."""
 

@@ -146,6 +146,8 @@ def asker_of(given: Given, answers: Answers) -> Asker:
 
 def settings_for(given: Given, asker: Asker) -> tuple[Setting, ...]:
     """The ways this model can be asked."""
+    if asker.only:
+        return asker.only
     styles = tuple(style for style in given.styles if style != "plain" or asker.plain)
     return settings_of(given.shots, styles or ("chat",), len(given.pool))
 

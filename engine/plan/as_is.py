@@ -18,12 +18,20 @@ NAME = "as-it-stands"
 
 
 def as_it_stands(plan: Plan, columns: Sequence[Column]) -> Plan:
-    """The inputs of `plan` one below the other, and its outputs, untouched. Raises NothingSuitable where no columns are known for them."""
+    """The inputs of `plan` one below the other, and its outputs, untouched. Raises NothingSuitable where a data set has but one column.
+
+    Where the plan cuts a column into both, that column alone would be no task: the last column it reads is then the output, those
+    before it the input, or all others where it reads no more.
+    """
     inputs, outputs = inputs_and_outputs(plan, columns)
-    shown = [column.name for column in columns if column.name in inputs and column.name not in outputs] or sorted(inputs - outputs)
+    shown = [column.name for column in columns if column.name in inputs and column.name not in outputs]
     told = [column.name for column in columns if column.name in outputs]
     if not shown or not told:
-        raise NothingSuitable("which columns are input and output as they stand is not known of this plan")
+        read = [column.name for column in columns if column.name in inputs | outputs]
+        told = read[-1:]
+        shown = read[:-1] or [column.name for column in columns if column.name not in told]
+    if not shown or not told:
+        raise NothingSuitable("it has no two columns that could be input and output as they stand")
     return Plan(
         name=NAME,
         emit=Emit(input="\n".join(map(printed, shown)), output="\n".join(map(printed, told))),

@@ -58,8 +58,8 @@ class Given(Value):
     parts: tuple[Part, ...] = ()
     """All data that any arm was offered."""
     synthetic: tuple[SyntheticPart, ...] = ()
-    fewer: str = ""
-    """Why arms have fewer examples than were asked for."""
+    told: tuple[str, ...] = ()
+    """What there is to say of the data: arms that could not be made, or have fewer examples than were asked for."""
 
 
 class Options(Value):
@@ -187,9 +187,7 @@ def _scale(items: Sequence[Item]) -> tuple[float, float]:
 
 
 def _notes(given: Given, test: Test) -> list[str]:
-    notes = [*test.notes]
-    if given.fewer:
-        notes.append(given.fewer)
+    notes = [*test.notes, *given.told]
     if test.clusters < DESCRIPTIVE_BELOW:
         notes.append(f"descriptive: {test.clusters:,} independent items, under {DESCRIPTIVE_BELOW}, say little about others")
     seeds = max(len(arm.seeds) for arm in given.arms)

@@ -182,12 +182,12 @@ def link_call(connection: sqlite3.Connection, step: str, call: str) -> None:
     connection.execute("INSERT OR IGNORE INTO step_calls (step, hash) VALUES (?, ?)", (step, call))
 
 
-def model_of_run(connection: sqlite3.Connection, run: str) -> str:
-    """Digest of the model that answered most calls of a run's steps; "" where none did."""
+def model_of_run(connection: sqlite3.Connection, run: str, role: str = "") -> str:
+    """Digest of the model that answered most calls of a run's steps, or of those in one role; "" where none did."""
     row = connection.execute(
-        "SELECT model FROM run_steps JOIN step_calls USING (step) JOIN calls USING (hash) WHERE run = ? GROUP BY model "
-        "ORDER BY count(*) DESC LIMIT 1",
-        (run,),
+        "SELECT model FROM run_steps JOIN step_calls USING (step) JOIN calls USING (hash) WHERE run = ? AND ? IN ('', role) "
+        "GROUP BY model ORDER BY count(*) DESC LIMIT 1",
+        (run, role),
     ).fetchone()
     return str(row["model"]) if row else ""
 

@@ -12,6 +12,7 @@ import msgspec
 from engine.records import Task, Value
 from engine.store.database import transaction
 from engine.store.lease import Owner
+from engine.store.origins import origin_of
 from engine.store.steps import delete_step
 
 RunState = Literal["new", "running", "done", "failed", "cancelled", "interrupted"]
@@ -85,7 +86,13 @@ def list_runs(connection: sqlite3.Connection) -> list[Run]:
 
 
 def plans_applied(connection: sqlite3.Connection, run: str, dataset: str, limit: int = 3) -> tuple[str, ...]:
-    """Plans in TOML that finished runs older than `run` applied to a data set for a task of the same name, newest first."""
+    """Plans in TOML that finished runs older than `run` applied to a data set for a task of the same name, newest first.
+
+    A run that came in a bundle keeps to those there were where it comes from.
+    """
+    origin = origin_of(connection, run)
+    if origin is not None:
+        return origin.plans.get(dataset, ())
     rows = connection.execute(
         "SELECT DISTINCT json_extract(old.settings, '$.plan') AS plan FROM runs AS old JOIN runs AS new ON new.id = ? "
         "WHERE old.created < new.created AND old.state = 'done' AND old.task_name = new.task_name "

@@ -105,6 +105,11 @@ def delete_step(connection: sqlite3.Connection, fingerprint: str) -> None:
     connection.execute("DELETE FROM steps WHERE fingerprint = ?", (fingerprint,))
 
 
+def known_beginnings(connection: sqlite3.Connection, digits: int) -> set[str]:
+    """The first digits of the fingerprints of all steps there are."""
+    return {row[0] for row in connection.execute("SELECT substr(fingerprint, 1, ?) FROM steps", (digits,))}
+
+
 def forget_step(connection: sqlite3.Connection, fingerprint: str) -> None:
     """Delete a step that no run has any more."""
     with transaction(connection):

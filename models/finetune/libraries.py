@@ -21,6 +21,8 @@ def stay_offline() -> None:
     os.environ.update(dict.fromkeys(OFFLINE, "1"))
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
     sys.modules.setdefault("kernels", None)  # type: ignore[arg-type]
+    # It tells of the kernels it was kept from each time it is imported.
+    logging.getLogger("bitsandbytes.backends.cpu.ops").setLevel(logging.ERROR)
     for name in NEEDED:
         if not find_spec(name):
             raise RuntimeUnavailable(f"{name} is not installed", f"Finetuning needs it: pip install {name}")

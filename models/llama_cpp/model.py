@@ -43,6 +43,12 @@ DEFAULT_CONTEXT = 4096
 """Tokens of context when the caller names none: holds a prompt with a data set's card, and costs at most about 0.5 GB."""
 
 
+def identity_of(path: Path, options: Options, cache: Path | None) -> Identity:
+    """Which model a GGUF file is with these options, without loading it; reads the whole file where its SHA-256 is not known yet."""
+    identity = Identity(path.name, weights.digest(path, cache), f"llama.cpp via llama-cpp-python {library.package_version()}")
+    return adapted(identity, Path(options.adapter).expanduser(), cache) if options.adapter else identity
+
+
 class LlamaCppModel:
     """A LanguageModel over llama.cpp. Not for use from several threads at once."""
 
@@ -62,10 +68,8 @@ class LlamaCppModel:
         if self.context_length < 64:
             raise RequestInvalid(f"A context of {self.context_length} tokens holds no prompt", "Ask for 64 or more.")
         self._file_digest = weights.digest(path, cache)
-        self.identity = Identity(path.name, self._file_digest, f"llama.cpp via llama-cpp-python {library.package_version()}")
+        self.identity = identity_of(path, self.options, cache)
         adapter = Path(self.options.adapter).expanduser() if self.options.adapter else None
-        if adapter is not None:
-            self.identity = adapted(self.identity, adapter, cache)
         self._calibrations = CacheFile(cache, FILE, Calibration)
         self._native = library.load()
         params = self._native.llama_model_default_params()

@@ -9,7 +9,8 @@ from typing import Any
 import msgspec
 import pytest
 
-from engine.errors import BadInput, Cancelled
+from engine import experiment
+from engine.errors import BadInput, Cancelled, NothingSuitable
 from engine.evaluate.evaluated import Compared
 from engine.export_run import export_run
 from engine.records import Finetuned, Mixed, Task
@@ -146,6 +147,16 @@ def test_an_arm_that_has_fewer_makes_all_smaller_and_says_so(house: House) -> No
     assert len(records(house, "mix", Mixed)) == 2 == sum(step.stage == "mix" for step in house.steps()), (
         "mixes that were too large are gone"
     )
+
+
+def test_an_arm_that_cannot_be_made_is_left_out_and_told(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refused(*arguments: Any) -> Any:
+        raise NothingSuitable("it has no two columns")
+
+    monkeypatch.setattr(experiment, "as_it_stands", refused)
+    found = compared(house, with_test(house), ("few-shot", "existing", "transformed"))
+    assert [arm.name for arm in found.arms] == ["few-shot", "transformed"]
+    assert "no arm existing: it has no two columns" in found.notes
 
 
 def test_shuffled_outputs_teach_the_form_alone(house: House) -> None:

@@ -10,6 +10,7 @@ import pytest
 from engine.catalog.catalog import Catalog
 from engine.errors import BadInput, Unavailable
 from engine.rows_here import RowsHere
+from engine.store.origins import DataSeen
 
 
 @pytest.fixture
@@ -67,3 +68,19 @@ def test_a_file_that_vanished_since_the_scan_is_named(here: RowsHere, folder: Pa
         here.revision(str(folder))
     with pytest.raises(BadInput, match=r"train\.jsonl"):
         here.rows(str(folder), config, "train")
+
+
+def test_what_is_not_here_counts_as_what_it_was_where_the_run_comes_from(tmp_path: Path, folder: Path) -> None:
+    seen = {
+        "/theirs/notes": DataSeen("local/notes", "their revision"),
+        str(folder): DataSeen("theirs", "another"),
+        "a/b": DataSeen("a/b", "c"),
+    }
+    here = RowsHere(Catalog(tmp_path / "catalog", None), tmp_path / "cache", seen)
+    assert (here.name("/theirs/notes"), here.revision("/theirs/notes")) == ("local/notes", "their revision")
+    assert (here.name("a/b"), here.revision("a/b")) == ("a/b", "c")
+    assert here.name(str(folder)) == "local/weather-notes" and here.revision(str(folder)) != "another", "what is here is what it is"
+    with pytest.raises(BadInput, match="There is no folder /theirs/notes"):
+        here.splits("/theirs/notes")
+    with pytest.raises(BadInput, match="There is no folder /nobody"):
+        here.revision("/nobody")

@@ -14,7 +14,10 @@ import pytest
 
 from engine.store import runs, steps
 from engine.store.database import open_writer
+from engine.store.events import add_event
 from engine.store.lease import Owner, this_process
+from engine.store.origins import UNBUNDLED, Origin, origin_of
+from engine.store.runs import RunSettings
 from tests.end_to_end.workbench import wait_until
 from tests.engine.store.rows import NOBODY, TASK, begin
 
@@ -226,3 +229,14 @@ def test_a_step_whose_owner_died_shows_as_interrupted(writer: sqlite3.Connection
     assert steps.claim_step(writer, "f", "execute", "cards", 1, "{}", 0, this_process()) is None
     found = steps.read_step(writer, "f")
     assert found and found.state == "running" and found.reason == ""
+
+
+def test_a_run_from_elsewhere_keeps_to_the_plans_it_knew_there(writer: sqlite3.Connection) -> None:
+    old, new, moved = (
+        runs.create_run(writer, TASK, RunSettings(dataset="notes", plan="mine" if number == 0 else "")) for number in range(3)
+    )
+    runs.finish_run(writer, old, "done", "", 0)
+    assert runs.plans_applied(writer, new, "notes") == ("mine",)
+    add_event(writer, moved, UNBUNDLED, "came in a bundle", origin=Origin("abc", plans={"notes": ("theirs",)}))
+    assert runs.plans_applied(writer, moved, "notes") == ("theirs",) and runs.plans_applied(writer, moved, "others") == ()
+    assert origin_of(writer, new) is None
