@@ -49,10 +49,10 @@ def _told(view: View, step: Step | None, points: tuple[Point, ...]) -> Text:
         text.append(f"\nadapter: {clean(made.adapter)}, in the folder of adapters", "dim")
     elif estimate:
         text.append(clean(estimate))
-    text.append_text(_pace(view, step, points))
-    if step.reason:
-        text.append(f"\n{clean(step.reason)}", "dim")
-    return text
+    for more in (_pace(view, step, points), Text(clean(step.reason), style="dim")):
+        if more:
+            text.append("\n" if text else "").append_text(more)
+    return text if text else Text(standing(view, step), style="dim")
 
 
 def _pace(view: View, step: Step, points: tuple[Point, ...]) -> Text:
@@ -60,7 +60,7 @@ def _pace(view: View, step: Step, points: tuple[Point, ...]) -> Text:
     last = next((point for point in reversed(points) if point.loss is not None), None)
     if last is None:
         return text
-    text.append(f"\nloss {last.loss:.3f} at step {last.step:,}, epoch {last.epoch:.2f}")
+    text.append(f"loss {last.loss:.3f} at step {last.step:,}, epoch {last.epoch:.2f}")
     if step.state != "running":
         return text
     memory = last.gpu_memory or last.memory

@@ -1,4 +1,4 @@
-"""Stages whose result is a few lines: expand and export."""
+"""Expand: the task in other words."""
 
 from __future__ import annotations
 
@@ -64,25 +64,3 @@ class ExpandPanel(Panel):
             self.notify("nothing was changed", markup=False)
             return
         self.post_message(self.Changed("expand", with_options(self._settings, "expand", text=text.strip() or None)))
-
-
-class ExportPanel(Panel):
-    """Where the training set lies."""
-
-    def compose(self) -> ComposeResult:
-        yield Static("", id="words")
-
-    def show(self, view: View, step: Step | None) -> None:
-        exported = [event for event in view.events if event.kind == "exported"]
-        text = Text()
-        if not exported:
-            text.append("Nothing was exported yet. ", "dim")
-            text.append("x exports what there is.", "dim")
-        else:
-            text.append(f"{clean(exported[-1].text)}\n\n")
-            text.append(
-                "examples.jsonl and .parquet, chat messages, Alpaca and prompt/completion files, a data card and a manifest; "
-                "x writes them anew, reviews included.",
-                "dim",
-            )
-        self.query_one("#words", Static).update(text)

@@ -40,6 +40,8 @@ On the left the stages with their state; **up** and **down** choose one, **tab**
 - retrieve, rerank: **x** leaves a data set out, **p** puts it first; the stages after it are done anew
 - **u** compares the sources of the examples: repeats, diversity, lengths, a map, what tells them apart; there **j** asks a judge whether
   outputs are right, and **h** writes everything to an HTML report
+- evaluate: **tab** goes through figures, labels and wrong answers; the one under the cursor is below the list in full
+- mix, finetune, evaluate in an experiment: **left** and **right** go from arm to arm
 - plan: edit the text and press **ctrl+s**; or choose a runner-up in the table and press **ctrl+s**
 
 What a change makes stale is said before it is done. Calls whose prompts stay the same are not asked again.
@@ -67,6 +69,7 @@ What a change makes stale is said before it is done. Calls whose prompts stay th
 
     def on_mount(self) -> None:
         self._view: View | None = None
+        self._of_arms = False
         self.query_one(Rail).focus()
 
     def look(self) -> None:
@@ -101,6 +104,14 @@ What a change makes stale is said before it is done. Calls whose prompts stay th
 
     @on(OptionList.OptionHighlighted)
     def _chosen(self) -> None:
+        self._show_chosen()
+        if self._of_arms != (of_arms := self.query_one(Rail).of_arms):
+            # The footer is made anew, which takes as long as all else: only where other keys are to stand in it.
+            self._of_arms = of_arms
+            self.refresh_bindings()
+
+    @on(Rail.ArmChosen)
+    def _arm_chosen(self) -> None:
         self._show_chosen()
 
     @on(OptionList.OptionSelected)

@@ -32,6 +32,15 @@ class KeyedTable(DataTable[Text]):
         for title, width in self._columns_wanted:
             self.add_column(Text(title), width=width, key=title)
 
+    def head(self, columns: Sequence[tuple[str, int | None]]) -> None:
+        """Have these columns from now on; where they are others, the rows are gone until they are shown anew."""
+        if tuple(columns) != self._columns_wanted:
+            self._columns_wanted = tuple(columns)
+            self._shown, self._whole = {}, ()
+            self.clear(columns=True)
+            for title, width in self._columns_wanted:
+                self.add_column(Text(title), width=width, key=title)
+
     def show(self, rows: Sequence[tuple[str, Sequence[Cell]]], keep: bool = True) -> None:
         """Show these rows, in this order; only what changed is drawn anew. `keep` leaves the cursor on the row it is on."""
         wanted = {key: tuple(_text(cell) for cell in cells) for key, cells in rows}

@@ -38,8 +38,9 @@ def report(
 ) -> int:
     """Write what a run did, and what its examples are worth, as one HTML file that needs no network.
 
-    What was found, chosen and why, the plan, counts, measures by source, a map to hover over, examples to read, what was left out,
-    licences, leakage, cost. Any run will do, also one that goes on or failed. Without --judge and --base no language model is asked.
+    What was found, chosen and why, the plan, counts, losses of trainings, scores of models and arms, measures by source, a map to hover
+    over, examples to read, what was left out, licences, leakage, cost. Any run will do, also one that goes on or failed. Without --judge
+    and --base no language model is asked.
     """
     from engine.cli.find import find_run
     from engine.locations import locate

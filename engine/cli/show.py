@@ -128,6 +128,8 @@ def show_result(connection: Connection, found: Run, examples_shown: int) -> str:
     from engine.store.steps import steps_of_run
 
     taken = steps_of_run(connection, found.id)
+    if compared := [step for step in taken if step.stage == "compare" and step.record]:
+        return f"{_evaluated(compared[-1])}\n\nrun {found.id}: {found.reason}"
     parts = [_chosen(taken)]
     parts.extend(_plan_text(choice) for choice in _choices(taken))
     examples = _first_examples(connection, taken, examples_shown)
@@ -136,6 +138,7 @@ def show_result(connection: Connection, found: Run, examples_shown: int) -> str:
         origin = f"synthetic, by {source.model}" if source.synthetic else f"{source.dataset}, row {source.row}"
         head = f"example {number} ({origin}, output {example.output_origin})"
         parts.append(f"{head}\n{_block(example.input)}\n  → {example.output}")
+    parts.extend(_evaluated(step, whole=False) for step in taken if step.stage == "evaluate" and step.record)
     parts.append(f"run {found.id}: {found.reason}")
     return "\n\n".join(part for part in parts if part)
 
@@ -210,6 +213,8 @@ def _step_text(step: Step) -> str:
         return f"{head}\n{_generated(record)}"
     if step.stage == "mix":
         return f"{head}\n{_mixed(step)}"
+    if step.stage in ("evaluate", "compare"):
+        return f"{head}\n{_evaluated(step)}"
     return f"{head}\n" + "\n".join(f"{key}: {value}" for key, value in record.items())
 
 
@@ -255,6 +260,18 @@ def _mixed(step: Step) -> str:
     if mixed.largest_group > 1:
         lines.append(f"{mixed.groups:,} groups of connected examples, the largest of {mixed.largest_group:,}; none is in both splits")
     return "\n".join(filter(None, lines))
+
+
+def _evaluated(step: Step, whole: bool = True) -> str:
+    import msgspec
+
+    from engine.cli.compare_table import compared_table, evaluated_summary, evaluated_table
+    from engine.evaluate.evaluated import Compared, Evaluated
+
+    if step.stage == "compare":
+        return compared_table(msgspec.json.decode(step.record, type=Compared))
+    found = msgspec.json.decode(step.record, type=Evaluated)
+    return evaluated_table(found) if whole else evaluated_summary(found)
 
 
 def _generated(record: dict[str, Any]) -> str:

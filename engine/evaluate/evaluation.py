@@ -217,18 +217,24 @@ def judge(given: Given, asker: Asker) -> tuple[Judged, Draws]:
 
 def _result(given: Given, setting: Setting, draws: list[list[Answer]]) -> Result:
     test = given.test
-    scores = item_scores(test, draws[0], given.way)
-    # A text that is half right is told where none of its words are.
-    missed = sorted((place for place, score in enumerate(scores) if score < 1), key=lambda place: scores[place])
+    wrong = wrong_answers(test, draws[0], given.way)
     return Result(
         setting,
         len(draws),
         figures(test, draws, given.way, given.seed),
         sum(bool(answer.error) for answers in draws for answer in answers),
         _label_rows(test, draws, given.way),
-        tuple(_wrong(test.items[place], draws[0][place], given.way, test.closed) for place in missed[:MOST_WRONG]),
-        len(missed),
+        tuple(wrong[:MOST_WRONG]),
+        len(wrong),
     )
+
+
+def wrong_answers(test: Test, answers: Sequence[Answer], way: str, shown: int = _SHOWN) -> list[Wrong]:
+    """The items that were not answered wholly right, the worst first; so many characters of each text."""
+    scores = item_scores(test, answers, way)
+    # A text that is half right is told where none of its words are.
+    missed = sorted((place for place, score in enumerate(scores) if score < 1), key=lambda place: scores[place])
+    return [_wrong(test.items[place], answers[place], way, test.closed, shown) for place in missed]
 
 
 def _label_rows(test: Test, draws: list[list[Answer]], way: str) -> tuple[LabelRow, ...]:
@@ -243,12 +249,12 @@ def _label_rows(test: Test, draws: list[list[Answer]], way: str) -> tuple[LabelR
     return tuple(rows)
 
 
-def _wrong(item: Item, answer: Answer, way: str, closed: bool) -> Wrong:
+def _wrong(item: Item, answer: Answer, way: str, closed: bool, shown: int) -> Wrong:
     taken = ", ".join(item.options[place] for place in predicted(answer, way)) if closed else answer.text
     written = answer.text or "nothing"
     if closed and answer.written and not parsed(item, answer.text):
         written += " (names no option)"
-    return Wrong(item.key, item.input[:_SHOWN], item.answer[:_SHOWN], taken[:_SHOWN], one_line(written, _SHOWN), answer.error)
+    return Wrong(item.key, item.input[:shown], item.answer[:shown], taken[:shown], one_line(written, shown), answer.error)
 
 
 def _compared(given: Given, ours: Draws, theirs: Draws) -> Comparison:

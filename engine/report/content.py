@@ -12,6 +12,7 @@ from engine.export.plan_words import plan_in_words
 from engine.mix.table import found_words, source_name
 from engine.records import Candidates, Generated, Made, Mixed, MixSource, PlanChoice, Ranking, Value
 from engine.report.failures import Failure, failures_of
+from engine.report.trained import Trained, read_trained
 from engine.store.items import calls_of_step, roles_of_step
 from engine.store.steps import Step, steps_of_run
 from engine.store.tallies import item_counts
@@ -129,8 +130,10 @@ class Report(Value):
     chosen_because: str
     plans: tuple[PlanShown, ...]
     tallies: tuple[Tally, ...]
-    mixed: Mixed | None
-    leakage: str
+    mixes: tuple[tuple[str, Mixed], ...]
+    """Arm of an experiment, or "", and its mix; of each arm the first seed's."""
+    leakage: tuple[str, ...]
+    trained: Trained
     failures: tuple[Failure, ...]
     spent: tuple[Spent, ...]
     samples: tuple[Sample, ...]
@@ -141,7 +144,9 @@ def read_report(connection: Connection, run: Run, drawn: Sequence[DataSource] = 
     from importlib.metadata import version
 
     taken = steps_of_run(connection, run.id)
-    mixed = _last(taken, "mix", Mixed)
+    mixes = _mixes(taken)
+    # In an experiment every arm has a mix of its own, and what one of them left out says nothing of the others.
+    mixed = mixes[0][1] if len(mixes) == 1 else None
     searched, found, because = _found(taken)
     expanded = [msgspec.json.decode(step.record) for step in taken if step.stage == "expand" and step.record]
     return Report(
@@ -164,8 +169,9 @@ def read_report(connection: Connection, run: Run, drawn: Sequence[DataSource] = 
         chosen_because=because,
         plans=tuple(_plan(step) for step in taken if step.stage == "plan" and step.record),
         tallies=tuple(_tallies(connection, taken, mixed)),
-        mixed=mixed,
-        leakage=found_words(mixed) if mixed else "",
+        mixes=tuple(mixes),
+        leakage=tuple(f"{arm}: {words}" if arm else words for arm, one in mixes if (words := found_words(one))),
+        trained=read_trained(connection, taken),
         failures=tuple(failures_of(connection, taken)),
         spent=tuple(_spent(connection, step) for step in taken),
         samples=tuple(one for source in drawn for one in _samples(source, samples)),
@@ -175,6 +181,14 @@ def read_report(connection: Connection, run: Run, drawn: Sequence[DataSource] = 
 def _last(taken: Sequence[Step], stage: str, record: type[R]) -> R | None:
     steps = [step for step in taken if step.stage == stage and step.record]
     return msgspec.json.decode(steps[-1].record, type=record) if steps else None
+
+
+def _mixes(taken: Sequence[Step]) -> list[tuple[str, Mixed]]:
+    first: dict[str, Step] = {}
+    for step in taken:
+        if step.stage == "mix" and step.record:
+            first.setdefault(step.candidate.partition(", seed ")[0], step)
+    return [(arm, msgspec.json.decode(step.record, type=Mixed)) for arm, step in first.items()]
 
 
 def _found(taken: Sequence[Step]) -> tuple[int, list[Found], str]:

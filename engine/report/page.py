@@ -18,11 +18,15 @@ from engine.plain_text import clean
 from engine.quality.licences import sort_licences
 from engine.report.charts import BAR_HEIGHT, MAP_SIZE, length_histograms, map_layers
 from engine.report.content import Report
+from engine.report.model_charts import BAR_HEIGHT as BARS_HEIGHT
+from engine.report.model_charts import BARS_WIDTH, LOSS_HEIGHT, LOSS_WIDTH
+from engine.report.model_words import models_told
 
 if TYPE_CHECKING:
     from engine.compare_data import DataComparison
     from engine.data_sources import DataSource
 
+_TEMPLATES = ("page.html", "comparison.html", "models.html", "model_parts.html")
 _LONGEST = 4000
 """Characters of one text that are shown."""
 
@@ -36,7 +40,7 @@ def page(report: Report, compared: DataComparison | None, drawn: Sequence[DataSo
 
     style, script = _file("page.css"), _file("page.js")
     environment = Environment(
-        loader=DictLoader({"page.html": _file("page.html")}),
+        loader=DictLoader({name: _file(name) for name in _TEMPLATES}),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
@@ -46,7 +50,6 @@ def page(report: Report, compared: DataComparison | None, drawn: Sequence[DataSo
     environment.filters |= {"count": lambda number: f"{number:,}", "time": _time, "took": _took}
     stated = {figures.name: ", ".join(figures.licences) for figures in compared.sources} if compared else {}
     layers = map_layers(compared.map, drawn) if compared and compared.map else []
-    heads, lines = mix_table(report.mixed) if report.mixed else ((), [])
     return environment.get_template("page.html").render(
         report=report,
         compared=compared,
@@ -57,8 +60,12 @@ def page(report: Report, compared: DataComparison | None, drawn: Sequence[DataSo
         points=_json([[layer.source, point.input, point.output] for layer in layers for point in layer.points]),
         samples=[(source, list(some)) for source, some in groupby(report.samples, lambda one: one.source)],
         licences=sort_licences(stated) if stated else None,
-        mix_heads=heads,
-        mix_lines=lines,
+        mixes=[(arm, mixed, *mix_table(mixed)) for arm, mixed in report.mixes],
+        models=models_told(report.trained),
+        bars_width=BARS_WIDTH,
+        bars_height=BARS_HEIGHT,
+        loss_width=LOSS_WIDTH,
+        loss_height=LOSS_HEIGHT,
         map_size=MAP_SIZE,
         bar_height=BAR_HEIGHT,
         style=style,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from itertools import count
 from pathlib import Path
@@ -19,10 +19,13 @@ from textual.widgets import Input, Static, TextArea
 from datatune_tui.answering_process import AnsweringProcess
 from datatune_tui.app import DataTune
 from datatune_tui.screens.place import Place
+from datatune_tui.widgets.keyed_table import KeyedTable
+from datatune_tui.widgets.long_list import LongList
 from engine.mix.offered import Reason
 from engine.settings import change_settings
 from tests.datatune_tui.answers import HITS, MODELS, SHOWN, TASK_FILE
 from tests.datatune_tui.compared import measured, run_of_both
+from tests.datatune_tui.experiments import evaluated_run, evaluating_run, experiment_run, exported_run
 from tests.datatune_tui.stored import PREVIEW, Home, question, screen_text, until, with_app
 
 FOLDER = Path(__file__).parents[1] / "snapshots"
@@ -39,6 +42,15 @@ STORIES: dict[str, Sequence[str]] = {
     "run-plots": ("down", "enter"),
     "run-mix": ("enter", "end", "up"),
     "run-export": ("enter", "end"),
+    "run-export-files": ("enter", "end", "tab"),
+    "run-finetune": ("enter", "end", "up", "up"),
+    "run-evaluate": ("enter", "end", "up"),
+    "run-evaluate-wrong": ("enter", "end", "up", "tab", "tab", "tab", "down"),
+    "run-evaluating": ("enter",),
+    "run-compare": ("enter",),
+    "run-compare-tables": ("enter", "tab", "tab", "tab"),
+    "run-arms": ("enter",),
+    "run-arms-so-far": ("enter", "end"),
     "run-story": ("enter", "f"),
     "run-quality": ("enter", "u"),
     "run-quality-map": ("enter", "u", "tab"),
@@ -63,7 +75,7 @@ STORIES: dict[str, Sequence[str]] = {
     "settings": ("7",),
     "settings-execute": ("7", *["down"] * 6, "tab", "0"),
     "settings-theme": ("7", "end", "up", "up", "tab"),
-    "settings-keys": ("7", "end", "up", "tab", *["down"] * 17, "enter", "x"),
+    "settings-keys": ("7", "end", "up", "tab", *["down"] * 19, "enter", "x"),
 }
 """Keys from the start, by name."""
 LEFT_OUT: dict[int, tuple[Reason, str]] = {
@@ -72,6 +84,24 @@ LEFT_OUT: dict[int, tuple[Reason, str]] = {
     7: ("near_duplicates", "nearly the same as row 1 of owner/notes, train: ROUGE-L 0.91"),
 }
 """What a mix leaves out, by number of the example."""
+MADE: dict[str, Callable[[Home], str]] = {
+    "run-export-files": exported_run,
+    "run-finetune": evaluated_run,
+    "run-evaluate": evaluated_run,
+    "run-evaluate-wrong": evaluated_run,
+    "run-evaluating": evaluating_run,
+    "run-compare": experiment_run,
+    "run-compare-tables": experiment_run,
+    "run-arms": partial(experiment_run, seeds=2, stop_at="transformed, seed 0"),
+    "run-arms-so-far": partial(experiment_run, seeds=2, stop_at="transformed, seed 0"),
+}
+"""The run that is opened, where it is another than usual."""
+READ: dict[tuple[str, str], Callable[[DataTune], Any]] = {
+    ("run-evaluate", "up"): lambda app: app.screen.query_one("#panel-evaluate #wrong", LongList).count,
+    ("run-evaluate-wrong", "up"): lambda app: app.screen.query_one("#panel-evaluate #wrong", LongList).count,
+    ("run-export-files", "end"): lambda app: app.screen.query_one("#panel-export #files", KeyedTable).keys_shown,
+}
+"""What is read beside the screen, and there before the next key, by name and key."""
 MODES = {"enter": "run", "2": "run", "3": "data", "4": "catalog", "5": "task", "6": "models", "7": "settings"}
 """Where a key leads."""
 WAITED = {("models", "6"): "smollm2.gguf", ("catalog", "enter"): "config default", ("run", "u"): "near-duplicates"}
@@ -87,7 +117,7 @@ def test_it_looks_as_it_did(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, nam
     if name != "first-start":
         home.failed("no data set serves this task: nothing is near")
         home.running()
-        finished = run_of_both(home) if name.startswith("run-quality") else home.finished()
+        finished = MADE[name](home) if name in MADE else run_of_both(home) if name.startswith("run-quality") else home.finished()
         if name in ("run-mix", "data-left-out"):
             home.mix(finished, 9, LEFT_OUT)
     _answered(monkeypatch)
@@ -105,6 +135,8 @@ def test_it_looks_as_it_did(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, nam
             elif key == "enter" and name.startswith("settings"):
                 await until(pilot, lambda: app.screen.is_modal and app.screen.query("Label"))
             await pilot.pause()
+            if read := READ.get((name, key)):
+                await until(pilot, partial(read, app))
             # Keys go on to where they lead: into a field, or through a list that answers must have filled.
             typing = isinstance(app.focused, Input | TextArea)
             if waited := WAITED.get((name.split("-")[0], key)):

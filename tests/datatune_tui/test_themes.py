@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from pathlib import Path
+from typing import Any
 
 import pytest
 from rich.color import Color as RichColor
@@ -16,15 +17,19 @@ from textual.widgets import OptionList
 from datatune_tui.app import DataTune
 from datatune_tui.modals.quality import Quality
 from datatune_tui.themes import DEFAULT, THEMES
+from datatune_tui.widgets.rail import Rail
 from engine import settings
 from engine.settings import examine
 from tests.datatune_tui.compared import measured
+from tests.datatune_tui.experiments import evaluated_run, evaluating_run, experiment_run, exported_run
 from tests.datatune_tui.stored import Home, screen_text, until, with_app
 
 LEAST = {"dark": 4.5, "light": 4.5, "high-contrast": 7.0}
 """WCAG 2.2, contrast of text: 1.4.3 (AA), and 1.4.6 (AAA)."""
 Pair = tuple[str, str, str]
 """Colour of words, colour behind them, the words."""
+Walk = Callable[[DataTune, Pilot[None]], Coroutine[Any, Any, dict[str, set[Pair]]]]
+"""Goes through the screens and says what words it saw, by theme."""
 
 
 def contrast(one: Color, other: Color) -> float:
@@ -103,6 +108,37 @@ async def walked(app: DataTune, pilot: Pilot[None]) -> dict[str, set[Pair]]:
     return seen
 
 
+async def walked_models(app: DataTune, pilot: Pilot[None]) -> dict[str, set[Pair]]:
+    """The words of what was trained, asked, compared and exported; while it is at work and when it is done; in each theme."""
+    seen: dict[str, set[Pair]] = {theme: set() for theme in THEMES}
+
+    async def look(*keys: str) -> None:
+        await pilot.press(*keys)
+        for theme in THEMES:
+            app.theme = theme
+            await pilot.pause()
+            seen[theme].update(words_on(app))
+
+    for place, keys in enumerate((("up", "up"), ("end", "up"), (), (), ("end",))):
+        await pilot.press("1", "home", *["down"] * place, "enter")
+        rail = (await until(pilot, lambda: app.screen.query(Rail))).first()
+        await until(pilot, lambda: rail.current)  # noqa: B023
+        rail.focus()
+        await look(*keys)
+        await look("tab", "tab", "tab")
+    return seen
+
+
+def home_with_models(folder: Path) -> Home:
+    home = Home(folder)
+    exported_run(home)
+    evaluating_run(home)
+    experiment_run(home, seeds=2)
+    evaluated_run(home)
+    experiment_run(home, stop_at="transformed")
+    return home
+
+
 def home_with_runs(folder: Path) -> Home:
     home = Home(folder)
     home.failed()
@@ -123,10 +159,15 @@ SHOWN: dict[str, Callable[[Color], Color]] = {
 }
 
 
-def test_every_word_has_contrast_enough_also_in_256_colours_and_in_grey(tmp_path: Path) -> None:
-    for theme, seen in with_app(home_with_runs(tmp_path), walked, (100, 40)).items():
+@pytest.mark.parametrize(
+    ("made", "walk", "least"), [(home_with_runs, walked, 250), (home_with_models, walked_models, 150)], ids=("all places", "models")
+)
+def test_every_word_has_contrast_enough_also_in_256_colours_and_in_grey(
+    tmp_path: Path, made: Callable[[Path], Home], walk: Walk, least: int
+) -> None:
+    for theme, seen in with_app(made(tmp_path), walk, (100, 40)).items():
         pairs = [(Color.parse(front), Color.parse(back), words) for front, back, words in seen]
-        assert len(pairs) > 250
+        assert len(pairs) > least
         for name, shown in SHOWN.items():
             measured = sorted((contrast(shown(front), shown(back)), front.hex, back.hex, words) for front, back, words in pairs)
             assert measured[0][0] >= LEAST[theme], (theme, name, measured[:9])

@@ -35,7 +35,7 @@ def test_a_run_is_told_from_what_was_found_to_what_it_cost(tmp_path: Path) -> No
     found = only(report.found)
     assert (found.dataset, found.became, report.searched) == ("local/notes", "20 examples", 1)
     assert "weather" in " ".join(only(report.plans).sentences)
-    assert report.state == "done" and report.mixed is not None and report.mixed.counts.offered == 20
+    assert report.state == "done" and only(report.mixes)[1].counts.offered == 20
     assert [one.stage for one in report.spent] == ["expand", "retrieve", "rerank", "schema", "plan", "execute", "mix"]
     assert len(report.samples) == 4 and {one.origin for one in report.samples} == {"copied"}
     assert all(one.place.startswith("local/notes, train, row ") for one in report.samples)
@@ -73,7 +73,7 @@ def test_a_run_that_found_nothing_is_told_all_the_same(tmp_path: Path) -> None:
     run = runs.read_run(house.connection, house.session.run)
     assert run is not None
     report = read_report(house.connection, run)
-    assert not (report.found or report.plans or report.tallies or report.failures or report.mixed)
+    assert not (report.found or report.plans or report.tallies or report.failures or report.mixes)
 
 
 def test_no_path_of_this_machine_is_in_it(tmp_path: Path) -> None:
