@@ -15,6 +15,8 @@ from engine.report.content import read_report
 from engine.report.page import page
 from engine.store import runs
 from models.hashing import HashingEmbedder
+from tests.datatune_tui.experiments import experiment_run
+from tests.datatune_tui.stored import Home
 from tests.engine.stages.house import House, notes
 
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), "")
@@ -76,3 +78,14 @@ def test_what_slips_in_as_markup_neither_runs_nor_asks_for_anything(report: Path
     found, complaints = opened(file, tmp_path)
     assert "<title>weather-notes" in found
     assert len([line for line in complaints if "Content Security Policy" in line]) >= 2
+
+
+def test_losses_and_bars_of_models_are_drawn_without_a_complaint(tmp_path: Path) -> None:
+    home = Home(tmp_path)
+    run = runs.read_run(home.connection, experiment_run(home, seeds=2))
+    assert run is not None
+    file = tmp_path / "report.html"
+    file.write_text(page(read_report(home.connection, run), None, []))
+    found, complaints = opened(file, tmp_path)
+    assert not complaints
+    assert found.count('<svg class="losses"') == 8 and found.count('class="interval"') == 5 + 4 + 9
