@@ -119,7 +119,8 @@ def difference(one: Parts, other: Parts, clusters: Sequence[str], seed: int = 0)
 
 
 def ratio(one: Parts, other: Parts, clusters: Sequence[str], zero: float = 0.0, seed: int = 0) -> Estimate | None:
-    """The first figure above `zero` as a share of the second's; None where the second's lower bound is not above `zero`."""
+    """The first figure above `zero` as a share of the second's; None where the second is not clear of `zero`: its lower bound is not above
+    it, or resamples in which it is not reach the interval."""
     import numpy as np
 
     groups = _numbered(clusters)
@@ -131,7 +132,8 @@ def ratio(one: Parts, other: Parts, clusters: Sequence[str], zero: float = 0.0, 
         under = _figure(other, theirs) - zero
         drawn.append(np.where(under > 0, (_figure(one, ours) - zero) / np.where(under > 0, under, 1), np.inf))
     value = (_value(one) - zero) / (_value(other) - zero)
-    return Estimate(value, *_interval(np.concatenate(drawn), value), below.n, below.clusters, below.draws)
+    low, high = _interval(np.concatenate(drawn), value)
+    return Estimate(value, low, high, below.n, below.clusters, below.draws) if high < np.inf else None
 
 
 def _numbered(clusters: Sequence[str]) -> NDArray[np.intp]:

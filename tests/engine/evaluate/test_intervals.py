@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from scipy.stats import beta, binomtest, permutation_test
 
 from engine.evaluate import intervals
-from engine.evaluate.intervals import difference, estimate, mean_of, ratio
+from engine.evaluate.intervals import Estimate, difference, estimate, mean_of, ratio
 
 drawn = np.random.default_rng(5)
 
@@ -100,6 +100,13 @@ def test_a_share_is_only_told_where_what_it_is_a_share_of_is_clear_of_zero() -> 
     assert ratio(mean_of([good]), mean_of([weak]), names(100), zero=0.5) is None
     found = ratio(mean_of([weak]), mean_of([good]), names(100), zero=0.5)
     assert found is not None and found.value == pytest.approx(0.02 / 0.3) and found.low < 0.1 < found.high
+
+
+def test_a_share_without_an_upper_end_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its own resamples may touch zero where those of the other's interval, drawn apart from them, just did not."""
+    monkeypatch.setattr(intervals, "estimate", lambda *given: Estimate(0.55, 0.51, 0.6, 100, 100))
+    near = np.array([1.0] * 53 + [0.0] * 47)
+    assert ratio(mean_of([near]), mean_of([near]), names(100), zero=0.5) is None
 
 
 def test_scaled_figures_put_chance_at_nothing() -> None:
