@@ -41,7 +41,9 @@ def items_of_test(path: str) -> tuple[TaskExample, ...]:
         try:
             return tuple(TaskExample(item.input, item.answer) for item in read_bigbench(file, shuffle=False).items)
         except BadInput as error:
-            raise BadInput(f"task.test: {error.title}", error.hint or WITHOUT) from error
+            # A file of that name may as well hold rows of another form.
+            if file.is_dir():
+                raise BadInput(f"task.test: {error.title}", error.hint or WITHOUT) from error
     try:
         return tuple(_item(row, file.name, number) for number, row in enumerate(rows_in(file), 1))
     except BadInput as error:

@@ -47,6 +47,21 @@ def test_a_json_file_may_hold_its_items_in_a_list_of_its_own(tmp_path: Path) -> 
     assert items_of_test(str(tmp_path / "task.json")) == (TaskExample("a", "b"),)
 
 
+def test_a_task_of_bigbench_is_read_with_its_subtasks_and_named_by_all_its_files(tmp_path: Path) -> None:
+    head, below = tmp_path / "task.json", tmp_path / "part" / "task.json"
+    below.parent.mkdir()
+    head.write_text(json.dumps({"name": "n", "description": "d"}))
+    below.write_text(json.dumps({"examples": [{"input": "What barks?", "target_scores": {"a dog": 1, "a cat": 0}}]}))
+    (item,) = items_of_test(str(tmp_path))
+    assert "What barks?" in item.input and item.output == "a dog"
+    before = digest_of_test(str(tmp_path))
+    below.write_text(json.dumps({"examples": [{"input": "What meows?", "target_scores": {"a dog": 0, "a cat": 1}}]}))
+    assert digest_of_test(str(tmp_path)) != before
+    below.write_text("{")
+    with pytest.raises(BadInput, match=r"task\.test"):
+        items_of_test(str(tmp_path))
+
+
 def test_what_cannot_be_read_says_so_and_how_to_go_on(tmp_path: Path) -> None:
     (tmp_path / "bad.jsonl").write_text('{"input": "a"}\n{"input": \n')
     (tmp_path / "empty-row.jsonl").write_text('{"a": null, "b": null, "c": null}\n')
