@@ -86,9 +86,7 @@ class _Experiment:
         session.spent = True  # a time budget is one for making examples
         wanted = [name for name in options.arms if name in UNTRAINED or name in data]
         arms = tuple(self._arm(name, data.get(name, _Data()), mixes, digest) for name in wanted)
-        parts = tuple({part.step: part for one in data.values() for part in one.parts}.values())
-        synthetic = tuple({part.step: part for one in data.values() for part in one.synthetic}.values())
-        given = CompareGiven(self._task, digest, arms, asked.items, asked.shuffle, asked.by, parts, synthetic, tuple(self._told))
+        given = CompareGiven(self._task, digest, arms, asked.items, asked.shuffle, asked.by, tuple(self._told))
         _, self._ending.compared = self._step("compare", given)
         return self._ending
 
@@ -253,7 +251,7 @@ class _Experiment:
         finetuned: Finetuned
         _, finetuned = run_step(self._session, stage("finetune"), given, options, label, self._settings.seed + seed)
         step, evaluated = self._evaluate(finetuned, label, test)
-        return ArmStep(step, evaluated, mix.mixed if mix else None, finetuned)
+        return ArmStep(step, evaluated, mix.step if mix else "", mix.mixed if mix else None, finetuned)
 
     def _clean(self) -> Task:
         """The task without those of its own examples that its test holds."""

@@ -369,6 +369,8 @@ class MixUnit(Value):
     """What a person put in place of its output."""
     detail: str = ""
     """Which example, item or rule it met, for a person."""
+    item: int | None = None
+    """Which item of the user's test it holds, counted from 0 in the test's order."""
 
 
 class Base(Value):

@@ -65,6 +65,8 @@ def check_leaks(decisions: Decisions, task: Task, test: Sequence[TaskExample], r
     held = [match for match in found.matches if match.removed]
     for match in held:
         place = kept[match.example]
+        if match.item < len(test):
+            decisions.items[place] = match.item
         item = f"item {match.item + 1} of the test" if match.item < len(test) else f"your example {match.item - len(test) + 1}"
         told = match.reason.replace(f"item {match.item}", item, 1)
         if remove:

@@ -66,6 +66,8 @@ class Decisions:
         self.offered = offered
         self.reasons: list[Reason | None] = [None] * len(offered)
         self.details = [""] * len(offered)
+        self.items: dict[int, int] = {}
+        """Place → which item of the test was found in it."""
 
     def leave_out(self, place: int, reason: Reason, detail: str) -> None:
         """Leave an example out, unless it is already."""

@@ -18,9 +18,8 @@ from engine.evaluate.intervals import DESCRIPTIVE_BELOW, Estimate, Parts, differ
 from engine.evaluate.items import Item, Test
 from engine.evaluate.kept import read_answers, test_of
 from engine.evaluate.scores import figures, primary_name, primary_parts
-from engine.mix.offered import AnyPart, read_offered
 from engine.quality.leakage import find_leakage
-from engine.records import Finetuned, Mixed, Part, SyntheticPart, Task, TaskExample, Value
+from engine.records import Finetuned, Mixed, MixUnit, Task, TaskExample, Value
 from engine.stage import Context, Stage
 
 ArmName = Literal["few-shot", "existing", "synthetic", "transformed", "mix", "shuffled", "own", "prose"]
@@ -32,6 +31,8 @@ class ArmStep(Value):
     evaluate: str
     """Fingerprint of the step that holds its answers."""
     evaluated: Evaluated
+    mix: str = ""
+    """Fingerprint of the step that says what it was trained on; "" where that is no mix."""
     mixed: Mixed | None = None
     finetuned: Finetuned | None = None
 
@@ -55,9 +56,6 @@ class Given(Value):
     """At most so many items were asked; as evaluate's options have it."""
     shuffle: bool
     by: str
-    parts: tuple[Part, ...] = ()
-    """All data that any arm was offered."""
-    synthetic: tuple[SyntheticPart, ...] = ()
     told: tuple[str, ...] = ()
     """What there is to say of the data: arms that could not be made, or have fewer examples than were asked for."""
 
@@ -128,16 +126,18 @@ def _units(step: str, ctx: Context) -> list[str]:
 
 
 def _found(given: Given, test: Test, ctx: Context) -> set[int]:
-    """Places of the items that some data, or one of the task's own examples, holds."""
+    """Places of the items that some mix left out of its data, or that one of the task's own examples holds."""
+    numbers = {
+        unit.item
+        for mix in {seed.mix for arm in given.arms for seed in arm.seeds if seed.mix}
+        for item in ctx.items("rejected", step=mix)
+        if (unit := msgspec.json.decode(item.result, type=MixUnit)).item is not None
+    }
+    everything = test_of(given.task, 0, given.shuffle, ctx.seed)
+    keys = {item.key for number, item in enumerate(everything.items) if number in numbers}
     asked = [TaskExample(item.input, item.answer) for item in test.items]
-    parts: tuple[AnyPart, ...] = (*given.parts, *given.synthetic)
-    offered = read_offered(parts, ctx).offered if parts else ()
-    data = [*(TaskExample(one.input, one.output) for one in offered), *given.task.examples]
-
-    def watch(done: int) -> None:
-        ctx.progress(min(done, len(data)), len(data), "examples held against the test")
-
-    return {match.item for match in find_leakage(data, asked, watch=watch).matches if match.removed} if data else set()
+    shown = {match.item for match in find_leakage(given.task.examples, asked).matches if match.removed}
+    return {place for place, item in enumerate(test.items) if item.key in keys} | shown
 
 
 def _arm(one: _Read, test: Test, way: str, kept: Sequence[int], seed: int) -> Arm:

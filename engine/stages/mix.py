@@ -194,7 +194,7 @@ def _store(parts: Sequence[AnyPart], decisions: Decisions, validation: set[int],
             one, reason = decisions.offered[place], decisions.reasons[place]
             split: Literal["", "train", "validation"] = "" if reason else "validation" if place in validation else "train"
             output = one.output if one.edited and not reason else None
-            unit = MixUnit(parts[one.part].step, one.seq, one.key, split, output, decisions.details[place])
+            unit = MixUnit(parts[one.part].step, one.seq, one.key, split, output, decisions.details[place], decisions.items.get(place))
             result = msgspec.json.encode(unit).decode()
             yield key(place), Outcome("rejected", WORDS[reason], result) if reason else Outcome("accepted", "", result)
 
@@ -267,4 +267,4 @@ def _tell(given: Given, options: Options, mixed: Mixed, limits: Sequence[str], a
     )
 
 
-STAGE = Stage("mix", "making one training set of them", 1, Given, Options, Mixed, run)
+STAGE = Stage("mix", "making one training set of them", 2, Given, Options, Mixed, run)
