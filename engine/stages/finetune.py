@@ -187,4 +187,4 @@ def _came_to(made: Finetuned) -> str:
     return f"{text}; validation loss {made.first_validation_loss:.3f} before, {made.best_validation_loss:.3f} at step {made.best_step:,}"
 
 
-STAGE = Stage("finetune", "training a model on them", 1, Given, Options, Finetuned, run)
+STAGE = Stage("finetune", "training a model on them", 2, Given, Options, Finetuned, run)

@@ -15,7 +15,8 @@ from models.finetune.loop import mark_whole
 from models.finetune.tokens import Row
 from models.training import Device, Precision, TrainingOptions, TrainingResult
 
-VERSION = 1
+VERSION = 2
+"""Of what a training with the same options and examples comes to."""
 TRAINING, RESULT, BEST = "training.json", "result.json", "best.json"
 ADAPTER = "adapter"
 CHECKPOINTS = "checkpoints"

@@ -64,7 +64,7 @@ def load_base(folder: Path, device: Device, precision: Precision) -> Any:
             load_in_4bit=True, bnb_4bit_quant_type="nf4", bnb_4bit_use_double_quant=True, bnb_4bit_compute_dtype=kind
         )
     try:
-        return AutoModelForCausalLM.from_pretrained(
+        model = AutoModelForCausalLM.from_pretrained(
             str(folder),
             dtype=kind,
             device_map={"": 0 if device == "cuda" else "cpu"},
@@ -77,6 +77,12 @@ def load_base(folder: Path, device: Device, precision: Precision) -> Any:
     except (OSError, ValueError, KeyError) as error:
         line = str(error).strip().split("\n", 1)[0][:200]
         raise WeightsInvalid(f"The model in {folder} cannot be loaded: {line}", "Copy or download the folder again.") from error
+    for module in model.modules():
+        if hasattr(module, "support_avx512bf16_for_cpu"):
+            # Otherwise bitsandbytes lays 4-bit weights out anew the first time they are used without gradients, such as for a validation
+            # loss, and from then on no gradient passes through them, without a word; their scales are rounded too.
+            module.support_avx512bf16_for_cpu = False
+    return model
 
 
 def load_model(folder: Path, options: TrainingOptions, device: Device, precision: Precision, checkpointing: bool) -> Any:

@@ -32,7 +32,7 @@ pytestmark = [
 
 WORDS = {"damage": ("is torn", "came broken"), "delay": ("is late", "never came"), "price": ("costs too much", "was paid twice")}
 OPTIONS = TrainingOptions(learning_rate=1e-3, batch=4, steps=20, epochs=20, checkpoints=1, precision="nf4", device="cpu")
-SHORT = msgspec.structs.replace(OPTIONS, steps=9)
+SHORT = msgspec.structs.replace(OPTIONS, steps=9, checkpoints=2)
 CHAT = (Message("system", "Answer in one word."), Message("user", "Zażółć 12345 ½ <|im_end|> 日本"), Message("assistant", "So."))
 
 CHILD = """
@@ -48,9 +48,10 @@ from tests.models.finetune.test_smollm2 import SHORT, rows, smollm2
 from models.peft_lora import PeftLoraTrainer
 
 def tell(report):
-    print(json.dumps([report.step, report.loss]), flush=True)
+    if report.validation_loss is None:
+        print(json.dumps([report.step, report.loss]), flush=True)
 
-PeftLoraTrainer(smollm2(), Path(sys.argv[1])).train(rows(16), (), Path(sys.argv[2]), SHORT, tell)
+PeftLoraTrainer(smollm2(), Path(sys.argv[1])).train(rows(16), rows(4, 3), Path(sys.argv[2]), SHORT, tell)
 """
 
 
@@ -134,13 +135,13 @@ def test_killed_and_resumed_it_has_the_losses_of_a_training_without_a_break(
     """No network in any of the three processes."""
     whole = run(cache, tmp_path / "whole")
     assert list(whole) == list(range(1, 10)) and (tmp_path / "whole" / "result.json").exists()
-    killed = run(cache, tmp_path / "killed", kill_after=6)
-    assert list(killed) == list(range(1, 7)) and not (tmp_path / "killed" / "result.json").exists()
+    killed = run(cache, tmp_path / "killed", kill_after=7)
+    assert list(killed) == list(range(1, 8)) and not (tmp_path / "killed" / "result.json").exists()
     resumed = run(cache, tmp_path / "killed")
-    assert list(resumed) == list(range(5, 10)), "the last checkpoint is that after the fourth step"
+    assert list(resumed) == list(range(7, 10)), "the last checkpoint is that after the sixth step, in the middle of the second epoch"
     differences = [abs(loss - whole[step]) for losses in (killed, resumed) for step, loss in losses.items()]
     record_property("largest difference", max(differences))
-    assert max(differences) < 1e-3
+    assert max(differences) == 0
 
 
 def run(cache: Path, out: Path, kill_after: int = 0) -> dict[int, float]:
