@@ -47,7 +47,8 @@ class TrainingOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     checkpoints: Count = 4
     """Checkpoints in an epoch: what is lost by a kill is at most the work since the last."""
     precision: Literal["auto", "nf4", "bf16", "fp16", "fp32"] = "auto"
-    """Numbers the base model is held in; auto: nf4 (4 bits) where bitsandbytes runs, else 16 bits on a GPU and 32 on a CPU."""
+    """Numbers the base model is held in; auto: on a GPU nf4 (4 bits) where bitsandbytes runs, else 16; on a CPU bf16 where it multiplies
+    those, else nf4, or 32 bits without bitsandbytes."""
     device: Literal["auto", "cpu", "cuda"] = "auto"
     """Where to train; auto: the GPU where there is one."""
     gradient_checkpointing: Literal["auto", "on", "off"] = "auto"

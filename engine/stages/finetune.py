@@ -66,9 +66,7 @@ class Options(Value):
     ] = 4
     precision: Annotated[
         Literal["auto", "nf4", "bf16", "fp16", "fp32"],
-        Meta(
-            description="Numbers the base model is held in; auto: nf4 (4 bits) where bitsandbytes runs, else 16 bits on a GPU, 32 on a CPU."
-        ),
+        Meta(description="Numbers the base model is held in; auto: nf4 (4 bits), or bf16 on a CPU that multiplies those."),
     ] = "auto"
     device: Annotated[Literal["auto", "cpu", "cuda"], Meta(description="Where to train; auto: the GPU where there is one.")] = "auto"
     gradient_checkpointing: Annotated[

@@ -35,11 +35,20 @@ def choose_precision(options: TrainingOptions, device: Device) -> Precision:
         raise RequestInvalid("A CPU cannot train in fp16", "Choose fp32, bf16 or nf4.")
     if options.precision != "auto":
         return options.precision
+    if device == "cpu" and _multiplies_bf16():
+        return "bf16"
     if find_spec("bitsandbytes"):
         return "nf4"
     if device == "cpu":
         return "fp32"
     return "bf16" if torch.cuda.is_bf16_supported() else "fp16"
+
+
+def _multiplies_bf16() -> bool:
+    """Whether this processor has instructions for it: then 16 bits are faster than 4, which are made 32 for every product."""
+    import torch
+
+    return any(has for name, has in torch.cpu.get_capabilities().items() if name.endswith("bf16"))
 
 
 def computing(device: Device, precision: Precision) -> Any:

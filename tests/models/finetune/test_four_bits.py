@@ -10,7 +10,7 @@ import msgspec
 import pytest
 
 from models.finetune.libraries import quiet
-from models.finetune.load import load_model
+from models.finetune.load import choose_precision, load_model
 from models.peft_lora import PeftLoraTrainer
 from models.training import TrainingProgress
 from tests.models.finetune.tiny import OPTIONS, examples, tiny_folder
@@ -18,6 +18,7 @@ from tests.models.finetune.tiny import OPTIONS, examples, tiny_folder
 pytestmark = pytest.mark.skipif(not find_spec("bitsandbytes"), reason="bitsandbytes is not installed")
 
 NF4 = msgspec.structs.replace(OPTIONS, precision="nf4", checkpoints=12)
+OPTIONS_AUTO = msgspec.structs.replace(OPTIONS, precision="auto")
 SIZES = {"hidden_size": 64, "num_attention_heads": 4, "num_key_value_heads": 2}
 """All projections have a multiple of 32 rows, as those of real models have."""
 
@@ -57,3 +58,14 @@ def test_a_training_stopped_within_an_epoch_goes_on_to_the_digit(tmp_path: Path)
     assert trainer.train(train, held, tmp_path / "torn", NF4, torn.append).finished
     numbers = [[(one.step, one.loss, one.validation_loss) for one in curve] for curve in curves]
     assert numbers[0] == numbers[1] and len(numbers[0]) == 17
+
+
+@pytest.mark.parametrize(("capabilities", "expected"), [({"avx512_bf16": True}, "bf16"), ({"amx_bf16": False, "avx2": True}, "nf4")])
+def test_a_cpu_takes_sixteen_bits_only_where_it_multiplies_them(
+    capabilities: dict[str, bool], expected: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import torch
+
+    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: capabilities)
+    assert choose_precision(OPTIONS_AUTO, "cpu") == expected
+    assert choose_precision(NF4, "cpu") == "nf4", "what is asked for is done"
