@@ -20,7 +20,10 @@ from engine.plan.structure.shape import shape_of
 from engine.records import Task, TaskExample, Value
 
 _MARK = re.compile(r"(?:^|(?<=\s))(?P<open>[(\[]?)(?P<sign>[A-Za-z]|\d{1,2})(?P<close>\.\)|[.)\]:])(?P<blank>[ \t]*)(?=\S)", re.MULTILINE)
-_BULLET = re.compile(r"^(?P<open>[-*•])(?P<sign>)(?P<close>)(?P<blank>[ \t]+)(?=\S)", re.MULTILINE)
+_BULLET = re.compile(
+    r"^[ \t]*(?P<open>[-*•](?=[ \t])|(?:choice|option)[ \t]*:)(?P<sign>)(?P<close>)(?P<blank>[ \t]*)(?=\S)", re.MULTILINE | re.IGNORECASE
+)
+"""“choice:” is how BIG-bench lists options."""
 _HEAD = re.compile(r"(?:^|(?<=[.?!:;。？！])[ \t]+|\s*\n)[^\W\d][^\n.?!:;]{0,30}:$")
 """A heading of its own before the options."""
 _JOINS = ("\n", "; ", " / ", " | ", ", ", "、", "；", "，")
@@ -267,13 +270,13 @@ def _follows(before: str, sign: str) -> bool:
 
 
 def _cut(text: str, run: list[re.Match[str]]) -> _Listed:
-    raw = [text[one.end() : other.start()] for one, other in pairwise(run)]
+    raw = [text[one.end() : other.start("open")] for one, other in pairwise(run)]
     join = raw[0][len(raw[0].rstrip()) :] or " "
     last, after = text[run[-1].end() :], ""
     if "\n" in last:
         last, _, rest = last.partition("\n")
         after = f"\n{rest}"
-    before = text[: run[0].start()]
+    before = text[: run[0].start("open")]
     kept = _without_head(before)
     mark = run[0]
     return _Listed(

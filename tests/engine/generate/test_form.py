@@ -23,6 +23,9 @@ WRITTEN = {
     "small letters and a last line": ("option_letter", ("Which is red?\na) sky\nb) blood\nAnswer:", "b"), ("blood", "sky")),
     "numbers": ("option_letter", ("Which is red? Choices: 1. sky 2. blood", "2"), ("blood",)),
     "bullets": ("option_text", ("Which is red?\n- sky\n- blood", "blood"), ("blood",)),
+    "as BIG-bench has them": ("option_text", ("Which is red?\n  choice: sky\n  choice: blood", "blood"), ("blood",)),
+    "as BIG-bench has them, close": ("option_text", ("How many are 2 and 3 ?\n choice:5\n choice:6\n choice:23", "5"), ("5", "23")),
+    "choices alone": ("option_text", ("choice: It rained.\n  choice: The street was wet.", "It rained."), ("It rained.",)),
     "joined after a heading": ("option_text", ("Premise: He fell.\nQuestion: Why?\nOptions: ice; luck", "ice"), ("He fell.", "Why?")),
 }
 
