@@ -36,7 +36,9 @@ from engine.store import steps
 from engine.store.runs import RunSettings
 
 OFFERED = 1.25
-"""Examples offered for each that an arm is to have: some are in the test, or say the same as others."""
+"""Rows turned into examples for each that an arm is to have: some are in the test, or say the same as others."""
+WRITTEN = 1.05
+"""Synthetic examples for each that an arm is to have: repeats are left out while they are written, and each costs seconds."""
 UNTRAINED = ("few-shot",)
 FROM_ROWS = ("existing", "transformed", "mix", "shuffled", "prose")
 
@@ -136,10 +138,9 @@ class _Experiment:
     def _offering(self) -> RunSettings:
         """The run's settings, with as many examples to make as the arms need."""
         arms = set(self._options.arms)
-        most = math.ceil(self._options.examples * OFFERED)
-        half = math.ceil(most / 2)
-        rows = most if arms & {"existing", "transformed", "shuffled", "prose"} else half
-        written = most if "synthetic" in arms else half if "mix" in arms else 0
+        wanted = self._options.examples
+        rows = math.ceil(wanted * OFFERED / (1 if arms & {"existing", "transformed", "shuffled", "prose"} else 2))
+        written = math.ceil(wanted * WRITTEN / (1 if "synthetic" in arms else 2)) if arms & {"synthetic", "mix"} else 0
         options = self._settings.options
         changed = {
             "execute": {**options.get("execute", {}), "examples": rows},
