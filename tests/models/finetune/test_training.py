@@ -8,7 +8,7 @@ import msgspec
 import pytest
 
 import models.finetune.estimate
-import models.peft_lora
+import models.finetune.session
 from models.errors import MemoryShort, RequestInvalid
 from models.finetune.base import base_of_folder
 from models.finetune.kept import Folder
@@ -152,7 +152,7 @@ def test_want_of_memory_is_told_with_a_way_out(trainer: PeftLoraTrainer, monkeyp
     def short(*_: object) -> None:
         raise RuntimeError("[enforce fail at alloc_cpu.cpp] DefaultCPUAllocator: can't allocate memory: you tried to allocate 9 bytes")
 
-    monkeypatch.setattr(models.peft_lora, "load_model", short)
+    monkeypatch.setattr(models.finetune.session, "load_model", short)
     with pytest.raises(MemoryShort, match="ran out while training") as caught:
         trainer.train(TRAIN, HELD, tmp_path / "out", OPTIONS)
     assert "set batch to 2 and accumulation to 2" in caught.value.hint and "gradient_checkpointing" in caught.value.hint
@@ -166,7 +166,7 @@ def test_what_cannot_fit_is_refused_before_anything_is_loaded(
     monkeypatch.setattr(models.finetune.estimate, "_available", lambda device: free.bytes - 1000)
     assert trainer.estimate(TRAIN, HELD, OPTIONS).gradient_checkpointing
     monkeypatch.setattr(models.finetune.estimate, "_available", lambda device: 1 << 20)
-    monkeypatch.setattr(models.peft_lora, "load_model", None)
+    monkeypatch.setattr(models.finetune.session, "load_model", None)
     with pytest.raises(MemoryShort, match=r"needs about 0\.6 GB on the CPU, and 0\.0 GB are free") as caught:
         trainer.train(TRAIN, HELD, tmp_path / "out", OPTIONS)
     assert "choose a smaller base" in caught.value.hint
