@@ -18,8 +18,9 @@ from models.finetune.base import Base, base_of, base_of_folder, bytes_of_folder,
 from models.finetune.estimate import estimate, ways_out
 from models.finetune.kept import Folder, Started, fingerprint
 from models.finetune.libraries import quiet
-from models.finetune.load import choose_device, choose_precision
-from models.finetune.session import Session
+from models.finetune.load import choose_device, choose_precision, choose_processes
+from models.finetune.session import Session, Work
+from models.finetune.several import train_together
 from models.finetune.shape import shape_of_folder, shape_of_gguf
 from models.finetune.tokens import Reader, Row
 from models.finetune.watch import Memory
@@ -98,9 +99,14 @@ class PeftLoraTrainer:
         _refuse(needs)
         checkpointing = needs.gradient_checkpointing
         try:
+            work = Work(
+                base, str(out), rows, held, options, started or Started(mark), device, precision, checkpointing, left_out, str(self._cache)
+            )
+            if (processes := choose_processes(options, device)) > 1:
+                return train_together(work, processes, progress, should_stop)
             with quiet(), Memory(device == "cuda") as memory:
-                session = Session(base, folder, rows, held, options, progress, should_stop, memory)
-                return session.run(started or Started(mark), device, precision, checkpointing, left_out, self._cache)
+                session = Session(work, progress, should_stop, memory)
+                return session.result(session.train())
         except OSError as error:
             title = f"The training in {out} cannot go on: {error.strerror or str(error)[:200]}"
             raise ModelError(title, "Is there room on the disk? Then train again: it goes on from the last checkpoint.") from error

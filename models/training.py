@@ -51,6 +51,9 @@ class TrainingOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     those, else nf4, or 32 bits without bitsandbytes."""
     device: Literal["auto", "cpu", "cuda"] = "auto"
     """Where to train; auto: the GPU where there is one."""
+    processes: Annotated[int, msgspec.Meta(ge=0, le=64)] = 0
+    """Processes that each work on their share of every batch; 0: one for each GPU, one on a CPU. The batch must be divisible by it, else
+    fewer are taken."""
     gradient_checkpointing: Literal["auto", "on", "off"] = "auto"
     """Compute activations twice instead of keeping them; auto: where they would not fit."""
     seed: Annotated[int, msgspec.Meta(ge=0, lt=1 << 32)] = 0

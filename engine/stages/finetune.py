@@ -69,6 +69,9 @@ class Options(Value):
         Meta(description="Numbers the base model is held in; auto: nf4 (4 bits), or bf16 on a CPU that multiplies those."),
     ] = "auto"
     device: Annotated[Literal["auto", "cpu", "cuda"], Meta(description="Where to train; auto: the GPU where there is one.")] = "auto"
+    processes: Annotated[
+        int, Meta(description="Processes that share each batch, one a GPU; 0: as many as there are GPUs, one on a CPU.", ge=0, le=64)
+    ] = 0
     gradient_checkpointing: Annotated[
         Literal["auto", "on", "off"],
         Meta(description="Compute activations twice instead of keeping them; auto: where they would not fit."),

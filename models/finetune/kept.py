@@ -41,8 +41,8 @@ class Best(msgspec.Struct, frozen=True):
 def fingerprint(
     base_digest: str, options: TrainingOptions, device: Device, precision: Precision, rows: Sequence[Row], validation: Sequence[Row]
 ) -> str:
-    """Tells trainings apart: everything that changes the numbers, and nothing that only changes memory or how often it is saved."""
-    same = msgspec.structs.replace(options, gradient_checkpointing="auto", checkpoints=1, device="auto", precision="auto")
+    """Tells trainings apart: what changes the numbers by more than rounding, and nothing that only changes memory or saving."""
+    same = msgspec.structs.replace(options, gradient_checkpointing="auto", processes=0, checkpoints=1, device="auto", precision="auto")
     told = msgspec.json.encode([VERSION, base_digest, same, device, precision])
     sums = hashlib.sha256(told)
     for group in (rows, validation):

@@ -42,6 +42,8 @@ def quiet() -> Iterator[None]:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
+            # Only a warning to torch: a product without a derivative trains with wrong gradients.
+            warnings.filterwarnings("error", message=".*autograd kernel was not registered")
             yield
     finally:
         for name, level in before.items():

@@ -51,6 +51,15 @@ def _multiplies_bf16() -> bool:
     return any(has for name, has in torch.cpu.get_capabilities().items() if name.endswith("bf16"))
 
 
+def choose_processes(options: TrainingOptions, device: Device) -> int:
+    """How many processes train together, one a GPU: as many as the options say, or as there are GPUs, that a batch can be cut for."""
+    import torch
+
+    there = torch.cuda.device_count() if device == "cuda" else options.processes or 1
+    most = min(options.processes or there, there)
+    return next(count for count in range(most, 0, -1) if options.batch % count == 0)
+
+
 def computing(device: Device, precision: Precision) -> Any:
     """The torch type that is computed in, and that what is not quantised is held in."""
     import torch
@@ -64,6 +73,7 @@ def computing(device: Device, precision: Precision) -> Any:
 
 def load_base(folder: Path, device: Device, precision: Precision) -> Any:
     """The base in `folder`. What torch raises for want of memory passes through."""
+    import torch
     from transformers import AutoModelForCausalLM, BitsAndBytesConfig
 
     kind = computing(device, precision)
@@ -76,7 +86,7 @@ def load_base(folder: Path, device: Device, precision: Precision) -> Any:
         model = AutoModelForCausalLM.from_pretrained(
             str(folder),
             dtype=kind,
-            device_map={"": 0 if device == "cuda" else "cpu"},
+            device_map={"": torch.cuda.current_device() if device == "cuda" else "cpu"},
             local_files_only=True,
             trust_remote_code=False,
             use_safetensors=True,

@@ -65,10 +65,15 @@ def make_loop(
     precision: Precision,
     checkpointing: bool,
     callback: Any,
+    processes: int = 1,
 ) -> Any:
-    """An SFTTrainer whose `train(resume_from_checkpoint=…)` does it all; `callback` is a TrainerCallback."""
+    """An SFTTrainer whose `train(resume_from_checkpoint=…)` does it all; `callback` is a TrainerCallback.
+
+    It is one of `processes` that train together.
+    """
     import torch
     from datasets import Dataset
+    from torch.utils.data import DataLoader
     from transformers import PrinterCallback
     from trl import SFTConfig, SFTTrainer
     from trl.trainer import utils as trl_utils
@@ -94,16 +99,21 @@ def make_loop(
         def _get_train_sampler(self, train_dataset: Any = None) -> Order:
             return Order([len(row.tokens) for row in rows], options.batch, options.seed)
 
+        def _whole_validation(self) -> Any:
+            return DataLoader(self.eval_dataset, batch_size=options.batch // processes, collate_fn=self.data_collator)
+
         def evaluate(self, *_: Any, **__: Any) -> dict[str, float]:
             # The library's mean of batches' means would depend on how examples fall into batches.
             self.model.eval()
             total, count = 0.0, 0
-            for batch in self.get_eval_dataloader():
+            # Where several processes train, each measures all: cut among them, some examples would count twice.
+            for batch in self.get_eval_dataloader() if processes == 1 else self._whole_validation():
                 inputs = self._prepare_inputs(batch)
                 with torch.no_grad(), self.compute_loss_context_manager():
                     total += float(self.compute_loss(self.model, inputs, num_items_in_batch=1))
                 count += int((inputs["labels"][:, 1:] != -100).sum())
-            metrics = {"eval_loss": total / max(1, count)}
+            # The library makes a process's loss as many times larger as there are processes, since gradients are averaged over them.
+            metrics = {"eval_loss": total / processes / max(1, count)}
             self.log(dict(metrics))
             self.control = self.callback_handler.on_evaluate(self.args, self.state, self.control, metrics)
             self.model.train()
@@ -120,8 +130,8 @@ def make_loop(
         weight_decay=options.weight_decay,
         num_train_epochs=options.epochs,
         max_steps=options.steps or -1,
-        per_device_train_batch_size=options.batch,
-        per_device_eval_batch_size=options.batch,
+        per_device_train_batch_size=options.batch // processes,
+        per_device_eval_batch_size=options.batch // processes,
         gradient_accumulation_steps=options.accumulation,
         gradient_checkpointing=checkpointing,
         gradient_checkpointing_kwargs={"use_reentrant": False} if checkpointing else None,
@@ -129,6 +139,8 @@ def make_loop(
         bf16=device == "cuda" and kind is torch.bfloat16,
         fp16=device == "cuda" and kind is torch.float16,
         use_cpu=device == "cpu",
+        ddp_backend=(None if processes == 1 else "nccl" if device == "cuda" else "gloo"),
+        ddp_find_unused_parameters=False if processes > 1 else None,
         logging_strategy="steps",
         logging_steps=1,
         logging_nan_inf_filter=False,
@@ -144,7 +156,7 @@ def make_loop(
         trust_remote_code=False,
     )
     if device == "cuda":
-        # Of several GPUs one is used: the library would copy the model to all, which adapters of quantised models do not stand.
+        # One GPU is this process's: the library would copy the model to all, which adapters of quantised models do not stand.
         settings._n_gpu = 1
     loop = Loop(
         model=model,
@@ -169,6 +181,7 @@ def make_callback(after_step: Callable[..., bool], after_evaluation: Callable[..
     `after_step` gets step, epoch, loss, learning rate and tokens trained so far by this process; `after_evaluation` the model,
     step, epoch and validation loss.
     """
+    from accelerate import PartialState
     from transformers import TrainerCallback
 
     class Reports(TrainerCallback):  # type: ignore[misc]
@@ -191,7 +204,9 @@ def make_callback(after_step: Callable[..., bool], after_evaluation: Callable[..
             after_evaluation(model, state.global_step, state.epoch or 0.0, metrics["eval_loss"])
 
         def on_save(self, args: Any, state: Any, control: Any, **_: Any) -> None:
-            mark_whole(Path(args.output_dir) / f"checkpoint-{state.global_step}")
+            PartialState().wait_for_everyone()
+            if state.is_world_process_zero:
+                mark_whole(Path(args.output_dir) / f"checkpoint-{state.global_step}")
 
     return Reports()
 

@@ -48,6 +48,25 @@ def test_measuring_a_loss_leaves_gradients_as_they_were(tmp_path: Path) -> None:
     assert all(torch.equal(after[name], value) for name, value in before.items())
 
 
+def test_a_product_without_derivative_is_an_error_not_a_wrong_gradient(tmp_path: Path) -> None:
+    with quiet():
+        import torch
+        from bitsandbytes.functional import has_avx512bf16
+
+        if not has_avx512bf16():
+            pytest.skip("this processor has no such product")
+        model = load_model(tiny_folder(tmp_path / "base", **SIZES), NF4, "cpu", "nf4", False)
+        for module in model.modules():
+            if hasattr(module, "support_avx512bf16_for_cpu"):
+                module.support_avx512bf16_for_cpu = True
+        tokens = torch.arange(40).reshape(2, 20)
+        model.eval()
+        with torch.no_grad():
+            model(input_ids=tokens)
+        with pytest.raises(Exception, match="autograd kernel was not registered"):
+            gradients(model, tokens)
+
+
 def test_a_training_stopped_within_an_epoch_goes_on_to_the_digit(tmp_path: Path) -> None:
     trainer = PeftLoraTrainer(tiny_folder(tmp_path / "base", **SIZES), tmp_path / "cache")
     train, held = examples(24), examples(7, 100)
