@@ -181,7 +181,7 @@ def make_callback(after_step: Callable[..., bool], after_evaluation: Callable[..
     `after_step` gets step, epoch, loss, learning rate and tokens trained so far by this process; `after_evaluation` the model,
     step, epoch and validation loss.
     """
-    from accelerate import PartialState
+    import torch
     from transformers import TrainerCallback
 
     class Reports(TrainerCallback):  # type: ignore[misc]
@@ -204,7 +204,8 @@ def make_callback(after_step: Callable[..., bool], after_evaluation: Callable[..
             after_evaluation(model, state.global_step, state.epoch or 0.0, metrics["eval_loss"])
 
         def on_save(self, args: Any, state: Any, control: Any, **_: Any) -> None:
-            PartialState().wait_for_everyone()
+            if torch.distributed.is_initialized():
+                torch.distributed.barrier()
             if state.is_world_process_zero:
                 mark_whole(Path(args.output_dir) / f"checkpoint-{state.global_step}")
 
