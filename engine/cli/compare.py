@@ -8,14 +8,14 @@ from typing import Any
 
 import click
 
-from engine.cli.run import run_options, run_settings, start
+from engine.cli.run import making_options, run_options, run_settings, start
 from engine.errors import BadInput
 
 ARMS = "few-shot,existing,synthetic,transformed,mix"
 
 
 @click.command()
-@click.argument("task", type=click.Path(path_type=Path))
+@making_options
 @click.option(
     "--arms",
     default="",
@@ -25,14 +25,6 @@ ARMS = "few-shot,existing,synthetic,transformed,mix"
 @click.option("--examples", type=click.IntRange(min=10), metavar="N", help="Examples each arm has, validation included; else 600.")
 @click.option("--seeds", type=click.IntRange(1, 20), metavar="N", help="Trainings of each arm, another seed each; else one.")
 @click.option("--base", default="", metavar="SPEC", help="The model that is prompted and trained: smollm2, a .gguf path.")
-@click.option("--dataset", default="", metavar="ID_OR_FOLDER", help="Use this data set instead of finding one.")
-@click.option(
-    "--plan", "plan_file", type=click.Path(path_type=Path), help="Apply this plan file instead of searching for one; needs --dataset."
-)
-@click.option("--set", "settings", multiple=True, metavar="STAGE.OPTION=VALUE", help="Set a stage's option; see `datatune options`.")
-@click.option("--model", "models", multiple=True, metavar="[ROLE=]SPEC", help="Model for a role, or for all: a .gguf path, smollm2.")
-@click.option("--seed", default=0, show_default=True, help="The first seed: decides rows, options' order, the first training.")
-@click.option("--budget", default="", metavar="TIME", help="Time for making examples: 90s, 30m, 2h. Training and asking are not cut short.")
 @run_options
 def compare(
     task: Path,

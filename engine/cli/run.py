@@ -31,33 +31,52 @@ def run_options(command: Any) -> Any:
     return json_option(command)
 
 
+def making_options(command: Any) -> Any:
+    """What run and compare share: a task, what its examples are made of, and how."""
+    options = (
+        click.argument("task", type=click.Path(path_type=Path)),
+        click.option(
+            "--dataset",
+            default="",
+            metavar="ID_OR_FOLDER",
+            help="Use this data set instead of finding one; a folder need not be catalogued; none uses none.",
+        ),
+        click.option(
+            "--plan",
+            "plan_file",
+            type=click.Path(path_type=Path),
+            help="Apply this plan file instead of searching for one; needs --dataset.",
+        ),
+        click.option(
+            "--set", "settings", multiple=True, metavar="STAGE.OPTION=VALUE", help="Set a stage's option; see `datatune options`."
+        ),
+        click.option(
+            "--model",
+            "models",
+            multiple=True,
+            metavar="[ROLE=]SPEC",
+            help="Model for a role, or for all: a .gguf path, smollm2, openai:URL.",
+        ),
+        click.option("--seed", default=0, show_default=True, help="Decides which rows are drawn and how ties fall."),
+        click.option("--budget", default="", metavar="TIME", help="Make examples in this time, and end with what there is: 90s, 30m, 2h."),
+    )
+    for option in reversed(options):
+        command = option(command)
+    return command
+
+
 @click.command()
-@click.argument("task", type=click.Path(path_type=Path))
-@click.option(
-    "--dataset",
-    default="",
-    metavar="ID_OR_FOLDER",
-    help="Use this data set instead of finding one; a folder need not be catalogued; none uses none.",
-)
-@click.option(
-    "--plan", "plan_file", type=click.Path(path_type=Path), help="Apply this plan file instead of searching for one; needs --dataset."
-)
+@making_options
 @click.option(
     "--until",
     default="",
     metavar="STAGE",
     help=f"Stop after this stage: {' '.join(STAGE_NAMES)}.",
 )
-@click.option("--set", "settings", multiple=True, metavar="STAGE.OPTION=VALUE", help="Set a stage's option; see `datatune options`.")
-@click.option(
-    "--model", "models", multiple=True, metavar="[ROLE=]SPEC", help="Model for a role, or for all: a .gguf path, smollm2, openai:URL."
-)
 @click.option(
     "--synthetic", type=click.IntRange(min=0), metavar="N", help="Have a model write so many examples from the task alone as well."
 )
 @click.option("--finetune", default="", metavar="SPEC", help="Train this model on the result: smollm2, a .gguf path, a safetensors folder.")
-@click.option("--seed", default=0, show_default=True, help="Decides which rows are drawn and how ties fall.")
-@click.option("--budget", default="", metavar="TIME", help="End in this time with what there is: 90s, 30m, 2h.")
 @click.option("--to", "to", type=click.Path(path_type=Path), help="Folder for the export instead of one under DATATUNE_HOME.")
 @run_options
 def run(
