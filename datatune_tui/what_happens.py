@@ -43,6 +43,23 @@ def told(form: Form, roles: Mapping[str, str], models: Sequence[Mapping[str, Any
     return "\n".join(lines)
 
 
+def told_comparison(form: Form, roles: Mapping[str, str]) -> str:
+    """A few lines: the arms of the comparison, and what each of them costs."""
+    from engine.stages.compare import UNTRAINED, Options
+
+    options: Options = stage_options("compare", dict(form.rest.get("compare", {})))
+    default = roles.get("default", DEFAULT_LANGUAGE_MODEL)
+    trainings = options.seeds * sum(arm not in UNTRAINED for arm in options.arms)
+    lines = [
+        f"Arms: {', '.join(options.arms)}.",
+        f"{options.examples:,} examples an arm; {clean(_short(roles.get('base', default)))} is trained {trainings} times "
+        "and asked the test each time.",
+        f"{clean(_short(default))} plans, and writes what is written.",
+        "Arms, examples and seeds: [compare] in the task file, or 7, Settings. It goes on when you close this; c stops it.",
+    ]
+    return "\n".join(lines)
+
+
 def _examples(form: Form) -> str:
     try:
         wanted = stage_options("execute", dict(form.rest.get("execute", {}))).examples

@@ -24,7 +24,7 @@ from engine.records import Finetuned, MixCounts, Mixed, Output, Part, PlanChoice
 from engine.runner import run_step
 from engine.session import Session
 from engine.stages import STAGE_NAMES, stage
-from engine.stages.compare import ArmGiven, ArmName, ArmStep
+from engine.stages.compare import UNTRAINED, ArmGiven, ArmName, ArmStep
 from engine.stages.compare import Given as CompareGiven
 from engine.stages.compare import Options as CompareOptions
 from engine.stages.evaluate import Given as EvaluateGiven
@@ -39,7 +39,6 @@ OFFERED = 1.25
 """Rows turned into examples for each that an arm is to have: some are in the test, or say the same as others."""
 WRITTEN = 1.05
 """Synthetic examples for each that an arm is to have: repeats are left out while they are written, and each costs seconds."""
-UNTRAINED = ("few-shot",)
 FROM_ROWS = ("existing", "transformed", "mix", "shuffled", "prose")
 
 

@@ -22,7 +22,7 @@ from datatune_tui.modals.file_path import FilePath
 from datatune_tui.modals.question import Question
 from datatune_tui.screens.place import Place
 from datatune_tui.task_form import FIELDS, Form, expanded, form_of, save, split_labels
-from datatune_tui.what_happens import told
+from datatune_tui.what_happens import told, told_comparison
 from datatune_tui.widgets.keyed_table import KeyedTable
 from datatune_tui.widgets.states import state_text
 from engine.answer_file import AnswerFile, look_at
@@ -58,6 +58,7 @@ Say what goes in and what comes out, in two or three sentences. Three examples o
   spreadsheet, or JSON lines; **ctrl+l** loads them from a CSV, TSV, JSONL or xlsx file
 - **enter** in the list changes one, **delete** takes it out, **shift+up** and **shift+down** move it
 - **ctrl+o** opens a task file, **ctrl+s** saves it, **ctrl+r** saves it and says what a run will do before it starts; **f2** begins anew
+- **f3** saves it and compares ways to a model on its test: prompted, and trained on each kind of data
 - **delete** in the list of data sets takes a mark back
 
 What the form does not show stays in the file as it was, comments too.
@@ -69,6 +70,7 @@ What the form does not show stays in the file as it was, comments too.
         Binding("ctrl+t", "paste", "Paste several", id="task.paste", priority=True, tooltip="Add examples that are pasted"),
         Binding("ctrl+l", "load", "Load", id="task.load", priority=True, tooltip="Add examples from a CSV, TSV, JSONL or xlsx file"),
         Binding("ctrl+o", "open", "Open", id="task.open", priority=True, tooltip="A task file"),
+        Binding("f3", "compare", "Compare", id="task.compare", show=False, tooltip="Save, and compare ways to a model for this task"),
         Binding("f2", "new", "New", id="task.new", show=False, tooltip="Begin another task"),
         Binding("delete", "remove", "Take out", id="task.remove", show=False, tooltip="The example or the mark under the cursor"),
         Binding("K,shift+up", "move(-1)", "Move up", id="task.up", show=False, tooltip="The example under the cursor"),
@@ -352,14 +354,29 @@ What the form does not show stays in the file as it was, comments too.
         if not await self._save():
             return
         models = await self.asked(command("models", "list"))
-        form = self.form
-        kept = examine(self.here.reader.locations.settings).settings.models
-        roles = kept | {str(role): str(spec) for role, spec in dict(form.rest.get("models", {})).items()}
-        text = f"Run {one_line(form.name, 40)}?\n\n{told(form, roles, models or [])}"
-        if await self.app.push_screen_wait(Question(text, "Run")):
-            started = await self.asked(command("run", str(self.file), "--detach"))
+        await self._start("run", told(self.form, self._roles(), models or []))
+
+    @work
+    async def action_compare(self) -> None:
+        """Save the task, say what will be compared, and start it."""
+        if not self.query_one("#test", Input).value.strip():
+            self.query_one("#test", Input).focus()
+            self.notify("a comparison needs a test: name its file here", severity="warning", markup=False)
+        elif await self._save():
+            await self._start("compare", told_comparison(self.form, self._roles()))
+
+    async def _start(self, what: str, happens: str) -> None:
+        """Start it where that is wanted after all that will happen."""
+        title = what.capitalize()
+        if await self.app.push_screen_wait(Question(f"{title} {one_line(self.form.name, 40)}?\n\n{happens}", title)):
+            started = await self.asked(command(what, str(self.file), "--detach"))
             if started:
                 self.here.open_run(str(started["run"]))
+
+    def _roles(self) -> dict[str, str]:
+        """Which model does what, after the settings and the task file."""
+        kept = examine(self.here.reader.locations.settings).settings.models
+        return kept | {str(role): str(spec) for role, spec in dict(self.form.rest.get("models", {})).items()}
 
     def action_leave_field(self) -> None:
         """Leave the field, so that the keys of places work again."""

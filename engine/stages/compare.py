@@ -23,6 +23,8 @@ from engine.records import Finetuned, Mixed, MixUnit, Task, TaskExample, Value
 from engine.stage import Context, Stage
 
 ArmName = Literal["few-shot", "existing", "synthetic", "transformed", "mix", "shuffled", "own", "prose"]
+UNTRAINED = ("few-shot",)
+"""Arms that are the base model itself."""
 
 
 class ArmStep(Value):

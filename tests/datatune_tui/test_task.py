@@ -274,6 +274,37 @@ def test_what_a_run_will_do_is_said_before_it_starts(tmp_path: Path, monkeypatch
     with_app(Home(tmp_path / "other"), story, (80, 24))
 
 
+def test_a_comparison_is_told_and_started_where_there_is_a_test(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    bench = Workbench(tmp_path)
+    monkeypatch.setenv("DATATUNE_HOME", str(bench.home))
+    commands = []
+
+    async def command(*words: str) -> object:
+        commands.append(words)
+        return {"run": "abc"}
+
+    monkeypatch.setattr("datatune_tui.screens.task.command", command)
+    options = '[models]\nbase = "/w/small.gguf"\n[compare]\narms = ["few-shot", "transformed", "mix"]\nexamples = 40\nseeds = 2\n'
+    bench.task.write_text(f"{bench.task.read_text()}\n{options}")
+
+    async def story(app: DataTune, pilot: Pilot[None]) -> None:
+        screen = await opened(app, pilot, bench.task)
+        await pilot.press("f3")
+        await until(pilot, lambda: "a comparison needs a test" in told(app))
+        assert not commands and app.focused is screen.query_one("#test")
+        (bench.task.parent / "test.csv").write_text("input,output\nIt is warm.,sun\n")
+        screen.query_one("#test", Input).value = "test.csv"
+        await pilot.press("f3")
+        shown = await until(pilot, lambda: question(app))
+        assert shown.startswith("Compare weather-notes?") and "Arms: few-shot, transformed, mix." in shown
+        assert "40 examples an arm; small.gguf is trained 4 times and asked the test each time." in shown
+        await pilot.press("y")
+        await until(pilot, lambda: app.current_mode == "run" and app.run_id == "abc")
+        assert commands == [("compare", str(bench.task), "--detach")]
+
+    with_app(Home(tmp_path / "other"), story, (100, 44))
+
+
 def test_what_happens_names_the_model_of_each_role_and_the_data_set_that_is_used() -> None:
     form = Form("a", "b", marks=Marks("starter/x"), rest={"execute": {"examples": 7}})
     said = what_happens(form, {"plan": "/w/big.gguf", "default": "openai:http://x/v1"}, [])
