@@ -90,7 +90,7 @@ class TrainingProgress(msgspec.Struct, frozen=True):
     """Prompt and completion tokens, averaged over the last steps."""
     seconds_left: float | None = None
     memory: int = 0
-    """Bytes this process holds in main memory."""
+    """Bytes held in main memory; with several processes, the first one's times their number."""
     gpu_memory: int = 0
     """Most bytes allocated on the GPU so far; 0 without one."""
 

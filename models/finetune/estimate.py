@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from models.cache_file import CacheFile, key_of
-from models.finetune.load import computing
+from models.finetune.load import choose_processes, computing
 from models.finetune.loop import steps_of
 from models.finetune.shape import Shape
 from models.finetune.tokens import Row
@@ -44,9 +44,21 @@ def activation_bytes(shape: Shape, options: TrainingOptions, device: Device, wid
 
 
 def parts_of(
-    shape: Shape, options: TrainingOptions, device: Device, precision: Precision, checkpointing: bool, tokens: int, learnt: int
+    shape: Shape,
+    options: TrainingOptions,
+    device: Device,
+    precision: Precision,
+    checkpointing: bool,
+    tokens: int,
+    learnt: int,
+    processes: int = 1,
 ) -> tuple[TrainingPart, ...]:
-    """Memory by part when the largest batch has `tokens` tokens, padding included, and `learnt` of them are completions'."""
+    """Memory by part when the largest batch has `tokens` tokens, padding included, and `learnt` of them are completions'.
+
+    Of several processes that share a batch each has a model; on GPUs it is one's memory that counts, on a CPU that of all.
+    """
+    models, shares = (processes, 1) if device == "cpu" else (1, processes)
+    tokens, learnt = -(-tokens // shares), -(-learnt // shares)
     width = computing(device, precision).itemsize
     embeddings = min(shape.embedding_parameters, shape.parameters)
     body = (shape.parameters - embeddings) * (NF4_BYTES if precision == "nf4" else width)
@@ -54,9 +66,9 @@ def parts_of(
     state = 2 if device == "cuda" and precision == "nf4" else 8
     tile = min(learnt, TILE[0]) * min(shape.vocabulary, TILE[1]) * 4
     sizes = (
-        ("libraries", LIBRARIES[device]),
-        ("base model", body + embeddings * width),
-        ("adapter, gradients and optimizer", adapter * (4 + 4 + state)),
+        ("libraries", models * LIBRARIES[device]),
+        ("base model", models * (body + embeddings * width)),
+        ("adapter, gradients and optimizer", models * adapter * (4 + 4 + state)),
         ("activations", tokens * activation_bytes(shape, options, device, width, checkpointing)),
         ("scores over the vocabulary", TILES[device] * tile + tokens * shape.hidden * (4 + width)),
     )
@@ -82,14 +94,15 @@ def estimate(
     largest = min(options.batch, len(lengths) + len(validation)) * max([*lengths, *validation], default=0)
     available = _available(device)
     wanted = {"on": (True,), "off": (False,), "auto": (False, True)}[options.gradient_checkpointing]
+    processes = choose_processes(options, device)
     for checkpointing in wanted:
-        parts = parts_of(shape, options, device, precision, checkpointing, largest, learnt)
+        parts = parts_of(shape, options, device, precision, checkpointing, largest, learnt, processes)
         if sum(part.bytes for part in parts) <= available:
             break
     tokens = int(sum(lengths) * steps / max(1, epoch))
     measured = steps * options.evaluations // max(1, epoch) + 1 if validation else 0
     work = work_per_token(shape, rows, checkpointing) * tokens + work_per_token(shape, held, False) / 2 * sum(validation) * measured
-    rate, assumed = _rate(shape, device, precision, cache, digest)
+    rate, assumed = _rate(shape, device, precision, processes, cache, digest)
     disk_free = shutil.disk_usage(_existing(cache)).free
     needed = sum(part.bytes for part in parts)
     refusal, way_out = "", ""
@@ -149,14 +162,14 @@ def work_per_token(shape: Shape, rows: Sequence[Row], checkpointing: bool) -> fl
     return (6.0 if checkpointing else 4.0) * body + 6.0 * head * learnt
 
 
-def remember_rate(cache: Path, digest: str, device: Device, precision: Precision, operations_per_second: float) -> None:
+def remember_rate(cache: Path, digest: str, device: Device, precision: Precision, processes: int, operations_per_second: float) -> None:
     """Keep what a training reached, for the next estimate."""
-    CacheFile(cache, RATES, float).put(_key(digest, device, precision), operations_per_second)
+    CacheFile(cache, RATES, float).put(_key(digest, device, precision, processes), operations_per_second)
 
 
-def _rate(shape: Shape, device: Device, precision: Precision, cache: Path, digest: str) -> tuple[float, str]:
+def _rate(shape: Shape, device: Device, precision: Precision, processes: int, cache: Path, digest: str) -> tuple[float, str]:
     """Operations a second, and what that rests on."""
-    known = CacheFile(cache, RATES, float).get(_key(digest, device, precision))
+    known = CacheFile(cache, RATES, float).get(_key(digest, device, precision, processes))
     if known:
         return known, "The time is from the last training of this base here."
     import torch
@@ -170,7 +183,7 @@ def _rate(shape: Shape, device: Device, precision: Precision, cache: Path, diges
         while (passed := time.perf_counter() - started) < 0.2 or count < 2:
             (left @ right).sum().item()
             count += 1
-    rate = count * 2.0 * 256 * shape.hidden * shape.feed_forward / passed
+    rate = count * 2.0 * 256 * shape.hidden * shape.feed_forward / passed * (processes if device == "cuda" else 1)
     return (
         rate * UNMEASURED_SHARE,
         f"The time is {UNMEASURED_SHARE:.0%} of a matrix product's speed, measured now: it may be out by a factor of 3.",
@@ -188,13 +201,13 @@ def _available(device: Device) -> int:
     return int(psutil.virtual_memory().available + psutil.Process().memory_info().rss)
 
 
-def _key(digest: str, device: Device, precision: Precision) -> str:
+def _key(digest: str, device: Device, precision: Precision, processes: int) -> str:
     name = processor()
     if device == "cuda":
         import torch
 
         name = torch.cuda.get_device_name()
-    return key_of(digest, device, precision, name, usable_cores())
+    return key_of(digest, device, precision, name, usable_cores(), *([processes] if processes > 1 else []))
 
 
 def _existing(folder: Path) -> Path:

@@ -106,7 +106,7 @@ class Session:
         finished = loop.state.global_step >= self._steps
         if self._pace.steps >= STEPS_FOR_RATE and self._pace.tokens_per_second:
             each = work_per_token(shape_of_folder(Path(base.folder)), work.rows, work.checkpointing)
-            remember_rate(Path(work.cache), base.digest, work.device, work.precision, each * self._pace.tokens_per_second)
+            remember_rate(Path(work.cache), base.digest, work.device, work.precision, self._processes, each * self._pace.tokens_per_second)
         best = folder.best()
         if finished and best is None:
             folder.keep(loop.model, self._steps, None, base.name)
@@ -128,7 +128,7 @@ class Session:
             seconds=time.perf_counter() - self._began,
             device=work.device,
             precision=work.precision,
-            memory=self._memory.gpu or self._memory.most,
+            memory=self._memory.gpu or self._memory.most * self._processes,
         )
         if finished:
             folder.write(RESULT, result)
@@ -145,7 +145,7 @@ class Session:
             learning_rate=learning_rate,
             tokens_per_second=self._pace.tokens_per_second,
             seconds_left=self._pace.left(self._steps - step),
-            memory=self._memory.now,
+            memory=self._memory.now * self._processes,
             gpu_memory=self._memory.gpu,
         )
         self._progress(self._last)

@@ -11,7 +11,7 @@ from models.finetune.libraries import quiet
 from models.finetune.load import load_model
 from models.finetune.shape import shape_of_folder, shape_of_gguf
 from models.peft_lora import PeftLoraTrainer
-from models.training import Precision
+from models.training import Device, Precision
 from models.weights import packaged_file
 from tests.models.finetune.tiny import OPTIONS, examples, tiny_folder
 
@@ -59,11 +59,23 @@ def test_four_bits_and_checkpointing_need_less_and_longer_batches_more(folder: P
     assert total("nf4", True, 4096) < total("nf4", False, 4096) < total("fp32", False, 4096) < total("fp32", False, 8192)
 
 
+def test_several_processes_share_a_batch_and_each_has_a_model(folder: Path) -> None:
+    shape = shape_of_folder(folder)
+
+    def parts(device: Device, processes: int) -> dict[str, int]:
+        return {part.name: part.bytes for part in parts_of(shape, OPTIONS, device, "fp32", False, 4096, 64, processes)}
+
+    for device, models, shares in (("cpu", 2, 1), ("cuda", 1, 2)):
+        one, two = parts(device, 1), parts(device, 2)  # type: ignore[arg-type]
+        assert two["base model"] == models * one["base model"] and two["libraries"] == models * one["libraries"]
+        assert two["activations"] == pytest.approx(one["activations"] / shares, rel=1e-6)
+
+
 def test_the_time_is_from_the_last_training_here_once_there_is_one(folder: Path, tmp_path: Path) -> None:
     trainer = PeftLoraTrainer(folder, tmp_path)
     first = trainer.estimate(examples(24), examples(4, 50), OPTIONS)
     assert first.seconds > 0 and any("measured now" in said for said in first.assumed)
-    remember_rate(tmp_path, trainer.base().digest, "cpu", "fp32", 1e6)
+    remember_rate(tmp_path, trainer.base().digest, "cpu", "fp32", 1, 1e6)
     known, twice = (trainer.estimate(examples(24), examples(4, 50), msgspec.structs.replace(OPTIONS, epochs=epochs)) for epochs in (2, 4))
     assert "The time is from the last training of this base here." in known.assumed
     assert known.steps == 12 and twice.steps == 24
