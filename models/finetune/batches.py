@@ -28,8 +28,10 @@ def order(lengths: Sequence[int], batch: int, seed: int, epoch: int) -> list[int
 class Order:
     """A sampler for torch's DataLoader, told the epoch by the training loop."""
 
-    def __init__(self, lengths: Sequence[int], batch: int, seed: int) -> None:
+    def __init__(self, lengths: Sequence[int], batch: int, seed: int, fillers: int = 0) -> None:
+        """`fillers` further examples come last: they make the last batch a whole one."""
         self._lengths = list(lengths)
+        self._fillers = fillers
         self._batch = batch
         self._seed = seed
         self._epoch = 0
@@ -39,7 +41,8 @@ class Order:
         self._epoch = epoch
 
     def __len__(self) -> int:
-        return len(self._lengths)
+        return len(self._lengths) + self._fillers
 
     def __iter__(self) -> Iterator[int]:
-        return iter(order(self._lengths, self._batch, self._seed, self._epoch))
+        count = len(self._lengths)
+        return iter((*order(self._lengths, self._batch, self._seed, self._epoch), *range(count, count + self._fillers)))

@@ -64,7 +64,7 @@ def parts_of(
     body = (shape.parameters - embeddings) * (NF4_BYTES if precision == "nf4" else width)
     adapter = shape.adapter_parameters(options.rank)
     state = 2 if device == "cuda" and precision == "nf4" else 8
-    tile = min(learnt, TILE[0]) * min(shape.vocabulary, TILE[1]) * 4
+    tile = min(learnt, models * TILE[0]) * min(shape.vocabulary, TILE[1]) * 4
     sizes = (
         ("libraries", models * LIBRARIES[device]),
         ("base model", models * (body + embeddings * width)),
@@ -92,23 +92,26 @@ def estimate(
     epoch, steps = steps_of(len(lengths), options)
     learnt = sum(sorted((len(row.tokens) - row.prompt for row in (*rows, *held)), reverse=True)[: options.batch])
     largest = min(options.batch, len(lengths) + len(validation)) * max([*lengths, *validation], default=0)
-    available = _available(device)
-    wanted = {"on": (True,), "off": (False,), "auto": (False, True)}[options.gradient_checkpointing]
     processes = choose_processes(options, device)
+    available = _available(device, processes)
+    wanted = {"on": (True,), "off": (False,), "auto": (False, True)}[options.gradient_checkpointing]
     for checkpointing in wanted:
         parts = parts_of(shape, options, device, precision, checkpointing, largest, learnt, processes)
         if sum(part.bytes for part in parts) <= available:
             break
     tokens = int(sum(lengths) * steps / max(1, epoch))
     measured = steps * options.evaluations // max(1, epoch) + 1 if validation else 0
-    work = work_per_token(shape, rows, checkpointing) * tokens + work_per_token(shape, held, False) / 2 * sum(validation) * measured
+    work = (
+        work_per_token(shape, rows, checkpointing) * tokens
+        + work_per_token(shape, held, False) / 2 * sum(validation) * measured * processes
+    )
     rate, assumed = _rate(shape, device, precision, processes, cache, digest)
     disk_free = shutil.disk_usage(_existing(cache)).free
     needed = sum(part.bytes for part in parts)
     refusal, way_out = "", ""
     if needed > available:
         refusal = f"The training needs about {needed / 1e9:.1f} GB on the {device.upper()}, and {available / 1e9:.1f} GB are free"
-        way_out = ways_out(options, checkpointing, precision)
+        way_out = ways_out(options, checkpointing, precision, processes)
     elif disk * 1.05 > disk_free:
         refusal = f"The base as a folder takes {disk / 1e9:.1f} GB of disk, and {disk_free / 1e9:.1f} GB are free"
         way_out = "Make room, or set another cache folder."
@@ -134,9 +137,9 @@ def estimate(
     )
 
 
-def ways_out(options: TrainingOptions, checkpointing: bool, precision: Precision) -> str:
+def ways_out(options: TrainingOptions, checkpointing: bool, precision: Precision, processes: int = 1) -> str:
     """What would need less memory, by what it costs."""
-    ways = []
+    ways = ["set processes to 1, where one GPU has more memory free than the others, or on a CPU"] if processes > 1 else []
     if not checkpointing:
         ways.append("turn on gradient_checkpointing (slower)")
     if options.batch > 1:
@@ -190,14 +193,14 @@ def _rate(shape: Shape, device: Device, precision: Precision, processes: int, ca
     )
 
 
-def _available(device: Device) -> int:
-    """Bytes free on the device; in main memory, counting what this process holds already."""
+def _available(device: Device, processes: int = 1) -> int:
+    """Bytes free on the fullest of as many GPUs; in main memory, counting what this process holds already."""
     import psutil
 
     if device == "cuda":
         import torch
 
-        return int(torch.cuda.mem_get_info()[0])
+        return min(int(torch.cuda.mem_get_info(place)[0]) for place in range(processes))
     return int(psutil.virtual_memory().available + psutil.Process().memory_info().rss)
 
 

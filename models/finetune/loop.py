@@ -83,6 +83,9 @@ def make_loop(
         # over a large vocabulary it would take a quarter of the time and much memory.
         trl_utils._use_triton = lambda _: True
     epoch, steps = steps_of(len(rows), options)
+    # Several processes cut a batch between them: what is missing in the last one would be filled up with other examples.
+    fillers = -len(rows) % options.batch if processes > 1 else 0
+    order = Order([len(row.tokens) for row in rows], options.batch, options.seed, fillers)
     kind = computing(device, precision)
 
     class Loop(SFTTrainer):  # type: ignore[misc]
@@ -97,7 +100,12 @@ def make_loop(
             return
 
         def _get_train_sampler(self, train_dataset: Any = None) -> Order:
-            return Order([len(row.tokens) for row in rows], options.batch, options.seed)
+            return order
+
+        def _run_epoch(self, model: Any, epoch: int, *rest: Any, **named: Any) -> Any:
+            # Where several processes go on within an epoch, the library does not reach the sampler below its wrappers.
+            order.set_epoch(epoch)
+            return super()._run_epoch(model, epoch, *rest, **named)
 
         def _whole_validation(self) -> Any:
             return DataLoader(self.eval_dataset, batch_size=options.batch // processes, collate_fn=self.data_collator)
@@ -154,6 +162,7 @@ def make_loop(
         disable_tqdm=True,
         dataloader_pin_memory=device == "cuda",
         trust_remote_code=False,
+        router_aux_loss_coef=0.0,
     )
     if device == "cuda":
         # One GPU is this process's: the library would copy the model to all, which adapters of quantised models do not stand.
@@ -161,7 +170,7 @@ def make_loop(
     loop = Loop(
         model=model,
         args=settings,
-        train_dataset=_dataset(Dataset, rows),
+        train_dataset=_dataset(Dataset, rows, fillers),
         # The longest first: should memory be short, it shows at once; and neighbours pad each other least.
         eval_dataset=_dataset(Dataset, sorted(validation, key=lambda row: -len(row.tokens))) if validation else None,
         processing_class=tokenizer,
@@ -186,6 +195,11 @@ def make_callback(after_step: Callable[..., bool], after_evaluation: Callable[..
 
     class Reports(TrainerCallback):  # type: ignore[misc]
         """Between the loop and the one who asked for it."""
+
+        def on_train_begin(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+            if args.world_size > 1:
+                # Else dropout would leave out the same in every process's share; a checkpoint's own numbers are loaded after this.
+                torch.manual_seed(args.seed + args.process_index)
 
         def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
             if state.global_step >= state.max_steps and args.eval_strategy != "no":
@@ -221,5 +235,7 @@ def mark_whole(folder: Path) -> None:
     (folder / WHOLE).touch()
 
 
-def _dataset(kind: Any, rows: Sequence[Row]) -> Any:
-    return kind.from_dict({"input_ids": [list(row.tokens) for row in rows], "labels": [row.labels for row in rows]})
+def _dataset(kind: Any, rows: Sequence[Row], fillers: int = 0) -> Any:
+    """Of rows, and of one token from which nothing is learnt for each filler."""
+    tokens = [list(row.tokens) for row in rows] + fillers * [[rows[0].tokens[0]]] if rows else []
+    return kind.from_dict({"input_ids": tokens, "labels": [row.labels for row in rows] + fillers * [[-100]]})

@@ -14,6 +14,7 @@ import signal
 import tempfile
 import threading
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any
 
 from models.errors import ModelError
@@ -34,36 +35,42 @@ def train_together(
     """Train with so many processes. What goes wrong in one ends all, and is raised here."""
     context = multiprocessing.get_context("spawn")
     told: Any = context.Queue()
-    stop = context.Event()
-    with tempfile.TemporaryDirectory(prefix="datatune-") as meeting:
+    with tempfile.TemporaryDirectory(prefix="datatune-") as place:
+        # A file says that all are to stop: a lock could be held by one that is killed.
+        meeting, stop = Path(place, "meeting"), Path(place, "stop")
         children = [
-            context.Process(target=_take_part, args=(work, rank, processes, f"{meeting}/place", told, stop), daemon=True)
-            for rank in range(processes)
+            context.Process(target=_take_part, args=(work, rank, processes, meeting, told, stop), daemon=True) for rank in range(processes)
         ]
+        patience = 0.0
         try:
             for child in children:
                 child.start()
-            return _listen(children, told, stop, progress, should_stop)
+            result = _listen(children, told, stop, progress, should_stop)
+            patience = ENDING
+            return result
         finally:
-            for child in children:
-                child.join(ENDING if all(one.exitcode in (None, 0) for one in children) else 1)
-                if child.exitcode is None:
-                    child.kill()
-                    child.join()
+            for child in (one for one in children if one.pid is not None):
+                child.join(patience)
+                child.kill()
+                child.join()
 
 
 def _listen(
-    children: Sequence[Any], told: Any, stop: Any, progress: Callable[[TrainingProgress], None], should_stop: Callable[[], bool]
+    children: Sequence[Any], told: Any, stop: Path, progress: Callable[[TrainingProgress], None], should_stop: Callable[[], bool]
 ) -> TrainingResult:
     while True:
-        if not stop.is_set() and should_stop():
-            stop.set()
+        if not stop.exists() and should_stop():
+            stop.touch()
         try:
             what = told.get(timeout=LISTENING)
         except queue.Empty:
-            if dead := next((child for child in children if child.exitcode), None):
+            dead = next((child for child in children if child.exitcode), None)
+            if dead is None:
+                continue
+            try:
+                what = told.get(timeout=1)  # it may have said why just then
+            except queue.Empty:
                 raise _ended(dead.exitcode) from None
-            continue
         if isinstance(what, BaseException):
             # One that was killed leaves the others with a broken connection: they tell of that.
             multiprocessing.connection.wait([child.sentinel for child in children], 1)
@@ -80,18 +87,20 @@ def _ended(code: int) -> ModelError:
     return ModelError(f"A process of the training ended with {how}", "Train again: it goes on from the last checkpoint.")
 
 
-def _take_part(work: Work, rank: int, processes: int, meeting: str, told: Any, stop: Any) -> None:
+def _take_part(work: Work, rank: int, processes: int, meeting: Path, told: Any, stop: Path) -> None:
     """What each process does."""
+    # For the one that listens, which stops the others.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    loopback = _loopback()
     os.environ |= {
         "RANK": str(rank),
         "LOCAL_RANK": str(rank),
         "WORLD_SIZE": str(processes),
         "LOCAL_WORLD_SIZE": str(processes),
-        "GLOO_SOCKET_IFNAME": "lo",
-        "NCCL_SOCKET_IFNAME": "lo",
+        "GLOO_SOCKET_IFNAME": loopback,
+        "NCCL_SOCKET_IFNAME": loopback,
     }
-    # ctrl+c is for the one that listens, which stops the others.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
     threading.Thread(target=_end_with_parent, daemon=True).start()
     try:
         with quiet(), Memory(work.device == "cuda") as memory:
@@ -110,7 +119,7 @@ def _take_part(work: Work, rank: int, processes: int, meeting: str, told: Any, s
 
             def agreed() -> bool:
                 """What the first says, so that all stop after the same step."""
-                said = torch.tensor([int(rank == 0 and stop.is_set())], device=work.device)
+                said = torch.tensor([int(rank == 0 and stop.exists())], device=work.device)
                 torch.distributed.broadcast(said, 0)
                 return bool(said.item())
 
@@ -127,6 +136,14 @@ def _take_part(work: Work, rank: int, processes: int, meeting: str, told: Any, s
         os._exit(1)
 
 
+def _loopback() -> str:
+    """The name of the interface that leads back to this machine."""
+    import psutil
+
+    named = psutil.net_if_addrs()
+    return next((name for name, addresses in named.items() if any(one.address == "127.0.0.1" for one in addresses)), "lo")
+
+
 def _end_with_parent() -> None:
     """A process whose parent was killed would go on writing into a folder that another may train in by then."""
     parent = multiprocessing.parent_process()
@@ -136,9 +153,11 @@ def _end_with_parent() -> None:
 
 
 def _portable(error: BaseException) -> BaseException:
-    """An error that another process can raise: its own where that travels, else its words."""
+    """An error that another process can raise: its own where that travels, else its words; with where it came from."""
     import pickle
+    import traceback
 
+    error.add_note("".join(traceback.format_exception(error)))
     try:
         pickle.loads(pickle.dumps(error))
     except Exception:

@@ -17,9 +17,10 @@ from models.peft_lora import PeftLoraTrainer
 from models.training import TrainingProgress
 from tests.models.finetune.tiny import OPTIONS, examples, tiny_folder
 
-ONE = msgspec.structs.replace(OPTIONS, dropout=0.0, epochs=1, checkpoints=6)
+ONE = msgspec.structs.replace(OPTIONS, dropout=0.0, checkpoints=7)
 TWO = msgspec.structs.replace(ONE, processes=2)
-TRAIN, HELD = examples(24), examples(7, 100)
+TRAIN, HELD = examples(25), examples(7, 100)
+"""The last batch of an epoch is one example."""
 
 
 @pytest.fixture(scope="module")
@@ -36,10 +37,10 @@ def test_two_processes_have_the_losses_of_one_also_when_they_are_stopped(trainer
     alone: list[TrainingProgress] = []
     together: list[TrainingProgress] = []
     one = trainer.train(TRAIN, HELD, tmp_path / "one", ONE, alone.append)
-    stopped = trainer.train(TRAIN, HELD, tmp_path / "two", TWO, together.append, lambda: bool(together) and together[-1].step >= 2)
-    assert not stopped.finished and 2 <= stopped.step < one.steps, "all stop after the same step"
+    stopped = trainer.train(TRAIN, HELD, tmp_path / "two", TWO, together.append, lambda: bool(together) and together[-1].step >= 9)
+    assert not stopped.finished and 9 <= stopped.step < one.steps, "all stop after the same step, within the second epoch"
     two = trainer.train(TRAIN, HELD, tmp_path / "two", TWO, together.append)
-    assert two.finished and two.steps == one.steps == 6
+    assert two.finished and two.steps == one.steps == 14
     assert [step for step, _ in curve(together)] == [step for step, _ in curve(alone)]
     assert all(ours == pytest.approx(theirs, rel=1e-4) for (_, ours), (_, theirs) in zip(curve(together), curve(alone), strict=True))
     assert two.best_validation_loss == pytest.approx(one.best_validation_loss, rel=1e-4)

@@ -163,9 +163,9 @@ def test_what_cannot_fit_is_refused_before_anything_is_loaded(
 ) -> None:
     free = trainer.estimate(TRAIN, HELD, OPTIONS)
     assert not free.refusal and not free.gradient_checkpointing
-    monkeypatch.setattr(models.finetune.estimate, "_available", lambda device: free.bytes - 1000)
+    monkeypatch.setattr(models.finetune.estimate, "_available", lambda *_: free.bytes - 1000)
     assert trainer.estimate(TRAIN, HELD, OPTIONS).gradient_checkpointing
-    monkeypatch.setattr(models.finetune.estimate, "_available", lambda device: 1 << 20)
+    monkeypatch.setattr(models.finetune.estimate, "_available", lambda *_: 1 << 20)
     monkeypatch.setattr(models.finetune.session, "load_model", None)
     with pytest.raises(MemoryShort, match=r"needs about 0\.6 GB on the CPU, and 0\.0 GB are free") as caught:
         trainer.train(TRAIN, HELD, tmp_path / "out", OPTIONS)
