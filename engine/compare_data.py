@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from engine.data_sources import DataSource, Kind, Line
+from engine.data_sources import DataSource, Kind
 from engine.judged_data import NOBODY, Asked, Models, ask_models
 from engine.quality.diversity import Interval, Spread, compare_diversity, measure_diversity, measure_spread
 from engine.quality.language_check import Languages, check_languages
@@ -22,7 +22,7 @@ from engine.quality.near_duplicates import find_duplicates
 from engine.quality.provenance import count_origins
 from engine.quality.regions import LEAST, Map, Regions, region_map, tell_apart
 from engine.quality.template import template_of
-from engine.records import Example, Task, Value
+from engine.records import Example, Task, TaskExample, Value
 from models.embedding import Embedder
 
 if TYPE_CHECKING:
@@ -113,7 +113,7 @@ def compare_data(
     sources: Sequence[DataSource],
     task: Task,
     *,
-    test: Sequence[Line] = (),
+    test: Sequence[TaskExample] = (),
     embedder: Embedder | None = None,
     models: Models = NOBODY,
     judged: Sequence[DataSource] = (),
@@ -153,7 +153,7 @@ def compare_data(
 def _figures(
     source: DataSource,
     task: Task,
-    test: Sequence[Line],
+    test: Sequence[TaskExample],
     equal: int,
     varied: dict[str, Interval],
     rows: NDArray[np.float32] | None,

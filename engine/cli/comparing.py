@@ -15,10 +15,10 @@ from engine.errors import BadInput, Unavailable
 
 if TYPE_CHECKING:
     from engine.compare_data import DataComparison
-    from engine.data_sources import DataSource, Line
+    from engine.data_sources import DataSource
     from engine.judged_data import Cost
     from engine.locations import Locations
-    from engine.records import Task
+    from engine.records import Task, TaskExample
     from engine.roles import Roles
     from engine.store.database import Connection
     from engine.store.runs import Run
@@ -152,17 +152,19 @@ def _embedder(roles: Roles, notes: list[str]) -> Embedder | None:
         return None
 
 
-def _test(task: Task, notes: list[str]) -> list[Line]:
-    """The user's test, where it can be found and read."""
-    from engine.data_sources import read_pairs
+def _test(task: Task, notes: list[str]) -> tuple[TaskExample, ...]:
+    """The user's test, where it can be found and read, in any of the forms mix takes."""
+    from engine.mix.held_out import items_of_test
 
     if not task.test:
-        return []
+        return ()
+    test = Path(task.test).expanduser()
     try:
-        return read_pairs(Path(task.test).expanduser())
+        return items_of_test(str(test))
     except BadInput as error:
-        notes.append(f"not held against the test: {error.title}; its path is looked up from this folder")
-        return []
+        # Into a report that others read goes the file's name alone.
+        notes.append(f"not held against the test: {error.title.removeprefix('task.test: ').replace(str(test), test.name)}")
+        return ()
 
 
 def _cost(role: str, cost: Cost) -> str:

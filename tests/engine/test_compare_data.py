@@ -11,7 +11,7 @@ from engine.compare_data import compare_data
 from engine.data_sources import DataSource, Kind, Line
 from engine.judged_data import Models, expected_costs
 from engine.quality.correctness import Known
-from engine.records import Example, OutputOrigin, Source
+from engine.records import Example, OutputOrigin, Source, TaskExample
 from engine.store.database import open_writer
 from engine.stored_answers import StoredAnswers
 from models.hashing import HashingEmbedder
@@ -84,7 +84,9 @@ def test_items_of_the_test_and_the_users_examples_are_counted_apart() -> None:
     pairs = varied(40, 1)
     shown = [Line("Never again.", "angry")]
     found = compare_data(
-        [source("a", [*pairs, *shown])], MOODS, test=[pairs[3], Line("something else altogether, never seen before", "calm")]
+        [source("a", [*pairs, *shown])],
+        MOODS,
+        test=[TaskExample(pairs[3].input, pairs[3].output), TaskExample("something else altogether, never seen before", "calm")],
     )
     assert found.sources[0].of_test == 1 and found.sources[0].of_examples == 1
 

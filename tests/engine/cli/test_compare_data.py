@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from engine.store import runs
@@ -63,6 +64,29 @@ def test_a_judge_is_asked_once_its_cost_told_first_and_its_error_shown(
         assert words in first.out
     again = datatune("compare-data", finished, "--judge", judge, "--known", known, "--judged", 20)
     assert again.out == first.out and "new answers" not in again.err
+
+
+@pytest.mark.parametrize("form", ["csv", "jsonl", "bigbench", "gone"])
+def test_it_is_held_against_a_test_of_any_form(datatune: Datatune, house: House, tmp_path: Path, form: str) -> None:
+    lines = [{"input": note["note"], "output": note["weather"]} for note in notes(90)]
+    if form == "csv":
+        (tmp_path / "mine.csv").write_text("input,output\n" + "".join(f'"{line["input"]}",{line["output"]}\n' for line in lines))
+    elif form == "jsonl":
+        (tmp_path / "mine.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
+    elif form == "bigbench":
+        (tmp_path / "mine.bigbench").mkdir()
+        examples = [{"input": line["input"], "target": line["output"]} for line in lines]
+        (tmp_path / "mine.bigbench" / "task.json").write_text(json.dumps({"examples": examples}))
+    file = tmp_path / f"mine.{form}"
+    house.pipeline(options={"execute": {"examples": 20}}, until="execute")
+    task = msgspec.structs.replace(WEATHER, test=str(file))
+    house.connection.execute("UPDATE runs SET task = ? WHERE id = ?", (msgspec.json.encode(task).decode(), house.session.run))
+    said = datatune("compare-data", house.session.run, "--json").json
+    (source,) = said["comparison"]["sources"]
+    assert source["of_test"] == (0 if form == "gone" else 9)
+    if form == "gone":
+        (told,) = (one for one in said["notes"] if "not held against the test" in one)
+        assert "mine.gone" in told and str(tmp_path) not in told
 
 
 def test_a_run_that_goes_on_is_compared_by_what_it_has(datatune: Datatune, house: House, finished: str) -> None:
