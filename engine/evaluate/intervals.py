@@ -118,6 +118,10 @@ def difference(one: Parts, other: Parts, clusters: Sequence[str], seed: int = 0)
     return Difference(found, *_permuted(one, other, groups, value, seed))
 
 
+ROUNDING = 1e-9
+"""A figure that is above another by less is equal to it: 30 of 150 right is chance among five."""
+
+
 def ratio(one: Parts, other: Parts, clusters: Sequence[str], zero: float = 0.0, seed: int = 0) -> Estimate | None:
     """The first figure above `zero` as a share of the second's; None where the second is not clear of `zero`: its lower bound is not above
     it, or resamples in which it is not reach the interval."""
@@ -125,12 +129,12 @@ def ratio(one: Parts, other: Parts, clusters: Sequence[str], zero: float = 0.0, 
 
     groups = _numbered(clusters)
     below = estimate(other, clusters, seed)
-    if below.low <= zero:
+    if below.low <= zero + ROUNDING:
         return None
     drawn = []
     for ours, theirs in _resampled([one, other], groups, seed):
         under = _figure(other, theirs) - zero
-        drawn.append(np.where(under > 0, (_figure(one, ours) - zero) / np.where(under > 0, under, 1), np.inf))
+        drawn.append(np.where(under > ROUNDING, (_figure(one, ours) - zero) / np.where(under > ROUNDING, under, 1), np.inf))
     value = (_value(one) - zero) / (_value(other) - zero)
     low, high = _interval(np.concatenate(drawn), value)
     return Estimate(value, low, high, below.n, below.clusters, below.draws) if high < np.inf else None

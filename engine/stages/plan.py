@@ -129,14 +129,16 @@ def _applied_before(given: Given, columns: tuple[Column, ...], rows: list[Row], 
     found = []
     for text in given.before:
         plan = read_plan(text)
-        if plan.prose or any(isinstance(step, Write | Check) for step in plan.steps):
+        if plan.prose or any(problem.severity == "error" for problem in check_plan(plan, columns, given.task)):
             continue
-        if any(problem.severity == "error" for problem in check_plan(plan, columns, given.task)):
-            continue
-        trial = try_plan(plan, columns, rows, given.task, embedder=ctx.embedder())
-        if trial.made:
-            reasons = ("you applied this plan to this data set before", *plan.reasons)
-            found.append(Reading(msgspec.structs.replace(plan, origin="user", reasons=reasons), trial))
+        if any(isinstance(step, Write | Check) for step in plan.steps):
+            trial = _untried(BAR, "a model has a part in it, so it is not tried first")
+        else:
+            trial = try_plan(plan, columns, rows, given.task, embedder=ctx.embedder())
+            if not trial.made:
+                continue
+        reasons = ("you applied this plan to this data set before", *plan.reasons)
+        found.append(Reading(msgspec.structs.replace(plan, origin="user", reasons=reasons), trial))
     return found
 
 

@@ -102,6 +102,13 @@ def test_a_share_is_only_told_where_what_it_is_a_share_of_is_clear_of_zero() -> 
     assert found is not None and found.value == pytest.approx(0.02 / 0.3) and found.low < 0.1 < found.high
 
 
+def test_what_rounding_puts_above_chance_is_not_clear_of_it() -> None:
+    """40 of 150 right, chance one in five: the lower bound is 30 of 150, which is a hair above 0.2 where it is a mean of sums."""
+    weak, good = np.array([1.0] * 40 + [0.0] * 110), np.array([1.0] * 90 + [0.0] * 60)
+    assert estimate(mean_of([weak]), names(150)).low == pytest.approx(0.2)
+    assert ratio(mean_of([good]), mean_of([weak]), names(150), zero=0.2 - 1e-15) is None
+
+
 def test_a_share_without_an_upper_end_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
     """Its own resamples may touch zero where those of the other's interval, drawn apart from them, just did not."""
     monkeypatch.setattr(intervals, "estimate", lambda *given: Estimate(0.55, 0.51, 0.6, 100, 100))

@@ -11,6 +11,7 @@ import pytest
 
 from engine.errors import BadInput, NothingSuitable
 from engine.plan.file import plan_digest
+from engine.plan.steps import Check
 from engine.records import ExpandedTask, PlanChoice, SchemaSelection, Task
 from engine.stages.plan import Given
 from models.language import Request
@@ -252,6 +253,16 @@ def test_a_plan_the_user_applied_before_comes_first_while_it_still_works(tmp_pat
     choice = house.run("plan", again, verify=False)
     assert choice.plan.origin == "user" and choice.plan.name == "mine"
     assert "you applied this plan to this data set before" in choice.reasons
+
+
+def test_one_in_which_a_model_has_a_part_comes_first_too_untried(tmp_path: Path) -> None:
+    house = house_with(tmp_path)
+    asks = USERS.replace("[emit]", '[[steps]]\ndo = "check"\nquestion = "Is this about weather?"\ngiven = ["note"]\n\n[emit]', 1)
+    assert asks != USERS
+    again = given()
+    choice = house.run("plan", Given(again.task, again.expanded, again.schema, again.revision, "", (asks,)), verify=False)
+    assert choice.plan.origin == "user" and [step.question for step in choice.plan.steps if isinstance(step, Check)] != []
+    assert not house.asked("execute")
 
 
 # ── verification ──────────────────────────────────────────────────────────────────────────────────────────
