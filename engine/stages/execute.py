@@ -7,7 +7,7 @@ a batching runtime is kept fed. Every unit ends as an example, rejected, failed 
 from __future__ import annotations
 
 import math
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable, Generator, Iterator
 from itertools import chain
 from operator import itemgetter
@@ -21,7 +21,7 @@ from engine.plan.compile import Program, compile_plan
 from engine.plan.steps import Check, Write
 from engine.plan.units import Accepted, ModelCall, Unit
 from engine.plan.units import Outcome as Ending
-from engine.records import ExpandedTask, Made, PlanChoice, RowSource, Task, Value
+from engine.records import Example, ExpandedTask, Made, PlanChoice, RowSource, Task, Value
 from engine.stage import Context, Counts, Outcome, Stage
 from engine.store.tallies import ItemState
 from models.language import Completion, Request, Sampling
@@ -340,7 +340,20 @@ def _made(given: Given, counts: Counts, ctx: Context) -> Made:
         f"{made.examples:,} examples of {made.units:,} units; {made.rejected:,} rejected, {made.failed:,} failed, {made.skipped:,} skipped",
         **msgspec.to_builtins(made),
     )
+    if given.task.output.kind == "label" and examples >= SURELY_VARIED:
+        counted = Counter(msgspec.json.decode(item.result, type=Example).output for item in ctx.items("accepted"))
+        label, count = counted.most_common(1)[0]
+        if count >= ONE_LABEL * counted.total():
+            text = f"{count:,} of {counted.total():,} examples have the output {label!r}: a model learns nothing but that of them. "
+            ctx.event(
+                "one-label", f"{text}Read some; where a model writes the label, let it write a reason first.", label=label, count=count
+            )
     return made
+
+
+SURELY_VARIED = 30
+ONE_LABEL = 0.97
+"""Share of one label from which it is said."""
 
 
 STAGE = Stage("execute", "turning rows into examples", 3, Given, Options, Made, run, roles=("execute", "retry"), per_candidate=True)

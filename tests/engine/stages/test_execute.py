@@ -115,6 +115,17 @@ def test_enough_examples_end_it_early(tmp_path: Path) -> None:
     assert (made.units, made.examples, made.surplus) == (10, 10, 0)
 
 
+def test_it_is_said_when_nearly_all_outputs_are_one_label(tmp_path: Path) -> None:
+    house = house_of(tmp_path)
+    house.run("execute", given(MAPPING, 60))
+    assert not house.story("one-label"), "three labels"
+    only = House(tmp_path / "only", answer)
+    only.add("notes", [note for note in notes(120) if note["weather"] == "rain"])
+    made = only.run("execute", given(MAPPING, 60))
+    (said,) = only.story("one-label")
+    assert made.examples == 40 and said.text.startswith("40 of 40 examples have the output 'rain'")
+
+
 def test_all_rows_are_used_when_there_are_not_enough(tmp_path: Path) -> None:
     house = house_of(tmp_path)
     made = house.run("execute", given(MAPPING, 1000))
