@@ -43,11 +43,11 @@ def told(form: Form, roles: Mapping[str, str], models: Sequence[Mapping[str, Any
     return "\n".join(lines)
 
 
-def told_comparison(form: Form, roles: Mapping[str, str]) -> str:
-    """A few lines: the arms of the comparison, and what each of them costs."""
+def told_comparison(form: Form, roles: Mapping[str, str], yours: Mapping[str, Any]) -> str:
+    """A few lines: the arms of the comparison, and what each of them costs; `yours` are its options in the settings."""
     from engine.stages.compare import UNTRAINED, Options
 
-    options: Options = stage_options("compare", dict(form.rest.get("compare", {})))
+    options: Options = stage_options("compare", {**yours, **dict(form.rest.get("compare", {}))})
     default = roles.get("default", DEFAULT_LANGUAGE_MODEL)
     trainings = options.seeds * sum(arm not in UNTRAINED for arm in options.arms)
     lines = [

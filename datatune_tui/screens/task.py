@@ -363,7 +363,8 @@ What the form does not show stays in the file as it was, comments too.
             self.query_one("#test", Input).focus()
             self.notify("a comparison needs a test: name its file here", severity="warning", markup=False)
         elif await self._save():
-            await self._start("compare", told_comparison(self.form, self._roles()))
+            yours = examine(self.here.reader.locations.settings).settings.options.get("compare", {})
+            await self._start("compare", told_comparison(self.form, self._roles(), yours))
 
     async def _start(self, what: str, happens: str) -> None:
         """Start it where that is wanted after all that will happen."""

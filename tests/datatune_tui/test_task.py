@@ -14,6 +14,7 @@ from datatune_tui.marks import Marks
 from datatune_tui.screens.task import TaskScreen
 from datatune_tui.task_form import Form
 from datatune_tui.what_happens import told as what_happens
+from datatune_tui.what_happens import told_comparison
 from datatune_tui.widgets.keyed_table import KeyedTable
 from engine.config import parse_task
 from engine.records import TaskExample
@@ -244,16 +245,27 @@ def test_marks_of_the_catalog_stand_in_the_form_and_in_the_file_and_are_taken_ba
     with_app(home, story, (100, 44))
 
 
-def test_what_a_run_will_do_is_said_before_it_starts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    bench = Workbench(tmp_path)
-    monkeypatch.setenv("DATATUNE_HOME", str(bench.home))
-    commands = []
+@pytest.fixture
+def commands(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, ...]]:
+    """What the task place asks of the engine, which one model and a run that starts answer."""
+    asked: list[tuple[str, ...]] = []
 
     async def command(*words: str) -> object:
-        commands.append(words)
+        asked.append(words)
         return [{"spec": "smollm2", "path": "/s.gguf", "rates": {"read": 416.0, "write": 95.0}}] if words[0] == "models" else {"run": "abc"}
 
     monkeypatch.setattr("datatune_tui.screens.task.command", command)
+    return asked
+
+
+@pytest.fixture
+def bench(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Workbench:
+    made = Workbench(tmp_path)
+    monkeypatch.setenv("DATATUNE_HOME", str(made.home))
+    return made
+
+
+def test_what_a_run_will_do_is_said_before_it_starts(bench: Workbench, commands: list[tuple[str, ...]], tmp_path: Path) -> None:
 
     async def story(app: DataTune, pilot: Pilot[None]) -> None:
         await opened(app, pilot, bench.task)
@@ -274,16 +286,7 @@ def test_what_a_run_will_do_is_said_before_it_starts(tmp_path: Path, monkeypatch
     with_app(Home(tmp_path / "other"), story, (80, 24))
 
 
-def test_a_comparison_is_told_and_started_where_there_is_a_test(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    bench = Workbench(tmp_path)
-    monkeypatch.setenv("DATATUNE_HOME", str(bench.home))
-    commands = []
-
-    async def command(*words: str) -> object:
-        commands.append(words)
-        return {"run": "abc"}
-
-    monkeypatch.setattr("datatune_tui.screens.task.command", command)
+def test_a_comparison_is_told_and_started_where_there_is_a_test(bench: Workbench, commands: list[tuple[str, ...]], tmp_path: Path) -> None:
     options = '[models]\nbase = "/w/small.gguf"\n[compare]\narms = ["few-shot", "transformed", "mix"]\nexamples = 40\nseeds = 2\n'
     bench.task.write_text(f"{bench.task.read_text()}\n{options}")
 
@@ -312,6 +315,12 @@ def test_what_happens_names_the_model_of_each_role_and_the_data_set_that_is_used
     assert "http://x/v1 is asked in expand, execute;" in said
     assert "big.gguf is asked in plan; how fast it is here was not measured yet" in said
     assert "Data: starter/x, and no other." in said and "7 examples" in said
+
+
+def test_a_comparison_has_the_options_of_the_settings_where_the_task_has_none() -> None:
+    form = Form("a", "b", rest={"compare": {"seeds": 3, "arms": ["few-shot", "mix"]}})
+    said = told_comparison(form, {"default": "/w/big.gguf"}, {"examples": 70, "seeds": 2})
+    assert "Arms: few-shot, mix." in said and "70 examples an arm; big.gguf is trained 3 times" in said
 
 
 def test_what_cannot_be_written_is_said_with_its_cure(home: Home) -> None:
