@@ -117,7 +117,8 @@ class _Experiment:
                 self._told.append(f"no arm {arm}: {error.title}")
                 self._session.event("left-out", self._told[-1])
         if "synthetic" in arms or "mix" in arms:
-            line.generate(expanded, ending)
+            writing = self._writing(self._most(rows, found_data))
+            Line(self._session, self._task, writing, STAGE_NAMES.index("mix")).generate(expanded, ending)
             if not ending.synthetic:
                 raise NothingSuitable(ending.refusals[-1], "with a stronger model it may do: --model generate=…")
         written = tuple(ending.synthetic)
@@ -135,17 +136,32 @@ class _Experiment:
         return found_data
 
     def _offering(self) -> RunSettings:
-        """The run's settings, with as many examples to make as the arms need."""
-        arms = set(self._options.arms)
-        wanted = self._options.examples
-        rows = math.ceil(wanted * OFFERED / (1 if arms & {"existing", "transformed", "shuffled", "prose"} else 2))
-        written = math.ceil(wanted * WRITTEN / (1 if "synthetic" in arms else 2)) if arms & {"synthetic", "mix"} else 0
+        """The run's settings, with as many examples to make of rows as the arms need."""
+        halved = 1 if set(self._options.arms) & {"existing", "transformed", "shuffled", "prose"} else 2
+        return self._making("execute", math.ceil(self._options.examples * OFFERED / halved))
+
+    def _writing(self, each: int) -> RunSettings:
+        """As `_offering`, of synthetic examples for arms of `each`."""
+        return self._making("generate", math.ceil(each * WRITTEN / (1 if "synthetic" in self._options.arms else 2)))
+
+    def _making(self, name: str, examples: int) -> RunSettings:
         options = self._settings.options
-        changed = {
-            "execute": {**options.get("execute", {}), "examples": rows},
-            "generate": {**options.get("generate", {}), "examples": written},
-        }
-        return msgspec.structs.replace(self._settings, options={**options, **changed})
+        return msgspec.structs.replace(self._settings, options={**options, name: {**options.get(name, {}), "examples": examples}})
+
+    def _most(self, rows: tuple[Part, ...], made: dict[ArmName, _Data]) -> int:
+        """How many examples an arm can have by what came of rows: all have as many, so a model need not write more."""
+        options = self._options
+        came = sum(part.take for part in rows)
+        offered = {name: sum(part.take for part in one.parts) for name, one in made.items()}
+        offered |= {name: 2 * came if name == "mix" else came for name in options.arms if name in ("transformed", "mix", "shuffled")}
+        enough = {name: offer for name, offer in offered.items() if offer >= max(options.least, 1)}
+        short = min(enough, key=lambda name: enough[name], default=None)
+        if short is None or enough[short] >= options.examples:
+            return options.examples
+        text = f"{enough[short]:,} examples at most came of rows for the arm {short}: no arm will have the {options.examples:,} asked for"
+        hint = "leave out arms that have few: --arms, or --set compare.least=N" if len(set(enough.values())) > 1 else ""
+        self._session.event("fewer", f"{text}; {hint}" if hint else text)
+        return enough[short]
 
     def _existing(self, parts: tuple[Part, ...]) -> tuple[Part, ...]:
         return tuple(self._as_it_stands(part) for part in parts)
@@ -184,7 +200,10 @@ class _Experiment:
     # ── one decontamination, equal sizes ──────────────────────────────────────────────────────────────────
 
     def _mixes(self, data: dict[ArmName, _Data]) -> dict[tuple[str, int], _Mix]:
-        """The mix of each arm and seed, all with as many examples; why there are fewer than were asked for is told, if so."""
+        """The mix of each arm and seed, all with as many examples; why there are fewer than were asked for is told, if so.
+
+        Arms with fewer than `compare.least` are taken out of `data`.
+        """
         wanted = self._options.examples
         arms = {name: one for name, one in data.items() if one.control != "own"}
         mixes: dict[tuple[str, int], _Mix] = {}
@@ -194,6 +213,14 @@ class _Experiment:
                 for seed in range(self._options.seeds):
                     mixes[name, seed] = self._mix(name, one, wanted, seed)
             sizes = {name: mixes[name, 0].mixed.counts.examples for name in arms}
+            for name in [name for name, size in sizes.items() if size < self._options.least]:
+                self._told.append(f"no arm {name}: {sizes.pop(name):,} examples, not the {self._options.least:,} that an arm must have")
+                self._session.event("left-out", self._told[-1])
+                del arms[name], data[name]
+                for seed in range(self._options.seeds):
+                    steps.unlink_step(self._session.connection, self._session.run, mixes.pop((name, seed)).step)
+                if not arms:
+                    raise NothingSuitable(self._told[-1], "ask for fewer: --set compare.least=N")
             least = min(sizes.values(), default=wanted)
             if least == wanted or not sizes:
                 if least < self._options.examples:

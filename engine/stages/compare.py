@@ -76,11 +76,17 @@ class Options(Value):
         ),
     ] = ("few-shot", "existing", "synthetic", "transformed", "mix")
     examples: Annotated[int, Meta(description="Examples each arm has, validation included.", ge=10, le=1_000_000)] = 600
+    least: Annotated[
+        int,
+        Meta(description="Arms with fewer examples than this are left out; 0: all have as many as the smallest.", ge=0, le=1_000_000),
+    ] = 0
     seeds: Annotated[int, Meta(description="Trainings of each arm, with another seed each.", ge=1, le=20)] = 1
 
     def __post_init__(self) -> None:
         if len(set(self.arms)) < len(self.arms):
             raise ValueError(f"an arm stands twice: {', '.join(self.arms)}")
+        if self.least > self.examples:
+            raise ValueError(f"no arm can have {self.least:,} examples, where each is to have {self.examples:,}")
 
 
 PRIMARY = (("mix", "few-shot"), ("mix", "synthetic"))

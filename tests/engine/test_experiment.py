@@ -13,9 +13,10 @@ from engine import experiment
 from engine.errors import BadInput, Cancelled, NothingSuitable
 from engine.evaluate.evaluated import Compared
 from engine.export_run import export_run
-from engine.records import Finetuned, Mixed, Task
+from engine.records import Finetuned, Generated, Mixed, Task
 from engine.session import Session
 from engine.store import runs, steps
+from engine.store.events import events_after
 from models.dry_run import DryRunTrainer
 from models.language import Request
 from models.training import TrainingExample
@@ -69,10 +70,10 @@ def with_test(house: House, items: list[tuple[str, str]] | None = None) -> Task:
     return msgspec.structs.replace(WEATHER, test=str(file))
 
 
-def compared(house: House, task: Task, arms: tuple[str, ...], examples: int = 30, seeds: int = 1) -> Compared:
+def compared(house: House, task: Task, arms: tuple[str, ...], examples: int = 30, seeds: int = 1, least: int = 0) -> Compared:
     """The record of an experiment."""
     options: dict[str, dict[str, object]] = {
-        "compare": {"arms": list(arms), "examples": examples, "seeds": seeds},
+        "compare": {"arms": list(arms), "examples": examples, "seeds": seeds, "least": least},
         "plan": {"verify": False},
         "generate": {"votes": 0, "near_duplicate": 1.1},
     }
@@ -147,6 +148,23 @@ def test_an_arm_that_has_fewer_makes_all_smaller_and_says_so(house: House) -> No
     assert len(records(house, "mix", Mixed)) == 2 == sum(step.stage == "mix" for step in house.steps()), (
         "mixes that were too large are gone"
     )
+    assert records(house, "generate", Generated)[""].examples == 95, "no more is written than rows give, and 5 % besides"
+    assert [event.text for event in events_after(house.connection, house.session.run, 0) if event.kind == "fewer"] == [
+        "90 examples at most came of rows for the arm transformed: no arm will have the 200 asked for"
+    ]
+
+
+def test_an_arm_with_too_few_is_left_out_and_does_not_make_the_others_smaller(house: House) -> None:
+    arms = ("few-shot", "synthetic", "transformed")
+    found = compared(house, with_test(house), arms, examples=120, least=100)
+    assert [(arm.name, arm.examples) for arm in found.arms] == [("few-shot", 0), ("synthetic", 120)]
+    assert "no arm transformed: 90 examples, not the 100 that an arm must have" in found.notes
+    assert [step.candidate for step in house.steps() if step.stage in ("mix", "finetune")] == ["synthetic"] * 2
+    assert len(compared(house, with_test(house), arms, examples=120, least=90).arms) == 3
+    with pytest.raises(NothingSuitable, match="no arm transformed: 90 examples"):
+        compared(house, with_test(house), ("few-shot", "transformed"), examples=120, least=100)
+    with pytest.raises(BadInput, match="no arm can have 100 examples"):
+        compared(house, with_test(house), arms, least=100)
 
 
 def test_an_arm_that_cannot_be_made_is_left_out_and_told(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
