@@ -19,9 +19,8 @@ from models.llama_cpp.jobs import Job, Weighing, Writing
 from models.llama_cpp.sampling import Bits, choose_many
 from models.llama_cpp.schedule import FEW, Schedule
 from models.llama_cpp.sequences import DecodeFailed, Feed, Sequences
+from models.llama_cpp.shelf import WORTH_SHARING, Shelf, common
 
-WORTH_SHARING = 16
-"""Tokens a copied beginning must save: copying costs about as much as reading a few."""
 NO_SCORE = "no token has a usable score"
 
 
@@ -32,6 +31,7 @@ class Batch:
         """`lookup`: guess ahead what greedy answers copy from their prompts."""
         self._sequences = sequences
         self._schedule = Schedule(sequences, lookup)
+        self._shelf = Shelf(sequences)
         self._constrainer = constrainer
         self._jobs: list[Job | None] = [None] * sequences.layout.count
         self._alone: list[Job] = []
@@ -54,10 +54,10 @@ class Batch:
         if not self._sequences.rewinds:
             return False
         goal = np.asarray(job.goal[:-1], dtype=np.int32)
-        read = max(_common(self._sequences.held(sequence), goal) for sequence in range(len(self._jobs)))
+        read = max(common(self._sequences.held(sequence), goal) for sequence in range(self._sequences.layout.total))
         coming = max(
             (
-                _common(np.asarray(other.goal, dtype=np.int32), goal)
+                common(np.asarray(other.goal, dtype=np.int32), goal)
                 for sequence, other in enumerate(self._jobs)
                 if other and len(other.goal) - len(self._sequences.held(sequence)) >= FEW
             ),
@@ -68,14 +68,15 @@ class Batch:
     def add(self, job: Job) -> None:
         """Give a job a free sequence: one that holds most of its prompt, or a copy of what another holds of it."""
         sequences, goal = self._sequences, np.asarray(job.goal[:-1], dtype=np.int32)
-        common = [_common(sequences.held(sequence), goal) for sequence in range(len(self._jobs))]
-        place = self._place(common)
-        source = max(range(len(self._jobs)), key=lambda sequence: common[sequence])
-        if sequences.rewinds and common[source] >= common[place] + WORTH_SHARING:
-            sequences.share(source, place, common[source])
+        held = [common(sequences.held(sequence), goal) for sequence in range(sequences.layout.total)]
+        place = self._place(held)
+        source = max(range(len(held)), key=lambda sequence: held[sequence])
+        if sequences.rewinds and held[source] >= held[place] + WORTH_SHARING:
+            sequences.share(source, place, held[source])
         else:
-            sequences.keep(place, common[place])
+            sequences.keep(place, held[place])
         self._jobs[place] = job
+        self._shelf.note(place, goal)
 
     def step(self) -> list[Job]:
         """Decode once; the jobs that are done now."""
@@ -107,6 +108,7 @@ class Batch:
             self._hand_over(feeds, scores, bits)
         ended = time.perf_counter()
         self._schedule.time(len(jobs), ended - started, sum(len(job.goal) for job in jobs.values()) - known)
+        self._shelf.keep()
         tokens = sum(len(feed.tokens) for feed in feeds)
         self.steps.count(tokens, len(feeds), decoded - started, masked - decoded, ended - masked)
         for feed in feeds:
@@ -118,29 +120,30 @@ class Batch:
         """Forget the jobs under way; what their sequences hold stays of use."""
         self._jobs = [None] * len(self._jobs)
         self._alone.clear()
+        self._shelf.drop()
 
     def close(self) -> None:
         """End the masks' thread."""
         self.drop()
         self._masking.shutdown()
 
-    def _place(self, common: Sequence[int]) -> int:
-        """Of the free sequences that hold most of a prompt, `common` tokens, the one with most neighbours at work."""
+    def _place(self, known: Sequence[int]) -> int:
+        """Of the free sequences that hold most of a prompt, `known` tokens, the one with most neighbours at work."""
         taken = [job is not None for job in self._jobs]
         free = [sequence for sequence, busy in enumerate(taken) if not busy]
-        enough = max(common[sequence] for sequence in free) - WORTH_SHARING
+        enough = max(known[sequence] for sequence in free) - WORTH_SHARING
         busy = [sequence for sequence, at_work in enumerate(taken) if at_work]
 
         def cost(sequence: int) -> tuple[int, int, int, int]:
             held = len(self._sequences.held(sequence))
             if self._sequences.layout.unified:
-                return (0, 0, -common[sequence], held)
+                return (0, 0, -known[sequence], held)
             # What is computed at once are sequences whose numbers follow each other, so holes cost whole steps.
             below = min((sequence - other for other in busy if other < sequence), default=len(taken))
             above = min((other - sequence for other in busy if other > sequence), default=len(taken))
-            return (-[below, above].count(1), below + above, -common[sequence], held)
+            return (-[below, above].count(1), below + above, -known[sequence], held)
 
-        return min((sequence for sequence in free if common[sequence] > enough), key=cost)
+        return min((sequence for sequence in free if known[sequence] > enough), key=cost)
 
     def _hand_over(self, feeds: Sequence[Feed], scores: NDArray[np.float32], bits: Mapping[int, Bits]) -> None:
         """Give each job its scores; `bits` has the masks of sequences under a grammar."""
@@ -194,7 +197,7 @@ class Batch:
                 self._take(job, best)
                 grown = job.goal[known:]
                 # Tokens the grammar forces may follow the one that was right, and differ from the guess.
-                right, bits = _common(np.asarray(grown, dtype=np.int32), np.asarray(guessed, dtype=np.int32)), None
+                right, bits = common(np.asarray(grown, dtype=np.int32), np.asarray(guessed, dtype=np.int32)), None
                 if right < len(grown):
                     break
                 continue
@@ -210,7 +213,7 @@ class Batch:
     def _rewind(self, sequence: int, job: Job) -> None:
         """Forget what is not part of the goal any more."""
         held = self._sequences.held(sequence)
-        self._sequences.keep(sequence, min(_common(held, np.asarray(job.goal, dtype=np.int32)), job.wanted))
+        self._sequences.keep(sequence, min(common(held, np.asarray(job.goal, dtype=np.int32)), job.wanted))
 
     def _finished(self) -> list[Job]:
         done: list[Job] = []
@@ -256,13 +259,6 @@ class Steps:
         self.decode += decode
         self.masks += masks
         self.choice += choice
-
-
-def _common(held: NDArray[np.int32], goal: NDArray[np.int32]) -> int:
-    """Tokens at the beginning that are the same."""
-    length = min(len(held), len(goal))
-    differ = held[:length] != goal[:length]
-    return int(differ.argmax()) if differ.any() else length
 
 
 def _stacked(rows: Mapping[int, int], bits: Mapping[int, Bits], size: int) -> Bits | None:

@@ -24,6 +24,8 @@ CACHE_TYPES = {"f16": 1, "q8_0": 8, "bf16": 30}
 LEAST_OUTPUTS = 128
 SHORTEST = 512
 """Tokens a sequence holds at least."""
+MOST = 256
+"""llama.cpp has no more sequences in a context."""
 CACHE_BYTES = 1 << 30
 """What the cache may take at most, unless one sequence takes more."""
 
@@ -44,6 +46,13 @@ class Layout(msgspec.Struct, frozen=True):
     """Type of what is kept of each token; q8_0 takes half the room and needs flash attention."""
     batch: int = 512
     """Tokens decoded at once at most."""
+    shelves: int = 0
+    """Sequences after these that only keep beginnings; see shelf.py."""
+
+    @property
+    def total(self) -> int:
+        """Sequences in all."""
+        return self.count + self.shelves
 
     def of(self, count: int, length: int) -> Layout:
         """The same for `count` sequences of `length` tokens; a batch holds a token of each."""
@@ -81,9 +90,9 @@ class Sequences:
         self._native = native
         self._vocabulary_size = vocabulary_size
         params = native.llama_context_default_params()
-        params.n_ctx = layout.count * layout.length
+        params.n_ctx = layout.total * layout.length
         params.n_batch = params.n_ubatch = layout.batch
-        params.n_seq_max = layout.count
+        params.n_seq_max = layout.total
         if hasattr(params, "n_outputs_max"):
             # The default reserves room for the scores of every token of a batch: hundreds of megabytes nobody reads.
             params.n_outputs_max = self.outputs
@@ -104,8 +113,8 @@ class Sequences:
         # In one cache for all, layers with a window use cells outside of it again, whoever shares them.
         self.rewinds = not recurrent and not (layout.unified and native.llama_model_n_swa(model) > 0)
         """Whether part of what a sequence holds can be given back or shared. Models with a recurrent state have no parts."""
-        self._held: Tokens = np.zeros((layout.count, layout.length), dtype=np.int32)
-        self._lengths = [0] * layout.count
+        self._held: Tokens = np.zeros((layout.total, layout.length), dtype=np.int32)
+        self._lengths = [0] * layout.total
         self._batch = _Batch(native, layout.batch)
 
     def held(self, sequence: int) -> Tokens:
@@ -178,7 +187,7 @@ class Sequences:
     def clear(self) -> None:
         """Forget everything held."""
         self._native.llama_memory_clear(self._memory, True)
-        self._lengths = [0] * self.layout.count
+        self._lengths = [0] * self.layout.total
 
     def close(self) -> None:
         """Release the native memory; safe to call twice."""

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
+import msgspec
+
 from models.errors import ModelError, RuntimeUnavailable
 from models.intake import Intake
 from models.llama_cpp.batch import Batch, Steps
 from models.llama_cpp.constrain import Constrainer
 from models.llama_cpp.jobs import Job
-from models.llama_cpp.sequences import SHORTEST, Layout, Sequences, fitting
+from models.llama_cpp.sequences import CACHE_BYTES, MOST, SHORTEST, Layout, Sequences
+from models.llama_cpp.shelf import shelves
 
 SHORT_ROWS = 16
 """Jobs in a row that would fit sequences half as long, before the context is made anew with more and shorter ones."""
@@ -133,7 +136,13 @@ class Together:
         return min(length, max(room, self._wanted.length))
 
     def _count(self, length: int) -> int:
-        return min(fitting(self._wanted.count, length, self._cell), self._had.get(length, self._wanted.count))
+        """Sequences at work."""
+        fit = self._fit(length)
+        return min(self._wanted.count, max(1, fit - shelves(self._wanted.count, fit)), self._had.get(length, self._wanted.count))
+
+    def _fit(self, length: int) -> int:
+        """Sequences in all that the memory of a cache holds."""
+        return min(CACHE_BYTES // (length * self._cell), MOST)
 
     def _make(self, job: Job) -> bool:
         """A context long enough for the job; False when the job has failed for want of one, and the one before is back."""
@@ -159,7 +168,8 @@ class Together:
         count = max(1, self._count(length))
         while True:
             try:
-                self._take(self._start(self._wanted.of(count, length)))
+                kept = shelves(count, self._fit(length)) if count >= self._count(length) else 0
+                self._take(self._start(msgspec.structs.replace(self._wanted.of(count, length), shelves=kept)))
                 return
             except RuntimeUnavailable:
                 self._had[length] = count // 2

@@ -51,7 +51,7 @@ class Exact:
         """What llama.cpp computes one after the other: sequences whose numbers follow each other share a piece, token by token."""
         self.stepped: list[dict[int, int]] = []
         """Of each step, how many tokens by sequence."""
-        self._held: list[list[int]] = [[] for _ in range(layout.count)]
+        self._held: list[list[int]] = [[] for _ in range(layout.total)]
 
     def held(self, sequence: int) -> NDArray[np.int32]:
         return np.asarray(self._held[sequence], dtype=np.int32)

@@ -1,0 +1,85 @@
+"""Beginnings of requests that come by turns, on exact sequences."""
+
+from __future__ import annotations
+
+import random
+from collections import deque
+from collections.abc import Iterable, Iterator
+
+import pytest
+
+from models.llama_cpp.batch import Batch
+from models.llama_cpp.jobs import Job
+from models.llama_cpp.sequences import Layout
+from models.llama_cpp.shelf import SHELVES, shelves
+from tests.models.llama_cpp.exact import Exact, Opened, alone, told, writing
+
+WRITE = [1 + number % 29 for number in range(300)]
+CHECK = [8 + number % 22 for number in range(200)]
+
+
+def by_turns() -> Iterator[Job]:
+    """Requests that write much, and now and then one that checks and writes little."""
+    draw = random.Random(4)
+    for count in range(60):
+        own = [draw.randrange(1, 30) for _ in range(5)]
+        yield writing(f"w{count}", [*WRITE, *own], 12, 0.8)
+        if count % 3 == 0:
+            yield writing(f"c{count}", [*CHECK, *own], 1)
+
+
+def run(exact: Exact, jobs: Iterable[Job], at_once: int = 0) -> list[Job]:
+    """Bring all jobs to their end, at most so many at once; 0: as many as there are sequences."""
+    batch = Batch(exact, lambda: pytest.fail("no grammar"))  # type: ignore[arg-type]
+    waiting, done = deque(jobs), []
+    at_once = at_once or exact.layout.count
+    while waiting or batch.busy:
+        while waiting and exact.layout.count - batch.free < at_once and not batch.worth_waiting(waiting[0]):
+            batch.add(waiting.popleft())
+        done += batch.step()
+    batch.close()
+    return done
+
+
+def test_a_beginning_that_comes_back_is_read_a_few_times_and_not_each_time() -> None:
+    without, with_two = Exact(Layout(4, 512)), Exact(Layout(4, 512, shelves=2))
+    expected = sorted(told(alone(job)) for job in by_turns())
+    assert sorted(map(told, run(without, by_turns()))) == expected == sorted(map(told, run(with_two, by_turns())))
+    assert without.decoded - with_two.decoded > 10 * len(CHECK)
+    read = [
+        sum(len(CHECK) < tokens <= len(CHECK) + 5 for step in exact.stepped for tokens in step.values()) for exact in (without, with_two)
+    ]
+    assert read[0] > 10 and read[1] <= 4, "it was read more often than it takes to see that it comes back"
+
+
+def test_what_two_requests_about_one_row_have_in_common_is_not_kept() -> None:
+    draw = random.Random(1)
+    rows = [[*CHECK, *(draw.randrange(1, 30) for _ in range(60))] for _ in range(12)]
+    exact = Exact(Layout(2, 512, shelves=1))
+    run(exact, [writing(f"{number} {last}", [*row, last], 1) for number, row in enumerate(rows) for last in (1, 2)], at_once=1)
+    assert list(exact.held(2)) == CHECK
+
+
+def test_the_beginning_that_was_of_use_longest_ago_makes_room() -> None:
+    kinds = {name: [start + number % 7 for number in range(80)] for name, start in (("a", 1), ("b", 9), ("c", 17))}
+    exact = Exact(Layout(1, 512, shelves=2))
+    run(exact, [writing(str(number), [*kinds[name], 30 - number], 1) for number, name in enumerate("aaabbbaccc")])
+    assert sorted(list(exact.held(place))[:80] for place in (1, 2)) == [kinds["a"], kinds["c"]]
+
+
+def test_models_that_cannot_share_keep_none() -> None:
+    exact = Exact(Layout(4, 512, shelves=2), rewinds=False)
+    assert sorted(map(told, run(exact, by_turns()))) == sorted(told(alone(job)) for job in by_turns())
+    assert not len(exact.held(4)) and not len(exact.held(5))
+
+
+@pytest.mark.parametrize(("wanted", "most", "expected"), [(64, 8, 0), (64, 16, 2), (64, 36, 4), (4, 100, SHELVES), (8, 9, 1), (1, 0, 0)])
+def test_shelves_are_taken_from_what_is_over_or_from_many(wanted: int, most: int, expected: int) -> None:
+    assert shelves(wanted, most) == expected
+
+
+def test_a_context_has_shelves_beyond_the_sequences_at_work_as_far_as_memory_goes() -> None:
+    opened = Opened(Layout(64, 4096), cell=(1 << 30) // (512 * 20))  # the memory allowed holds 20 sequences of 512 tokens
+    opened.run(by_turns())
+    (made,) = opened.made
+    assert (made.layout.count, made.layout.shelves) == (17, 3) and made.layout.total == 20
