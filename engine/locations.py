@@ -58,6 +58,11 @@ class Locations(msgspec.Struct, frozen=True):
         """Training sets, one folder each, unless the user names another place."""
         return self.home / "exports"
 
+    def export_of(self, task: str, run: str) -> Path:
+        """Where a run's training set goes that was not given a folder; a task's name, which may be a stranger's, cannot lead elsewhere."""
+        kept = "".join(sign if sign.isalnum() or sign in "-_" else "-" for sign in task.lower()).strip("-")
+        return self.exports / f"{kept[:40] or 'task'}-{run}"
+
     @property
     def adapters(self) -> Path:
         """What finetune trained, a folder for each of its steps."""

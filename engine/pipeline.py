@@ -88,6 +88,7 @@ def run_pipeline(session: Session, task: Task, settings: RunSettings) -> Ending:
     last = STAGE_NAMES.index(settings.until) if settings.until else len(STAGE_NAMES) - 1
     line = Line(session, task, settings, last)
     mixed_before = _mix_steps(session)
+    asks = False
     steps.unlink_steps(session.connection, session.run)
     try:
         if settings.dataset not in ("", NO_DATASET):
@@ -95,9 +96,13 @@ def run_pipeline(session: Session, task: Task, settings: RunSettings) -> Ending:
         if last >= STAGE_NAMES.index("mix"):
             _check_test(task, settings)
         if last >= STAGE_NAMES.index("finetune") and finetunes(settings):
-            session.roles.base()  # as is a model that cannot be trained
+            base = session.roles.base()  # as is a model that cannot be trained
             if last >= STAGE_NAMES.index("evaluate") and evaluates(settings, bool(task.test)):
-                _check_items(task, settings)
+                if asks := session.roles.runs_base():
+                    _check_items(task, settings)
+                else:
+                    text = f"{base.name} is a folder, and llama.cpp asks GGUF files alone: it will be trained and exported, not evaluated"
+                    session.event("left-out", text, "evaluate")
         expanded = line.expand()
         candidates = line.candidates_or_none(ending)
         if candidates is not None and last >= STAGE_NAMES.index("schema"):
@@ -122,7 +127,7 @@ def run_pipeline(session: Session, task: Task, settings: RunSettings) -> Ending:
         step, ending.mixed = mix(session, task, settings, ending.parts, ending.synthetic, mixed_before)
         if last >= STAGE_NAMES.index("finetune") and finetunes(settings):
             ending.finetuned = finetune(session, task, settings, ending.parts, ending.synthetic, (step, ending.mixed))
-        if ending.finetuned and last >= STAGE_NAMES.index("evaluate") and evaluates(settings, bool(task.test)):
+        if ending.finetuned and asks:
             ending.evaluated = evaluate(session, task, settings, ending.finetuned)
         if last >= STAGE_NAMES.index("export"):
             folder = Path(settings.export_to) if settings.export_to else None
@@ -175,11 +180,12 @@ def _check_test(task: Task, settings: RunSettings) -> None:
 
 def _check_items(task: Task, settings: RunSettings) -> None:
     """As _check_test, of a test whose items a model is to be asked."""
+    from engine.evaluate.evaluation import must_be_measurable
     from engine.evaluate.kept import test_of
     from engine.stages.evaluate import Options as EvaluateOptions
 
     options: EvaluateOptions = stage_options("evaluate", settings.options.get("evaluate", {}))
-    test_of(task, options.items, options.shuffle, settings.seed)
+    must_be_measurable(test_of(task, options.items, options.shuffle, settings.seed), options.by)
 
 
 def _mix_steps(session: Session) -> list[str]:
@@ -232,7 +238,7 @@ def export(
     from engine.stages.export import Given as ExportGiven
     from engine.trained import trained_of
 
-    target = folder or session.locations.exports / f"{_slug(task.name)}-{session.run}"
+    target = folder or session.locations.export_of(task.name, session.run)
     prompts = items.prompts_digest(session.connection, [step.fingerprint for step in _making_steps(session)])
     used = {name: settings.options[name] for name in STAGE_NAMES if name in settings.options and name != "export"}
     models = _models_used(session)
@@ -461,8 +467,3 @@ def _advice(settings: RunSettings) -> str:
     if settings.dataset:
         return "try another data set, a plan of your own (--plan FILE), or --set plan.mode=prose"
     return "add data that does (datatune catalog add FOLDER), or name one: --dataset ID_OR_FOLDER"
-
-
-def _slug(name: str) -> str:
-    kept = "".join(ch if ch.isalnum() or ch in "-_" else "-" for ch in name.lower()).strip("-")
-    return kept[:40] or "task"

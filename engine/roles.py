@@ -102,6 +102,14 @@ class Roles:
         with translated(f"role base, model {spec}"):
             return trainable(spec, self._locations.weight_folders)
 
+    def runs_base(self) -> bool:
+        """Whether llama.cpp can run the base: GGUF files it can, folders of safetensors it cannot. Raises BadInput."""
+        try:
+            path = self.base_path()
+        except Unavailable:
+            return True
+        return path is None or not path.is_dir()
+
     def trainer(self) -> Trainer:
         """The trainer of the base model. Raises Unavailable or BadInput."""
         from models.registry import open_trainer

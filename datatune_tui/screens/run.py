@@ -172,7 +172,7 @@ What a change makes stale is said before it is done. Calls whose prompts stay th
     async def action_export(self) -> None:
         """Write the training set."""
         if self._view:
-            folder = self.here.reader.locations.exports / f"{self._view.run.task.name}-{self._view.run.id}"
+            folder = self.here.reader.locations.export_of(self._view.run.task.name, self._view.run.id)
             done = await self.asked(command("export", self._view.run.id, "--to", str(folder)))
             if done:
                 self.notify(f"{done['examples']:,} examples in {done['folder']}", markup=False)

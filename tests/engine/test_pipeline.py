@@ -302,6 +302,19 @@ def test_a_run_may_leave_its_finetuned_model_unasked(house: House, tmp_path: Pat
     assert ending.finetuned is not None and ending.evaluated is None
 
 
+def test_a_base_that_llama_cpp_cannot_run_is_trained_and_exported_all_the_same(
+    house: House, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(house.roles, "runs_base", lambda: False)
+    house.add("best", notes(60), BEST)
+    test = tmp_path / "test.jsonl"
+    test.write_text('{"input": "Heat.", "output": "sun"}\n', encoding="utf-8")
+    options = {**wanted(20)["options"], "finetune": {"train": True}}
+    ending = house.pipeline(msgspec.structs.replace(WEATHER, test=str(test)), options=options)
+    assert ending.finetuned is not None and ending.evaluated is None and ending.exported is not None
+    assert "trained and exported, not evaluated" in house.story("left-out")[0].text, "it is said before the training"
+
+
 def test_going_further_takes_what_was_done_as_it_is(house: House) -> None:
     house.add("best", notes(60), BEST)
     house.pipeline(until="plan", **wanted(20))
@@ -364,10 +377,12 @@ def test_the_models_of_an_export_are_those_that_answered(tmp_path: Path) -> None
     assert '"expand"' in manifest and '"rerank"' not in manifest.partition('"models"')[2].partition("}")[0]
 
 
-def test_a_tasks_name_names_its_folder_safely() -> None:
-    assert pipeline._slug("Mein Wetter/../Übung 3!") == "mein-wetter----übung-3"
-    assert pipeline._slug("///") == "task"
-    assert len(pipeline._slug("x" * 200)) == 40
+def test_a_tasks_name_names_its_folder_safely(house: House) -> None:
+    places = house.locations
+    assert places.export_of("Mein Wetter/../Übung 3!", "3fa9c1") == places.exports / "mein-wetter----übung-3-3fa9c1"
+    for name in ("///", "/etc/passwd", "../../x", "..", "SUM/DE", "x" * 200, "\x00\n"):
+        place = places.export_of(name, "3fa9c1")
+        assert place.parent == places.exports and len(place.name) <= 47
 
 
 # ── how a run ends ────────────────────────────────────────────────────────────────────────────────────────
