@@ -13,6 +13,7 @@ from engine.bundle.contents import AdapterFile, TestFile, rows_entry
 from engine.config import check_role, stage_options
 from engine.curve import Point
 from engine.errors import BadInput
+from engine.evaluate.bigbench import FILE
 from engine.locations import ADAPTER_DIGITS
 from engine.plain_text import one_line
 from engine.records import Example, Finetuned, MixUnit, Task, Value
@@ -181,8 +182,11 @@ def _files(archive: Archive, steps: dict[str, StepRow]) -> None:
     held = {entry.name for entry in manifest.entries if entry.name.startswith("files/")}
     if len(set(named)) != len(named) or set(named) != held:
         raise archive.bad("its files are not those its manifest names")
-    if sum(isinstance(file, TestFile) for file in manifest.files) > 1:
-        raise archive.bad("two tests")
+    tests = [file for file in manifest.files if isinstance(file, TestFile)]
+    if len(tests) != len({file.part for file in tests}) or (tests and "" not in {file.part for file in tests}):
+        raise archive.bad("two tests, or parts of none")
+    if len(tests) > 1 and any(file.name != FILE for file in tests):
+        raise archive.bad("a test of several files that is no task of BIG-bench")
     places = set()
     for file in manifest.files:
         if isinstance(file, AdapterFile):

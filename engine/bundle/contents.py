@@ -35,6 +35,7 @@ ADAPTER_FILES = ("adapter/adapter_config.json", "adapter/adapter_model.safetenso
 _ONE_NAME = r"^(?!\.)[^/\\\x00-\x1f\x7f:*?\"<>|]{1,200}\Z"
 Name = Annotated[str, Meta(pattern=_ONE_NAME)]
 """Of a file, without a folder; not hidden, and allowed on every system."""
+NameOrNone = Annotated[str, Meta(pattern=rf"{_ONE_NAME}|^\Z")]
 Sha256 = Fingerprint
 
 
@@ -55,11 +56,13 @@ class AdapterFile(Value, tag="adapter"):
 
 
 class TestFile(Value, tag="test"):
-    """The user's own test."""
+    """The user's own test; of a task of BIG-bench one of its files."""
 
     __test__ = False  # pytest would take it for a class of its tests
     entry: str
     name: Name
+    part: NameOrNone = ""
+    """The folder of the subtask whose file it is; "" for a test of one file, and for the head of a task."""
 
 
 class WeightsFile(Value, tag="weights"):

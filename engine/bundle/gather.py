@@ -22,6 +22,7 @@ from engine.bundle.contents import (
 )
 from engine.bundle.seen import seen
 from engine.errors import Busy, EngineError
+from engine.evaluate.bigbench import test_files
 from engine.locations import ADAPTER_DIGITS, Locations
 from engine.plain_text import one_line
 from engine.roles import Roles, translated
@@ -88,12 +89,17 @@ def gather(connection: Connection, run: Run, locations: Locations, with_weights:
             files.append(FileHere(path, path.stat().st_size, AdapterFile(entry(), step.fingerprint, name)))  # type: ignore[arg-type]
     if run.task.test:
         test = Path(run.task.test)
-        if not test.is_file():
+        parts = test_files(test)
+        if not all(part.is_file() for part in parts):
             left_out.append(f"the task's test, which is gone: {test}")
-        elif test.stat().st_size > MOST_TEST:
+        elif any(_name(part.parent) != part.parent.name for part in parts[1:]):
+            left_out.append(f"the task's test, whose folders have names that not every system allows: {test}")
+        elif sum(part.stat().st_size for part in parts) > MOST_TEST:
             left_out.append(f"the task's test, which has over {MOST_TEST >> 20} MB: {test}")
         else:
-            files.append(FileHere(test, test.stat().st_size, TestFile(entry(), _name(test))))
+            for part in parts:
+                subtask = "" if part.parent == parts[0].parent else part.parent.name
+                files.append(FileHere(part, part.stat().st_size, TestFile(entry(), _name(part), subtask)))
     weights: list[Weights] = []
     taken: set[str] = set()
     for about, path in _weights(connection, run, steps, locations, with_weights, left_out):

@@ -72,6 +72,8 @@ class Places:
     def __init__(self, locations: Locations, archive: Archive, staged: dict[str, Path]) -> None:
         self._locations = locations
         self._sums = {entry.name: entry.sha256 for entry in archive.manifest.entries}
+        sums = [self._sums[file.entry] for file in archive.manifest.files if isinstance(file, TestFile)]
+        self._test = sums[0] if len(sums) == 1 else hashlib.sha256("".join(sums).encode()).hexdigest()
         self._staged = staged
         self._served: set[str] = set()
         """Entries whose content is in its place already."""
@@ -115,7 +117,7 @@ class Places:
         if isinstance(file, AdapterFile):
             found = [self._locations.adapters / file.step[:ADAPTER_DIGITS] / file.name]
         elif isinstance(file, TestFile):
-            found = [self._locations.tests / digits / file.name]
+            found = [self._locations.tests / self._test[:_DIGITS] / file.part / file.name]
         else:
             found = [self._locations.weights / file.name, self._locations.weights / digits / file.name]
         for path in found:

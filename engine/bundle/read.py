@@ -163,7 +163,8 @@ def _rows(
     run = read.run.id
     while run_taken(connection, run):
         run = secrets.token_hex(3)
-    test = next((str(paths[file.entry]) for file in manifest.files if isinstance(file, TestFile)), "")
+    tests = [paths[file.entry] for file in manifest.files if isinstance(file, TestFile) and not file.part]
+    test = str(tests[0]) if tests else ""
     row = _run_row(read, run, models.models, test)
     entered: dict[str, int] = {}
     done = 0

@@ -83,11 +83,17 @@ def read_bigbench(path: Path, *, shuffle: bool = True, seed: int = 0) -> Test:
 
 
 def test_files(path: Path) -> list[Path]:
-    """The files a test is read from: the file itself; of a folder its task.json and those of its subtasks."""
-    if not path.is_dir():
+    """The files a test is read from: the file itself; of a task of BIG-bench, given as a folder or as its task.json, those of its subtasks
+    too where it has no items of its own."""
+    if path.is_dir():
+        return [path / FILE, *sorted(path.glob(f"*/{FILE}"))]
+    if not is_bigbench(path):
         return [path]
-    head = path / FILE
-    return [head, *sorted(path.glob(f"*/{FILE}"))]
+    try:
+        whole = bool(_read(path).examples)
+    except BadInput:
+        whole = True
+    return [path] if whole else [path, *sorted(path.parent.glob(f"*/{FILE}"))]
 
 
 def task_of_bigbench(path: Path) -> Task:

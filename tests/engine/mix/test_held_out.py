@@ -57,6 +57,7 @@ def test_a_task_of_bigbench_is_read_with_its_subtasks_and_named_by_all_its_files
     before = digest_of_test(str(tmp_path))
     below.write_text(json.dumps({"examples": [{"input": "What meows?", "target_scores": {"a dog": 0, "a cat": 1}}]}))
     assert digest_of_test(str(tmp_path)) != before
+    assert digest_of_test(str(head)) == digest_of_test(str(tmp_path)), "its head stands for all"
     below.write_text("{")
     with pytest.raises(BadInput, match=r"task\.test"):
         items_of_test(str(tmp_path))
