@@ -25,3 +25,10 @@ def expected_seconds(
     if rates.calls >= FEW_MEASURED:
         return prompt_tokens * rates.per_prompt_token + completion_tokens * rates.per_completion_token
     return None
+
+
+def duration(seconds: float) -> str:
+    """A time to be expected, in one unit."""
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import msgspec
 
-from engine.call_time import expected_seconds
+from engine.call_time import duration, expected_seconds
 from engine.errors import StageFailed
 from engine.finetuned_model import adapter_folder, base_of, spec_of
 from engine.fingerprint import call_hash
@@ -131,7 +131,7 @@ class StepContext:
         data: dict[str, Any] = {"role": role, "calls": calls, "prompt_tokens": prompt_tokens, "completion_tokens": completion_tokens}
         seconds = expected_seconds(self._session.connection, model, calls, prompt_tokens, completion_tokens, shared)
         if seconds is not None:
-            text += f", about {_duration(seconds)} at the rate measured on this machine"
+            text += f", about {duration(seconds)} at the rate measured on this machine"
             data["seconds"] = round(seconds, 1)
         else:
             text += "; this machine's rate for it is not measured yet"
@@ -251,9 +251,3 @@ class StepContext:
             self._next_trend = 0.0
         tell()
         return loop.counts()
-
-
-def _duration(seconds: float) -> str:
-    if seconds < 90:
-        return f"{seconds:.0f} s"
-    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"

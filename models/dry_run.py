@@ -114,6 +114,7 @@ class DryRunTrainer:
             device="cpu",
             precision="fp32",
             memory=0,
+            validation=len(validation),
         )
 
     def answers(self, adapter: Path, prompts: Sequence[tuple[Message, ...]], tokens: int) -> Iterator[str]:

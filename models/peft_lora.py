@@ -13,7 +13,7 @@ from pathlib import Path
 import msgspec
 
 from models import weights
-from models.errors import MemoryShort, ModelError, RequestInvalid, WeightsMissing
+from models.errors import MemoryShort, ModelError, RequestInvalid, RuntimeUnavailable, WeightsMissing
 from models.finetune.base import Base, base_of, base_of_folder, bytes_of_folder, known_folder
 from models.finetune.estimate import estimate, ways_out
 from models.finetune.kept import Folder, Started, fingerprint
@@ -23,11 +23,12 @@ from models.finetune.session import Session, Work
 from models.finetune.several import train_together
 from models.finetune.shape import shape_of_folder, shape_of_gguf
 from models.finetune.tokens import Reader, Row
-from models.finetune.watch import Memory
+from models.finetune.watch import Memory, memory_ran_out
 from models.language import Message
 from models.llama_cpp.tokenizer import open_tokenizer
 from models.training import (
     Device,
+    Precision,
     TrainingEstimate,
     TrainingExample,
     TrainingOptions,
@@ -88,20 +89,18 @@ class PeftLoraTrainer:
             _refuse(self.estimate(train, validation, options))
         base = self.base()
         rows, held, left_out = self._rows(base.reader(), train, validation, options)
-        device = choose_device(options)
-        precision = choose_precision(options, device)
         folder = Folder(out)
+        device, precision = _as_begun(folder, options)
         mark = fingerprint(base.digest, options, device, precision, rows, held)
-        started = folder.begin(mark)
+        started = folder.begin(mark, device, precision)
         if done := folder.result():
             return msgspec.structs.replace(done, adapter=str(out / "adapter"), base=base.folder)
-        needs = self._estimate(base.digest, rows, held, options)
+        needs = self._estimate(base.digest, rows, held, msgspec.structs.replace(options, device=device, precision=precision))
         _refuse(needs)
         checkpointing = needs.gradient_checkpointing
         try:
-            work = Work(
-                base, str(out), rows, held, options, started or Started(mark), device, precision, checkpointing, left_out, str(self._cache)
-            )
+            begun = started or Started(mark, None, device, precision)
+            work = Work(base, str(out), rows, held, options, begun, device, precision, checkpointing, left_out, str(self._cache))
             if (processes := choose_processes(options, device)) > 1:
                 return train_together(work, processes, progress, should_stop)
             with quiet(), Memory(device == "cuda") as memory:
@@ -111,7 +110,7 @@ class PeftLoraTrainer:
             title = f"The training in {out} cannot go on: {error.strerror or str(error)[:200]}"
             raise ModelError(title, "Is there room on the disk? Then train again: it goes on from the last checkpoint.") from error
         except (MemoryError, RuntimeError) as error:
-            if not _memory_ran_out(error):
+            if not memory_ran_out(error):
                 raise
             _free(device)
             raise MemoryShort(
@@ -122,11 +121,11 @@ class PeftLoraTrainer:
         self, reader: Reader, train: Sequence[TrainingExample], validation: Sequence[TrainingExample], options: TrainingOptions
     ) -> tuple[list[Row], list[Row], int]:
         rows, left_out = reader.rows(train, options.max_length)
-        held, _ = reader.rows(validation, options.max_length)
+        held, more = reader.rows(validation, options.max_length)
         if not rows:
             why = f"all {left_out} are longer than {options.max_length} tokens" if left_out else "there are none"
             raise RequestInvalid(f"There is no example to train on: {why}", "Raise max_length, or give more examples.")
-        return rows, held, left_out
+        return rows, held, left_out + more
 
     def _estimate(self, digest: str, rows: Sequence[Row], held: Sequence[Row], options: TrainingOptions) -> TrainingEstimate:
         device = choose_device(options)
@@ -137,17 +136,27 @@ class PeftLoraTrainer:
         return estimate(shape, rows, held, options, device, precision, cache=self._cache, digest=digest, disk=disk)
 
 
+def _as_begun(folder: Folder, options: TrainingOptions) -> tuple[Device, Precision]:
+    """Where and in what numbers to train: what the options leave open stays as it was when the training in this folder was begun, whatever
+    was installed since. RuntimeUnavailable where that cannot be had any more."""
+    begun = folder.started()
+    if begun and begun.device and options.device == "auto":
+        options = msgspec.structs.replace(options, device=begun.device)
+    try:
+        device = choose_device(options)
+        if begun and begun.precision and options.precision == "auto" and device == begun.device:
+            options = msgspec.structs.replace(options, precision=begun.precision)
+        return device, choose_precision(options, device)
+    except RuntimeUnavailable as error:
+        if not begun:
+            raise
+        title = f"The training in {folder.path} was begun with what is not here now: {error.title}"
+        raise RuntimeUnavailable(title, "Bring that back; or delete the folder, and it begins anew with what there is.") from None
+
+
 def _refuse(needs: TrainingEstimate) -> None:
     if needs.refusal:
         raise MemoryShort(needs.refusal, needs.way_out)
-
-
-def _memory_ran_out(error: BaseException) -> bool:
-    """Whether an error of torch means that memory did not suffice: on a CPU it has no type of its own."""
-    said = str(error).lower()
-    return isinstance(error, MemoryError) or any(
-        words in said for words in ("out of memory", "can't allocate memory", "defaultcpuallocator", "alloc_failed")
-    )
 
 
 def _free(device: Device) -> None:

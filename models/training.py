@@ -151,7 +151,7 @@ class TrainingResult(msgspec.Struct, frozen=True):
     """Of the last step."""
     examples: int
     left_out: int
-    """Examples longer than max_length."""
+    """Examples longer than max_length, validation's included."""
     tokens: int
     """Prompt and completion tokens trained on by this call."""
     seconds: float
@@ -160,6 +160,8 @@ class TrainingResult(msgspec.Struct, frozen=True):
     precision: Precision
     memory: int
     """Most bytes this process held in main memory; on a GPU most bytes allocated there."""
+    validation: int | None = None
+    """Examples the validation loss is of; None for trainings of earlier versions, which did not say."""
 
 
 def unwatched(progress: TrainingProgress) -> None:

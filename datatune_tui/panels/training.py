@@ -63,8 +63,8 @@ def _pace(view: View, step: Step, points: tuple[Point, ...]) -> Text:
     text.append(f"loss {last.loss:.3f} at step {last.step:,}, epoch {last.epoch:.2f}")
     if step.state != "running":
         return text
-    memory = last.gpu_memory or last.memory
-    text.append(f"; {last.tokens_per_second:,.0f} tokens/s, {memory / 1e9:.1f} GB of {'GPU ' if last.gpu_memory else ''}memory")
+    gpu = f" and {last.gpu_memory / 1e9:.1f} GB of GPU memory" if last.gpu_memory else ""
+    text.append(f"; {last.tokens_per_second:,.0f} tokens/s, {last.memory / 1e9:.1f} GB of memory{gpu}")
     now = view.progress
     if now and now.total and now.rate > 0 and now.done < now.total:
         text.append(f", about {time_left((now.total - now.done) / now.rate)} left")

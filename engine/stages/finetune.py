@@ -13,6 +13,7 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import Meta
 
+from engine.call_time import duration
 from engine.curve import key_of, point_of
 from engine.errors import BadInput, EngineError, StageFailed, Unavailable
 from engine.export.facts import mixed_examples
@@ -105,7 +106,7 @@ def run(given: Given, options: Options, ctx: Context) -> Finetuned:
         base=given.base,
         adapter=Path(result.adapter).relative_to(ctx.folder().parent).as_posix(),
         examples=result.examples,
-        validation=len(validation),
+        validation=len(validation) if result.validation is None else result.validation,
         left_out=result.left_out,
         steps=result.steps,
         best_step=result.best_step,
@@ -175,7 +176,7 @@ def _settings(options: Options, seed: int) -> TrainingOptions:
 def _tell_estimate(estimate: TrainingEstimate, base: Base, ctx: Context) -> None:
     text = (
         f"{base.name} on the {estimate.device.upper()} in {estimate.precision}: {estimate.steps:,} steps over {estimate.tokens:,} tokens, "
-        f"about {estimate.bytes / 1e9:.1f} GB of {estimate.available / 1e9:.1f} GB free"
+        f"about {estimate.bytes / 1e9:.1f} GB of {estimate.available / 1e9:.1f} GB free, about {duration(estimate.seconds)}"
     )
     parts = {part.name: part.bytes for part in estimate.parts}
     ctx.event("estimate", text, steps=estimate.steps, seconds=round(estimate.seconds), parts=parts, assumed=list(estimate.assumed))

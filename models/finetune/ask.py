@@ -9,10 +9,17 @@ from typing import Any
 
 from models.errors import MemoryShort, WeightsInvalid
 from models.finetune.base import base_of, load_tokenizer
+from models.finetune.estimate import free_bytes
 from models.finetune.libraries import quiet
 from models.finetune.load import choose_device, choose_precision, load_base
+from models.finetune.shape import shape_of_folder
+from models.finetune.watch import memory_ran_out
 from models.language import Message, Request
-from models.training import Precision, TrainingOptions
+from models.training import Device, Precision, TrainingOptions
+
+FREE_MEMORY = "Close programs that use memory."
+ROOM = 1.2
+"""Times the weights: what reading a prompt takes besides, and the file while it is read."""
 
 
 def ask_adapter(base: Path, adapter: Path, question: Request, precision: Precision) -> str:
@@ -38,6 +45,8 @@ def answers(
     device = choose_device(TrainingOptions())
     wanted = precision or ("fp32" if device == "cpu" else "bf16")
     held = choose_precision(TrainingOptions(precision="fp32" if (device, wanted) == ("cpu", "fp16") else wanted), device)
+    if precision is None:
+        _must_fit(Path(found.folder), device, held)
     with quiet():
         import torch
         from peft import PeftModel
@@ -46,19 +55,32 @@ def answers(
         try:
             model: Any = PeftModel.from_pretrained(load_base(Path(found.folder), device, held), str(adapter)).eval()
         except MemoryError as error:
-            raise MemoryShort("Memory does not suffice to ask the adapter", "Close programs that use memory.") from error
+            raise MemoryShort("Memory does not suffice to ask the adapter", FREE_MEMORY) from error
         except (OSError, RuntimeError, ValueError, KeyError, SafetensorError) as error:
             line = str(error).strip().split("\n", 1)[0][:200]
             raise WeightsInvalid(f"The adapter in {adapter} cannot be tried: {line}", "Train it again.") from error
     for prompt in prompts:
         given = torch.tensor([reader.prompt(prompt)], device=model.device)
-        with torch.no_grad(), quiet():
-            told = model.generate(
-                input_ids=given,
-                attention_mask=torch.ones_like(given),
-                do_sample=False,
-                max_new_tokens=tokens,
-                eos_token_id=list(found.ends),
-                pad_token_id=found.ends[0],
-            )
+        try:
+            with torch.no_grad(), quiet():
+                told = model.generate(
+                    input_ids=given,
+                    attention_mask=torch.ones_like(given),
+                    do_sample=False,
+                    max_new_tokens=tokens,
+                    eos_token_id=list(found.ends),
+                    pad_token_id=found.ends[0],
+                )
+        except (MemoryError, RuntimeError) as error:
+            if not memory_ran_out(error):
+                raise
+            raise MemoryShort(f"Memory on the {device.upper()} ran out while the adapter was asked", FREE_MEMORY) from error
         yield str(tokenizer.decode(told[0, given.shape[1] :], skip_special_tokens=True)).strip()
+
+
+def _must_fit(folder: Path, device: Device, held: Precision) -> None:
+    """Refuse a base whose plain numbers do not fit: it may have been trained in a few bits of each."""
+    needed = shape_of_folder(folder).parameters * (4 if held == "fp32" else 2) * ROOM
+    if (free := free_bytes(device)) < needed:
+        title = f"Asking the adapter needs about {needed / 1e9:.1f} GB on the {device.upper()}, and {free / 1e9:.1f} GB are free"
+        raise MemoryShort(title, FREE_MEMORY)

@@ -93,7 +93,7 @@ def estimate(
     learnt = sum(sorted((len(row.tokens) - row.prompt for row in (*rows, *held)), reverse=True)[: options.batch])
     largest = min(options.batch, len(lengths) + len(validation)) * max([*lengths, *validation], default=0)
     processes = choose_processes(options, device)
-    available = _available(device, processes)
+    available = free_bytes(device, processes)
     wanted = {"on": (True,), "off": (False,), "auto": (False, True)}[options.gradient_checkpointing]
     for checkpointing in wanted:
         parts = parts_of(shape, options, device, precision, checkpointing, largest, learnt, processes)
@@ -193,7 +193,7 @@ def _rate(shape: Shape, device: Device, precision: Precision, processes: int, ca
     )
 
 
-def _available(device: Device, processes: int = 1) -> int:
+def free_bytes(device: Device, processes: int = 1) -> int:
     """Bytes free on the fullest of as many GPUs; in main memory, counting what this process holds already."""
     import psutil
 

@@ -29,6 +29,8 @@ class Started(msgspec.Struct, frozen=True):
 
     fingerprint: str
     first_validation_loss: float | None = None
+    device: Device | None = None
+    precision: Precision | None = None
 
 
 class Best(msgspec.Struct, frozen=True):
@@ -59,14 +61,18 @@ class Folder:
         self.path = path
         self.checkpoints = path / CHECKPOINTS
 
-    def begin(self, mark: str) -> Started | None:
+    def started(self) -> Started | None:
+        """What was started here earlier, None for nothing."""
+        return self._read(TRAINING, Started)
+
+    def begin(self, mark: str, device: Device, precision: Precision) -> Started | None:
         """What was started here earlier, None for nothing; RequestInvalid when it was another training."""
-        started = self._read(TRAINING, Started)
+        started = self.started()
         if started is None:
             if self.path.is_dir() and any(self.path.iterdir()):
                 raise RequestInvalid(f"{self.path} is not empty and holds no training", "Give an empty folder.")
             self.path.mkdir(parents=True, exist_ok=True)
-            self.write(TRAINING, Started(mark))
+            self.write(TRAINING, Started(mark, None, device, precision))
             return None
         if started.fingerprint != mark:
             raise RequestInvalid(

@@ -129,6 +129,7 @@ class Session:
             device=work.device,
             precision=work.precision,
             memory=self._memory.gpu or self._memory.most * self._processes,
+            validation=len(work.held),
         )
         if finished:
             folder.write(RESULT, result)

@@ -83,3 +83,11 @@ class Pace:
     def left(self, steps: int) -> float | None:
         """Seconds that many more steps take, evaluations and checkpoints included; None before the first."""
         return self.seconds / self.steps * steps if self.steps else None
+
+
+def memory_ran_out(error: BaseException) -> bool:
+    """Whether an error of torch means that memory did not suffice: on a CPU it has no type of its own."""
+    said = str(error).lower()
+    return isinstance(error, MemoryError) or any(
+        words in said for words in ("out of memory", "can't allocate memory", "defaultcpuallocator", "alloc_failed")
+    )

@@ -8,7 +8,8 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from models.errors import WeightsInvalid, WeightsMissing
+from models.errors import MemoryShort, WeightsInvalid, WeightsMissing
+from models.finetune import ask
 from models.finetune.ask import ask_adapter
 from models.language import Message, Request, Sampling
 from models.peft_lora import PeftLoraTrainer
@@ -42,3 +43,22 @@ def test_what_does_not_fit_and_what_is_gone_is_told(trained: tuple[Path, Path], 
         ask_adapter(base, tmp_path / "damaged", QUESTION, "fp32")
     with pytest.raises(WeightsMissing):
         ask_adapter(tmp_path, adapter, QUESTION, "fp32")
+
+
+def test_want_of_memory_is_told_before_it_ends_the_process(
+    trained: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    base, adapter = trained
+    asked = [QUESTION.messages]
+    assert list(ask.answers(base, adapter, tmp_path, asked, 8)) == ["no"]
+    monkeypatch.setattr(ask, "free_bytes", lambda device: 1000)
+    with pytest.raises(MemoryShort, match="and 0\\.0 GB are free"):
+        list(ask.answers(base, adapter, tmp_path, asked, 8))
+    assert list(ask.answers(base, adapter, tmp_path, asked, 8, "fp32")) == ["no"], "as it was trained it fitted before"
+
+    def short(*_: object, **__: object) -> None:
+        raise RuntimeError("CUDA out of memory. Tried to allocate 20.00 MiB")
+
+    monkeypatch.setattr("transformers.generation.utils.GenerationMixin.generate", short)
+    with pytest.raises(MemoryShort, match="ran out while the adapter was asked"):
+        list(ask.answers(base, adapter, tmp_path, asked, 8, "fp32"))

@@ -9,7 +9,8 @@ import pytest
 
 import models.finetune.estimate
 import models.finetune.session
-from models.errors import MemoryShort, RequestInvalid
+import models.peft_lora
+from models.errors import MemoryShort, RequestInvalid, RuntimeUnavailable
 from models.finetune.base import base_of_folder
 from models.finetune.kept import Folder
 from models.finetune.libraries import quiet
@@ -163,9 +164,9 @@ def test_what_cannot_fit_is_refused_before_anything_is_loaded(
 ) -> None:
     free = trainer.estimate(TRAIN, HELD, OPTIONS)
     assert not free.refusal and not free.gradient_checkpointing
-    monkeypatch.setattr(models.finetune.estimate, "_available", lambda *_: free.bytes - 1000)
+    monkeypatch.setattr(models.finetune.estimate, "free_bytes", lambda *_: free.bytes - 1000)
     assert trainer.estimate(TRAIN, HELD, OPTIONS).gradient_checkpointing
-    monkeypatch.setattr(models.finetune.estimate, "_available", lambda *_: 1 << 20)
+    monkeypatch.setattr(models.finetune.estimate, "free_bytes", lambda *_: 1 << 20)
     monkeypatch.setattr(models.finetune.session, "load_model", None)
     with pytest.raises(MemoryShort, match=r"needs about 0\.6 GB on the CPU, and 0\.0 GB are free") as caught:
         trainer.train(TRAIN, HELD, tmp_path / "out", OPTIONS)
@@ -204,6 +205,32 @@ def test_examples_that_are_too_long_are_counted_and_left_out(trainer: PeftLoraTr
     kept, left_out = reader.rows(TRAIN, limit)
     assert [len(row.tokens) for row in kept] == [length for length in lengths if length <= limit]
     assert left_out == len(lengths) - len(kept) > 0
+    held = [len(reader.row(example).tokens) <= limit for example in HELD]
+    options = msgspec.structs.replace(OPTIONS, max_length=limit, epochs=1)
+    result = trainer.train(TRAIN, HELD, tmp_path / "out", options)
+    assert (result.examples, result.validation, result.left_out) == (len(kept), sum(held), left_out + held.count(False))
+
+
+def test_what_was_begun_in_some_numbers_goes_on_in_them_whatever_was_installed_since(
+    trainer: PeftLoraTrainer, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    installed = ["fp32"]
+
+    def choose(options: TrainingOptions, device: str) -> str:
+        return options.precision if options.precision != "auto" else installed[0]
+
+    monkeypatch.setattr(models.peft_lora, "choose_precision", choose)
+    options = msgspec.structs.replace(OPTIONS, precision="auto", device="auto")
+    seen: list[TrainingProgress] = []
+    trainer.train(TRAIN, HELD, tmp_path / "out", options, seen.append, lambda: seen[-1].step == 5)
+    installed[0] = "bf16"
+    done = trainer.train(TRAIN, HELD, tmp_path / "out", options, seen.append)
+    assert done.finished and done.precision == "fp32"
+    Folder(tmp_path / "gpu").begin("another", "cuda", "nf4")
+    monkeypatch.setattr("torch.cuda.is_available", lambda: False)
+    with pytest.raises(RuntimeUnavailable, match="was begun with what is not here now: torch finds no CUDA GPU") as gone:
+        trainer.train(TRAIN, HELD, tmp_path / "gpu", options)
+    assert "begins anew" in gone.value.hint
 
 
 def test_only_whole_checkpoints_count(tmp_path: Path) -> None:
