@@ -81,7 +81,7 @@ def share_words(found: Evaluated) -> str:
     if compared.share is None:
         return f"no share of one in the other: {one_line(compared.reason, 200)}"
     share = compared.share
-    return f"{ours} has {share.value:.0%} ({share.low:.0%} to {share.high:.0%}) of what {theirs} has above chance"
+    return f"{ours} has {share.value:.0%} ({share.low:.0%} to {share.high:.0%}) of what {theirs} has{compared.above_chance}"
 
 
 def agreement_words(found: Evaluated) -> str:

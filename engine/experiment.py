@@ -13,7 +13,9 @@ from typing import Any, NamedTuple
 import msgspec
 
 from engine.config import stage_options
-from engine.errors import BadInput, NothingSuitable
+from engine.errors import BadInput, Cancelled, NothingSuitable
+from engine.evaluate.evaluation import must_be_measurable
+from engine.evaluate.items import Test
 from engine.evaluate.kept import test_of
 from engine.mix.held_out import digest_of_test
 from engine.pipeline import Ending, Line
@@ -22,7 +24,7 @@ from engine.plan.file import plan_digest
 from engine.quality.leakage import find_leakage
 from engine.records import Finetuned, MixCounts, Mixed, Output, Part, PlanChoice, SyntheticPart, Task, TaskExample
 from engine.runner import run_step
-from engine.session import Session
+from engine.session import BudgetSpent, Session
 from engine.stages import STAGE_NAMES, stage
 from engine.stages.compare import UNTRAINED, ArmGiven, ArmName, ArmStep
 from engine.stages.compare import Given as CompareGiven
@@ -33,6 +35,7 @@ from engine.stages.execute import Given as ExecuteGiven
 from engine.stages.finetune import Given as FinetuneGiven
 from engine.stages.mix import Given as MixGiven
 from engine.store import steps
+from engine.store.reviews import reviews_digest
 from engine.store.runs import RunSettings
 
 OFFERED = 1.25
@@ -60,7 +63,12 @@ class _Mix(NamedTuple):
 def run_experiment(session: Session, task: Task, settings: RunSettings) -> Ending:
     """All arms of `compare.arms`. Raises BadInput before anything is asked where the experiment cannot be made, NothingSuitable where an
     arm has no data."""
-    return _Experiment(session, task, settings).run()
+    try:
+        return _Experiment(session, task, settings).run()
+    except BudgetSpent:
+        raise Cancelled(
+            "the time budget was spent before every arm had its examples", f"give it more: datatune resume {session.run} --budget 2h"
+        ) from None
 
 
 class _Experiment:
@@ -78,18 +86,33 @@ class _Experiment:
             raise BadInput("a comparison needs a test", "give the task one: test = … in the task file, with input and output in each row")
         digest = digest_of_test(self._task.test)
         asked: EvaluateOptions = self._stage_options("evaluate")
-        # What cannot be read or trained is said before any model is asked.
-        test_of(self._task, asked.items, asked.shuffle, self._settings.seed)
-        session.roles.base()
+        # What cannot be read, trained or asked is said before any model is asked.
+        test = test_of(self._task, asked.items, asked.shuffle, self._settings.seed)
+        must_be_measurable(test, asked.by)
+        base = session.roles.base()
+        if not session.roles.runs_base():
+            raise BadInput(f"{base.name} is a folder, and llama.cpp asks GGUF files alone", "compare with one: --base MODEL.gguf")
         steps.unlink_steps(session.connection, session.run)
+        as_given, self._task = self._task, self._without(test)
         data = self._data()
         mixes = self._mixes(data)
         session.spent = True  # a time budget is one for making examples
         wanted = [name for name in options.arms if name in UNTRAINED or name in data]
         arms = tuple(self._arm(name, data.get(name, _Data()), mixes, digest) for name in wanted)
-        given = CompareGiven(self._task, digest, arms, asked.items, asked.shuffle, asked.by, tuple(self._told))
+        given = CompareGiven(as_given, digest, arms, asked.items, asked.shuffle, asked.by, tuple(self._told))
         _, self._ending.compared = self._step("compare", given)
         return self._ending
+
+    def _without(self, test: Test) -> Task:
+        """The task without those of its own examples that its test holds: plans are found, and examples written, by them."""
+        leaks = find_leakage(self._task.examples, [TaskExample(item.input, item.answer) for item in test.items])
+        kept = tuple(one for place, one in enumerate(self._task.examples) if place not in leaks.removed)
+        if self._task.examples and not kept:
+            raise BadInput("all of the task's own examples are items of its test", "give the task others")
+        if leaks.removed:
+            text = f"{len(leaks.removed)} of the task's examples are items of the test: nothing is found, planned or written by them"
+            self._session.event("left-out", text)
+        return msgspec.structs.replace(self._task, examples=kept)
 
     # ── data ──────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -105,6 +128,8 @@ class _Experiment:
             line.examples(expanded, found or (), ending)
             if not ending.parts:
                 raise NothingSuitable(f"no data set serves this task: {'; '.join(ending.refusals[:2])}", "name one: --dataset ID_OR_FOLDER")
+        if self._session.spent:
+            raise BudgetSpent("the time budget is spent")
         rows = tuple(ending.parts)
         found_data: dict[ArmName, _Data] = {}
         # What comes of rows is known in a moment, what a model writes in hours.
@@ -119,6 +144,8 @@ class _Experiment:
         if "synthetic" in arms or "mix" in arms:
             writing = self._writing(self._most(rows, found_data))
             Line(self._session, self._task, writing, STAGE_NAMES.index("mix")).generate(expanded, ending)
+            if self._session.spent:
+                raise BudgetSpent("the time budget is spent")
             if not ending.synthetic:
                 raise NothingSuitable(ending.refusals[-1], "with a stronger model it may do: --model generate=…")
         written = tuple(ending.synthetic)
@@ -164,7 +191,16 @@ class _Experiment:
         return enough[short]
 
     def _existing(self, parts: tuple[Part, ...]) -> tuple[Part, ...]:
-        return tuple(self._as_it_stands(part) for part in parts)
+        """The parts that come of the data sets as they stand. Raises NothingSuitable where none does."""
+        made, refusals = [], []
+        for part in parts:
+            try:
+                made.append(self._as_it_stands(part))
+            except NothingSuitable as error:
+                refusals.append(error)
+        if not made:
+            raise refusals[0]
+        return tuple(made)
 
     def _as_it_stands(self, part: Part) -> Part:
         """The same data set's columns without any transformation; any output will do, for nothing makes it one of the task's."""
@@ -213,6 +249,9 @@ class _Experiment:
                 for seed in range(self._options.seeds):
                     mixes[name, seed] = self._mix(name, one, wanted, seed)
             sizes = {name: mixes[name, 0].mixed.counts.examples for name in arms}
+            if nothing := [name for name, size in sizes.items() if not size and not self._options.least]:
+                why = _most(mixes[nothing[0], 0].mixed.counts)
+                raise NothingSuitable(f"the arm {nothing[0]} has no example: {why}", "leave it out: --arms")
             for name in [name for name, size in sizes.items() if size < self._options.least]:
                 self._told.append(f"no arm {name}: {sizes.pop(name):,} examples, not the {self._options.least:,} that an arm must have")
                 self._session.event("left-out", self._told[-1])
@@ -237,15 +276,15 @@ class _Experiment:
             wanted = least
 
     def _mix(self, name: str, data: _Data, total: int, seed: int) -> _Mix:
-        given = MixGiven(self._task, data.parts, data.synthetic, "", digest_of_test(self._task.test))
+        sources = [*(part.step for part in data.parts), *(part.step for part in data.synthetic)]
+        reviews = reviews_digest(self._session.connection, sources)
+        given = MixGiven(self._task, data.parts, data.synthetic, reviews, digest_of_test(self._task.test))
         options = msgspec.structs.replace(self._stage_options("mix"), total=total, synthetic_share=data.share, leakage="remove")
         if name == "existing":
             # Nothing was made for the task: its languages and its copies are what it is.
             options = msgspec.structs.replace(options, near_duplicates=0.0, languages="report", balance=False)
         self._session.check()
         step, mixed = run_step(self._session, stage("mix"), given, options, self._label(name, seed), self._settings.seed + seed)
-        if not mixed.counts.examples:
-            raise NothingSuitable(f"the arm {name} has no example: {_most(mixed.counts)}", "leave it out: --arms")
         return _Mix(step, mixed)
 
     # ── train and ask ─────────────────────────────────────────────────────────────────────────────────────
@@ -253,7 +292,8 @@ class _Experiment:
     def _arm(self, name: ArmName, data: _Data, mixes: dict[tuple[str, int], _Mix], test: str) -> ArmGiven:
         if name in UNTRAINED:
             step, evaluated = self._evaluate(None, name, test)
-            return ArmGiven(name, "the base model, prompted in the way that is best for it off the test", (ArmStep(step, evaluated),))
+            choice = evaluated.evaluation.models[0].choice
+            return ArmGiven(name, f"the base model, prompted off the test: {choice.setting}, {choice.why}", (ArmStep(step, evaluated),))
         seeds = tuple(self._trained(name, data, mixes, seed, test) for seed in range(self._options.seeds))
         return ArmGiven(name, _what(name, seeds[0].finetuned), seeds)
 
@@ -266,7 +306,7 @@ class _Experiment:
         base = self._session.roles.base()
         self._session.roles.close()  # training needs the memory
         given = FinetuneGiven(
-            self._clean() if data.control == "own" else self._task,
+            self._task,
             data.parts,
             mix.step if mix else "",
             mix.mixed if mix else Mixed(()),
@@ -279,16 +319,6 @@ class _Experiment:
         _, finetuned = run_step(self._session, stage("finetune"), given, options, label, self._settings.seed + seed)
         step, evaluated = self._evaluate(finetuned, label, test)
         return ArmStep(step, evaluated, mix.step if mix else "", mix.mixed if mix else None, finetuned)
-
-    def _clean(self) -> Task:
-        """The task without those of its own examples that its test holds."""
-        asked = self._stage_options("evaluate")
-        test = test_of(self._task, asked.items, asked.shuffle, self._settings.seed)
-        leaks = find_leakage(self._task.examples, [TaskExample(item.input, item.answer) for item in test.items])
-        kept = tuple(one for place, one in enumerate(self._task.examples) if place not in leaks.removed)
-        if not kept:
-            raise NothingSuitable("all of the task's own examples are items of its test", "give others, or leave out the arm own: --arms")
-        return msgspec.structs.replace(self._task, examples=kept)
 
     def _evaluate(self, finetuned: Finetuned | None, label: str, test: str) -> tuple[str, Any]:
         given = EvaluateGiven(self._task, test, self._session.roles.base(), finetuned, alone=finetuned is not None)
@@ -324,7 +354,7 @@ def _what(name: ArmName, trained: Finetuned | None) -> str:
         "transformed": f"{count} transformed examples",
         "mix": f"{count} examples, half transformed and half synthetic",
         "shuffled": f"{count} transformed examples, outputs shuffled: what form alone teaches",
-        "own": f"the task's own {count} examples, for as many steps",
+        "own": f"the task's own {count} examples, for as many steps, of which the last is kept: there is no validation",
         "prose": f"{count} examples made by prose followed row by row",
         "few-shot": "",
     }[name]

@@ -20,10 +20,17 @@ TRIED_TOKENS = 16
 """Of the answer to a trial, at most."""
 
 
-def finetuned_of(connection: Connection, run: str) -> Finetuned | None:
-    """What a run trained last; None where it trained nothing, or is not done with it."""
-    done = [step for step in steps_of_run(connection, run) if step.stage == "finetune" and step.record]
-    return msgspec.json.decode(done[-1].record, type=Finetuned) if done else None
+def finetuned_of(connection: Connection, run: str, arm: str = "") -> Finetuned | None:
+    """What a run trained, of a comparison's several this arm's; None where it trained nothing, or is not done with it.
+
+    Raises BadInput where there are several and none, or another, is named.
+    """
+    done = {step.candidate: step.record for step in steps_of_run(connection, run) if step.stage == "finetune" and step.record}
+    if arm not in done and (arm or len(done) > 1):
+        title = f"run {run} trained {f'no arm {arm!r}' if arm else 'several models'}"
+        raise BadInput(title, f"name one: {', '.join(f'“{run}:{name}”' for name in done)}" if done else "see: datatune runs")
+    record = done.get(arm) or next(iter(done.values()), "")
+    return msgspec.json.decode(record, type=Finetuned) if record else None
 
 
 def adapter_folder(finetuned: Finetuned, locations: Locations) -> Path:

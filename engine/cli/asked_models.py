@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     from engine.stored_answers import StoredAnswers
 
 
-_RUN = re.compile("[0-9a-f]{1,6}")
-"""A run's id, or the beginning of one."""
+_RUN = re.compile("([0-9a-f]{1,6})(?::.*)?", re.S)
+"""A run's id, or the beginning of one; of a comparison with one of its arms."""
 
 
 class Told(NamedTuple):
@@ -33,8 +33,9 @@ class Told(NamedTuple):
     """What the run it is of has trained."""
 
 
-def told_task(text: str) -> Told:
-    """The task that a file, a folder of BIG-bench or a run holds. Raises BadInput."""
+def told_task(text: str, with_trained: bool = True) -> Told:
+    """The task that a file, a folder of BIG-bench or a run holds, and what the run trained, unless that is of no use; of a comparison an
+    arm is named, as in RUN:mix. Raises BadInput."""
     from engine.cli.find import find_run
     from engine.config import read_task
     from engine.evaluate.bigbench import is_bigbench, task_of_bigbench
@@ -56,8 +57,11 @@ def told_task(text: str) -> Told:
         file = read_task(path)
         return Told(locations, file.task, {**defaults, **{role: absolute_spec(spec, path.parent) for role, spec in file.models.items()}})
     reader = open_reader(locations.database)
-    run = find_run(reader, text)
-    return Told(locations, run.task, {**defaults, **run.settings.models}, finetuned_of(reader, run.id))
+    name, _, arm = text.partition(":")
+    run = find_run(reader, name)
+    return Told(
+        locations, run.task, {**defaults, **run.settings.models}, finetuned_of(reader, run.id, arm.strip()) if with_trained or arm else None
+    )
 
 
 def trained_spec(told: Told) -> str | None:
@@ -75,20 +79,23 @@ def trained_spec(told: Told) -> str | None:
     return spec
 
 
-def trained_by(text: str) -> str | None:
-    """The model that the run `text` trained; None where that is no run's id. Raises BadInput for a run that trained none."""
+def trained_by(text: str) -> tuple[str, Task] | None:
+    """The model that the run `text` trained, and for which task; None where that is no run's id. Raises BadInput for a run that trained
+    none."""
     from engine.errors import BadInput
     from engine.locations import locate
     from engine.store.database import open_reader
     from engine.store.runs import read_run
 
     database = locate().database
-    if not _RUN.fullmatch(text) or not database.exists() or (run := read_run(open_reader(database), text)) is None:
+    named = _RUN.fullmatch(text)
+    if not named or not database.exists() or (run := read_run(open_reader(database), named[1])) is None:
         return None
-    spec = trained_spec(told_task(run.id))
+    told = told_task(run.id + text[len(named[1]) :])
+    spec = trained_spec(told)
     if spec is None:
         raise BadInput(f"run {run.id} trained no model", "name one that did (datatune runs), or a model: smollm2, a .gguf path")
-    return spec
+    return spec, told.task
 
 
 @contextmanager

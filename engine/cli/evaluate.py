@@ -84,20 +84,22 @@ def evaluate(
     from engine.evaluate.asking import AS_TRAINED
     from engine.evaluate.evaluation import asker_of, evaluate, expected_cost
 
-    told = told_task(task)
+    told = told_task(task, with_trained=spec is None)
     given = _given(task, told.task, test_file, pool_file, items, not as_given, seed)
     given = _with(given, shots=_numbers(shots or "0,2,8"), styles=_STYLES[style or "all"], way=way, draws=draws, every=every, seed=seed)
     own = trained_spec(told) if spec is None else None
     trained = {1} if own else set()
     second = [None if other == BASE else other] if other else []
+    asked_as = {1: told.task}
     if other and (theirs := trained_by(other)):
-        second, trained = [theirs], {*trained, 2}
+        second, trained, asked_as[2] = [theirs[0]], {*trained, 2}, theirs[1]
     with asked(told, [spec or own, *second]) as models:
         askers, meters = [], []
         for place, answers in enumerate(models, 1):
             asker = asker_of(given, answers)
             if place in trained and shots is None and style is None:
-                asker.only = (AS_TRAINED,)
+                # As it was trained is also: with its own task's words.
+                asker.only, asker.task = (AS_TRAINED,), asked_as[place]
             cost = expected_cost(given, asker)
             name = answers.model.identity.name
             note(_cost(name, cost.calls, answers.expected_seconds(*cost)))
@@ -161,7 +163,7 @@ def predict(
     from engine.evaluate.asking import Asker, Setting
     from engine.evaluate.items import example_items
 
-    told = told_task(task)
+    told = told_task(task, with_trained=spec is None)
     found = told.task
     rows_of.check_target(to, replace)
     rows, wanted = rows_of.read_rows(file, column)

@@ -78,7 +78,7 @@ def _of_comparison(found: Comparison) -> Iterator[str]:
     sure = "the interval holds 0" if one.estimate.low <= 0 <= one.estimate.high else "the interval does not hold 0"
     yield f"\nmodel 1 less model 2, {found.figure.replace('_', ' ')}: {_signed(one.estimate)}; {sure}; p {one.p:.3g} ({one.test})"
     if found.share:
-        yield f"model 1 has {_figure(found.share)} of what model 2 has above chance"
+        yield f"model 1 has {_figure(found.share)} of what model 2 has{found.above_chance}"
     else:
         yield f"no share of one in the other: {found.reason}"
 

@@ -47,7 +47,7 @@ def try_(task: str, spec: str | None, base_spec: str | None, no_base: bool, shot
     """
     from engine.evaluate.items import example_items
 
-    told = told_task(task)
+    told = told_task(task, with_trained=spec is None)
     pool = example_items(told.task.examples, told.task, shuffle=False)
     own = trained_spec(told) if spec is None else None
     first = spec or own

@@ -52,7 +52,7 @@ class Answer(Value):
     sums: tuple[float, ...] = ()
     """Log-likelihood of each option, summed over its tokens; () where the item has none, or no answer came."""
     tokens: tuple[int, ...] = ()
-    """Of each option, with its end where that is counted in `sums`."""
+    """Of each option, with its end where that is counted in `sums`; () where `sums` are of a menu's letters."""
     priors: tuple[float, ...] = ()
     """As `sums`, where the input says nothing; () where that is the same question, or was not asked."""
     text: str = ""
@@ -65,7 +65,7 @@ class Answer(Value):
         if by == "sum":
             return self.sums
         if by == "per_token":
-            return tuple(total / max(1, count) for total, count in zip(self.sums, self.tokens, strict=True))
+            return tuple(total / max(1, count) for total, count in zip(self.sums, self.tokens, strict=True)) if self.tokens else ()
         return tuple(total - prior for total, prior in zip(self.sums, self.priors, strict=True)) if self.priors else ()
 
 
@@ -161,7 +161,7 @@ class Asker:
         text = said.get(f"{number} write", "")
         return Answer(
             sums=sums,
-            tokens=tuple(self.answers.model.count_tokens(option) + ends for option in item.options) if sums else (),
+            tokens=tuple(self.answers.model.count_tokens(option) + ends for option in item.options) if sums and self.plain else (),
             priors=_numbers(said.get(f"{number} prior", ""), item) if sums else (),
             text=answer_in(text, test.frame(item), self.one_line) if setting.style == "plain" else text.strip(),
             written=f"{number} write" in said and f"{number} write" not in errors,

@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from engine.errors import BadInput
 from engine.evaluate.asking import EVERYTHING, Answer, Answers, Asker, Setting, Style, demonstrations, longest_answer
 from engine.evaluate.choosing import PAPER, Choice, calls_of_choosing, choose, settings_of
 from engine.evaluate.intervals import DESCRIPTIVE_BELOW, Difference, Estimate, difference, ratio
@@ -95,9 +96,14 @@ class Comparison(Value):
     figure: str
     difference: Difference
     share: Estimate | None
-    """How much of the second's figure above chance the first has; None where that is not clear of zero."""
+    """How much of the second's figure, of an accuracy above chance, the first has; None where that is not clear of zero."""
     reason: str = ""
     """Why there is no share."""
+
+    @property
+    def above_chance(self) -> str:
+        """What the share is of, to be said after it: nothing is taken off a macro-F1 or the figure of a text."""
+        return " above chance" if self.figure.startswith("accuracy") else ""
 
 
 class Evaluation(Value):
@@ -197,6 +203,7 @@ def evaluation_of(given: Given, judged: Sequence[Judged], chosen: Sequence[Draws
 
 def judge(given: Given, asker: Asker) -> tuple[Judged, Draws]:
     """Choose how to ask a model, ask it, and say what came of it; the answers are those in the chosen setting, draw after draw."""
+    _must_be_measurable(given, asker)
     settings = settings_for(given, asker)
     choice = choose(asker, given.test, given.pool, settings, given.way, given.seed)
     paper = [one for one in settings if one == Setting(min(PAPER, len(given.pool)), "chat")]
@@ -213,6 +220,22 @@ def judge(given: Given, asker: Asker) -> tuple[Judged, Draws]:
     notes = [] if asker.plain else ["asked over a server: in chats alone, options by a lettered menu, so only their order tells"]
     identity = asker.answers.model.identity
     return Judged(identity.name, identity.digest, identity.runtime, choice, tuple(results), tuple(notes)), chosen
+
+
+def must_be_measurable(test: Test, way: str) -> None:
+    """Refuse to decide by scores that a test cannot give. Raises BadInput."""
+    empty = sum(not item.input.strip() for item in test.items)
+    if test.closed and way == "prior_corrected" and empty:
+        title = f"{empty:,} of {len(test.items):,} items have no input, so there is no score without it to take away"
+        raise BadInput(title, "decide by another: --by sum, in a run --set evaluate.by=sum")
+
+
+def _must_be_measurable(given: Given, asker: Asker) -> None:
+    must_be_measurable(given.test, given.way)
+    if given.test.closed and given.way != "sum" and not asker.plain:
+        name = asker.answers.model.identity.name
+        title = f"{name} is asked over a server, by the letters of a menu: there is no {given.way.replace('_', ' ')} score"
+        raise BadInput(title, "decide by the sum: --by sum, in a run --set evaluate.by=sum")
 
 
 def _result(given: Given, setting: Setting, draws: list[list[Answer]]) -> Result:
@@ -264,5 +287,6 @@ def _compared(given: Given, ours: Draws, theirs: Draws) -> Comparison:
     name = primary_name(test, given.way)
     chance = sum(item.chance for item in test.items) / len(test.items) if name.startswith("accuracy") else 0.0
     share = ratio(one, other, clusters, chance, given.seed)
-    reason = "" if share else "the second model's figure is not clear of chance, so a share of it would say nothing"
+    zero = "chance" if name.startswith("accuracy") else "0"
+    reason = "" if share else f"the second model's figure is not clear of {zero}, so a share of it would say nothing"
     return Comparison(name, difference(one, other, clusters, given.seed), share, reason)

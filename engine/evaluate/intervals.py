@@ -98,7 +98,7 @@ def estimate(parts: Parts, clusters: Sequence[str], seed: int = 0) -> Estimate:
 
 
 def difference(one: Parts, other: Parts, clusters: Sequence[str], seed: int = 0) -> Difference:
-    """The first figure less the second, drawn anew together, with a paired test.
+    """The first figure less the second, drawn anew together, with a paired test; an exact interval where all items differ alike.
 
     For right or wrong on independent items in one draw that is McNemar's exact test (1947); else signs of differences are flipped cluster
     by cluster, or the two swapped where the figure is no mean (paired permutation test, Fisher 1935): all ways for few clusters, else
@@ -110,7 +110,12 @@ def difference(one: Parts, other: Parts, clusters: Sequence[str], seed: int = 0)
     value = _value(one) - _value(other)
     drawn = np.concatenate([_figure(one, ours) - _figure(other, theirs) for ours, theirs in _resampled([one, other], groups, seed)])
     count = int(groups.max()) + 1
-    found = Estimate(value, *_interval(drawn, value), len(groups), count, max(len(one.numbers), len(other.numbers)))
+    low, high = _interval(drawn, value)
+    if low == high and one.bounds == other.bounds == (0.0, 1.0):
+        # As in `estimate`: all that was seen is alike, and what was not seen may have the weight that so many clusters can miss.
+        missed = 1 - TAIL ** (1 / count)
+        low, high = value - missed * (1 + value), value + missed * (1 - value)
+    found = Estimate(value, low, high, len(groups), count, max(len(one.numbers), len(other.numbers)))
     single = len(one.numbers) == len(other.numbers) == 1 and count == len(groups)
     binary = one.bounds is not None and bool(np.isin(one.numbers[..., 0], (0, 1)).all() and np.isin(other.numbers[..., 0], (0, 1)).all())
     if single and binary:

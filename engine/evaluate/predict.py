@@ -61,7 +61,7 @@ def read_rows(path: Path, column: str) -> tuple[list[dict[str, Any]], str]:
 
 def column_out(rows: Sequence[dict[str, Any]], wanted: str) -> str:
     """A name for the column of answers. Raises BadInput where the rows have one of that name."""
-    if any(wanted in row for row in rows[:1000]):
+    if any(wanted in row for row in rows):
         raise BadInput(f"the rows have a column {wanted!r} already", "name another for the answers: --into NAME")
     return wanted
 
@@ -81,10 +81,9 @@ def check_target(path: Path, replace: bool) -> None:
 def predict(asker: Asker, task: Task, rows: Sequence[dict[str, Any]], column: str, pool: Sequence[Item], setting: Setting) -> list[Answer]:
     """An answer for each row, in their order; a row without input gets none."""
     labels = task.output.labels if task.output.kind == "label" else ()
-    items = [
-        Item(f"row {number}", str(row.get(column) or ""), labels, tuple(0.0 for _ in labels), cluster=f"row {number}")
-        for number, row in enumerate(rows, 1)
-    ]
+    chances = tuple(0.0 for _ in labels)
+    texts = ["" if row.get(column) is None else str(row[column]) for row in rows]
+    items = [Item(f"row {number}", text, labels, chances, cluster=f"row {number}") for number, text in enumerate(texts, 1)]
     asked = [item for item in items if item.input.strip()]
     test = Test(task.name, tuple(asked), "")
     answers = asker.ask(test, asked, setting, demonstrations(pool, setting.shots, 0), CHOICE_ONLY)

@@ -167,7 +167,7 @@ def _all_parts(test: Test, draws: Sequence[Sequence[Answer]], way: str) -> list[
             found.append((name, "of the text written", mean_of(scores)))
         return found
     for one in WAYS:
-        if one != way and not any(answer.scores(one) for answers in draws for answer in answers):
+        if one != way and not _measured(draws, one):
             continue
         found.append((f"accuracy, {one}", WAY_WORDS[one], mean_of([item_scores(test, answers, one) for answers in draws])))
     if any(answer.written for answers in draws for answer in answers):
@@ -180,6 +180,12 @@ def _all_parts(test: Test, draws: Sequence[Sequence[Answer]], way: str) -> list[
         predictions = [[predicted(answer, way) for answer in answers] for answers in draws]
         found.append((f"macro_f1, {way}", f"F1 of each label, averaged, {WAY_WORDS[way]}", macro_f1_of(test, predictions)))
     return found
+
+
+def _measured(draws: Sequence[Sequence[Answer]], way: str) -> bool:
+    """Whether every answer that options were weighed for has such scores; an item that lacks them would count as wrong."""
+    weighed = [answer for answers in draws for answer in answers if answer.sums]
+    return bool(weighed) and all(answer.scores(way) for answer in weighed)
 
 
 def _best(metric: Callable[[str, str], float], item: Item, answer: Answer) -> float:

@@ -18,6 +18,8 @@ from models.language import Identity
 
 PACKAGES = ("datatune", "datasets", "google-re2", "jinja2", "llama-cpp-python", "llguidance", "pyarrow")
 """Those whose version can change what an export holds."""
+OF_TRAINING = ("accelerate", "bitsandbytes", "peft", "torch", "transformers", "trl")
+"""Those that can besides, where it holds a model."""
 
 DETERMINISTIC = (
     "Same data revisions, plan, seed and software give the same bytes: plans without model steps are deterministic, "
@@ -47,6 +49,7 @@ def manifest(
 ) -> bytes:
     """The manifest as indented JSON with sorted keys. `files` maps every other file of the export to its SHA-256; `trained` is the model
     among them, if there is one."""
+    packages = (*PACKAGES, *(OF_TRAINING if trained else ()))
     content = {
         "format": FORMAT,
         "task": msgspec.to_builtins(msgspec.structs.replace(task, test=portable(task.test))),
@@ -75,7 +78,7 @@ def manifest(
         "seed": seed,
         "options": portable(msgspec.to_builtins(options)),
         "prompts_digest": prompts_digest,
-        "software": {"python": platform.python_version(), **{name: _version(name) for name in PACKAGES}},
+        "software": {"python": platform.python_version(), **{name: _version(name) for name in packages}},
         "batched": batched,
         "reproducibility": BATCHED if batched else DETERMINISTIC,
         "files": dict(files),

@@ -145,7 +145,10 @@ def _found(given: Given, test: Test, ctx: Context) -> set[int]:
     keys = {item.key for number, item in enumerate(everything.items) if number in numbers}
     asked = [TaskExample(item.input, item.answer) for item in test.items]
     shown = {match.item for match in find_leakage(given.task.examples, asked).matches if match.removed}
-    return {place for place, item in enumerate(test.items) if item.key in keys} | shown
+    found = {place for place, item in enumerate(test.items) if item.key in keys} | shown
+    # Items that say the same, in subtasks of other forms, are known as soon as one is.
+    known = {test.items[place].cluster for place in found}
+    return {place for place, item in enumerate(test.items) if item.cluster in known}
 
 
 def _arm(one: _Read, test: Test, way: str, kept: Sequence[int], seed: int) -> Arm:
@@ -198,6 +201,10 @@ def _notes(given: Given, test: Test) -> list[str]:
     notes = [*test.notes, *given.told]
     if test.clusters < DESCRIPTIVE_BELOW:
         notes.append(f"descriptive: {test.clusters:,} independent items, under {DESCRIPTIVE_BELOW}, say little about others")
+    sizes = {arm.name: one.examples + one.validation for arm in given.arms if (one := arm.seeds[0].finetuned) and arm.name != "own"}
+    if len(set(sizes.values())) > 1:
+        told = ", ".join(f"{name} {size:,}" for name, size in sizes.items())
+        notes.append(f"examples longer than finetune.max_length were not trained on, which left {told}")
     seeds = max(len(arm.seeds) for arm in given.arms)
     if seeds == 1:
         notes.append("one seed: no interval here knows how much another training of the same arm would differ")

@@ -17,6 +17,8 @@ from engine.records import Finetuned, Generated, Mixed, Task
 from engine.session import Session
 from engine.store import runs, steps
 from engine.store.events import events_after
+from engine.store.items import items_in_order
+from engine.store.reviews import Review, put_reviews
 from models.dry_run import DryRunTrainer
 from models.language import Request
 from models.training import TrainingExample
@@ -165,6 +167,78 @@ def test_an_arm_with_too_few_is_left_out_and_does_not_make_the_others_smaller(ho
         compared(house, with_test(house), ("few-shot", "transformed"), examples=120, least=100)
     with pytest.raises(BadInput, match="no arm can have 100 examples"):
         compared(house, with_test(house), arms, least=100)
+
+
+def test_an_arm_of_which_the_test_leaves_nothing_is_left_out_too(house: House) -> None:
+    task = with_test(house, [(row["note"], row["weather"]) for row in notes(90)])
+    found = compared(house, task, ("few-shot", "synthetic", "transformed"), least=10)
+    assert [arm.name for arm in found.arms] == ["few-shot", "synthetic"]
+    assert "no arm transformed: 0 examples, not the 10 that an arm must have" in found.notes
+    with pytest.raises(NothingSuitable, match="the arm transformed has no example"):
+        compared(house, task, ("few-shot", "synthetic", "transformed"))
+
+
+def test_items_that_say_what_a_known_one_says_are_known_too(house: House) -> None:
+    (row, *_) = notes(90)
+    turned = " ".join(reversed(row["note"].split()))
+    fresh = [(f"Everybody spoke of {TEST_WORDS[label]} on day {n}.", label) for n in range(6) for label in TEST_WORDS]
+    found = compared(
+        house, with_test(house, [(row["note"], row["weather"]), (turned, row["weather"]), *fresh]), ("few-shot", "transformed")
+    )
+    assert (found.items, found.clusters, found.found) == (20, 19, 2)
+    assert all(arm.without_found is not None and arm.without_found.n == 18 for arm in found.arms)
+
+
+def test_an_example_of_the_task_that_is_in_its_test_shows_no_model_the_way(house: House) -> None:
+    (known, kept) = WEATHER.examples
+    fresh = [(f"Everybody spoke of {TEST_WORDS[label]} on day {n}.", label) for n in range(6) for label in TEST_WORDS]
+    found = compared(house, with_test(house, [(known.input, known.output), *fresh]), ("few-shot", "synthetic", "transformed", "own"))
+    made = [prompt for role, prompt in [*house.roles.asked, *house.roles.weighed] if role not in ("base", "finetuned")]
+    assert made and any(kept.input in prompt for prompt in made) and not any(known.input in prompt for prompt in made)
+    assert found.found == 1 and next(arm for arm in found.arms if arm.name == "own").examples == 1
+    assert "1 of the task's examples are items of the test" in house.story("left-out")[0].text
+    with pytest.raises(BadInput, match="all of the task's own examples"):
+        compared(house, with_test(house, [(one.input, one.output) for one in WEATHER.examples] + fresh), ("few-shot", "transformed"))
+
+
+def test_what_a_person_rejects_is_in_no_arm_of_a_later_seed(house: House) -> None:
+    task = with_test(house)
+    compared(house, task, ("few-shot", "transformed"))
+    (step,) = [step.fingerprint for step in house.steps() if step.stage == "execute"]
+    taught = {example.prompt[-1].content for example in house.roles.trains.given[0]}  # type: ignore[attr-defined]
+    key = next(one.key for one in items_in_order(house.connection, step, "accepted") if any(text in one.result for text in taught))
+    put_reviews(house.connection, step, [Review(key, "rejected", "")])
+    compared(house, task, ("few-shot", "transformed"), seeds=2)
+    first, again, other = house.roles.trains.given  # type: ignore[attr-defined]
+    assert sorted(map(repr, again)) == sorted(map(repr, other)) != sorted(map(repr, first))
+
+
+def test_a_time_budget_that_ends_before_the_arms_have_their_examples_is_no_crash(house: House) -> None:
+    options: dict[str, dict[str, object]] = {"compare": {"arms": ["few-shot", "transformed"], "examples": 30}}
+    with pytest.raises(Cancelled, match="the time budget was spent before every arm had its examples") as spent:
+        house.pipeline(with_test(house), options=options, experiment=True, budget=1e-9)
+    assert "--budget" in spent.value.hint and not house.roles.trains.given  # type: ignore[attr-defined]
+
+
+def test_a_base_that_llama_cpp_cannot_run_is_refused_before_anything_is_made(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(house.roles, "runs_base", lambda: False)
+    with pytest.raises(BadInput, match="is a folder"):
+        compared(house, with_test(house), ("few-shot", "transformed"))
+    assert not house.steps()
+
+
+def test_arms_that_lose_examples_to_their_length_are_told(house: House) -> None:
+    class Short(DryRunTrainer):
+        def train(self, train: Any, validation: Any, *arguments: Any) -> Any:
+            """Leaves out what speaks of a day."""
+            kept = [one for one in train if "Day" not in one.prompt[-1].content]
+            result = super().train(kept or train, validation, *arguments)
+            return msgspec.structs.replace(result, left_out=len(train) - len(kept))
+
+    house.roles.trains = Short()
+    found = compared(house, with_test(house), ("few-shot", "transformed", "mix"))
+    (told,) = [note for note in found.notes if "finetune.max_length" in note]
+    assert "transformed 30" in told and "mix 30" not in told
 
 
 def test_an_arm_that_cannot_be_made_is_left_out_and_told(house: House, monkeypatch: pytest.MonkeyPatch) -> None:

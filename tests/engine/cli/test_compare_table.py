@@ -84,6 +84,10 @@ def test_a_finetuned_model_stands_beside_its_base() -> None:
         assert words in shown
     chance = {line.index("┆") for line in shown.splitlines() if "●" in line and "┆" in line and "chance" not in line}
     assert len(chance) == 1
+    comparison = EVALUATED.evaluation.comparison
+    assert comparison is not None
+    by_f1 = msgspec.structs.replace(EVALUATED.evaluation, comparison=msgspec.structs.replace(comparison, figure="macro_f1, sum"))
+    assert "of what base has\n" in evaluated_table(msgspec.structs.replace(EVALUATED, evaluation=by_f1)) + "\n"
     alone = evaluated_table(ALONE)
     assert "less" not in alone.splitlines()[3] and "base " not in alone
 

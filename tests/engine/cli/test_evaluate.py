@@ -113,6 +113,12 @@ def test_a_file_comes_back_with_a_column_more(datatune: Datatune, task: Path, go
     assert read[0] == {"id": "1", "note": "It poured and poured.", "output": "rain"} and read[1]["output"] is None
 
 
+def test_a_number_is_an_input_nought_too(datatune: Datatune, task: Path, good: str, tmp_path: Path) -> None:
+    rows = lines(tmp_path / "in.jsonl", [{"input": 0}, {"input": None}, {"input": 1.5}])
+    said = datatune("predict", task, rows, "--model", good, "--to", tmp_path / "out.jsonl", "--json").json["predicted"]
+    assert said["answered"] == 2
+
+
 def test_workbooks_go_in_and_out_without_formulas(datatune: Datatune, tmp_path: Path) -> None:
     (tmp_path / "task.toml").write_text('[task]\ndescription = "Write a formula."\n')
     model = script(tmp_path, "rogue", ("", "=cmd|'/c calc'!A1"))
@@ -136,6 +142,12 @@ def test_nothing_is_asked_where_nothing_could_be_written(datatune: Datatune, tas
     assert "did you mean 'note'" in datatune(*asked, "--to", tmp_path / "o.csv", "--column", "notes").err
     assert "a column 'id' already" in datatune(*asked, "--to", tmp_path / "o.csv", "--column", "note", "--into", "id").err
     assert "not a format" in datatune(*asked, "--to", tmp_path / "o.doc").err
+    late = lines(
+        tmp_path / "late.jsonl", [*({"note": f"It poured {number}."} for number in range(1200)), {"note": "Sun.", "output": "mine"}]
+    )
+    assert (
+        "a column 'output' already" in datatune("predict", task, late, "--column", "note", "--model", weak, "--to", tmp_path / "o.csv").err
+    )
     assert "is there already" in datatune(*asked, "--to", tmp_path / "in.csv").err
     assert "no folder" in datatune(*asked, "--to", tmp_path / "none" / "o.csv").err
     assert not (tmp_path / "weak.log").exists()

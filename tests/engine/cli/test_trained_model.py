@@ -5,9 +5,11 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from engine.store import runs, steps
+from engine.store.lease import this_process
 from tests.engine.cli.conftest import Datatune
 from tests.engine.cli.trained import STEP, train
 from tests.engine.evaluate.made import lines
@@ -80,6 +82,42 @@ def test_what_two_runs_trained_is_held_against_each_other(
     both = datatune("evaluate", finished, "--test", test, "--compare", other, "--json").json["evaluation"]
     assert [model["results"][0]["setting"] for model in both["models"]] == [{"shots": 0, "style": "export"}] * 2
     assert both["comparison"]["difference"]["estimate"]["value"] == 0
+
+
+def test_of_a_comparison_an_arm_is_named(datatune: Datatune, house: House, finished: str, base: Path, rows: Path, tmp_path: Path) -> None:
+    (record,) = house.connection.execute("SELECT record FROM steps WHERE fingerprint = ?", (STEP,)).fetchone()
+    for arm, digit in (("mix", "a"), ("shuffled", "b")):
+        steps.claim_step(house.connection, digit * 64, "finetune", arm, 1, "{}", 0, this_process())
+        steps.finish_step(house.connection, digit * 64, "done", "", record, 1.0)
+    found = runs.read_run(house.connection, finished)
+    assert found is not None
+    compared = runs.create_run(house.connection, found.task, msgspec.structs.replace(found.settings, experiment=True))
+    for arm, digit in (("mix", "a"), ("shuffled", "b")):
+        steps.link_step(house.connection, compared, digit * 64, "finetune", arm, reused=False)
+    said = datatune("predict", compared, rows, "--to", tmp_path / "out.jsonl")
+    assert said.code == 2 and "several models" in said.err and f"“{compared}:mix”, “{compared}:shuffled”" in said.err
+    said = datatune("predict", f"{compared}:mxi", rows, "--to", tmp_path / "out.jsonl")
+    assert said.code == 2 and "no arm 'mxi'" in said.err
+    assert datatune("predict", f"{compared}:mix", rows, "--to", tmp_path / "out.jsonl").code == 0
+    assert datatune("predict", compared, rows, "--to", tmp_path / "base.jsonl", "--model", f"{base}#sequences=1").code == 0
+    test = lines(tmp_path / "t.jsonl", [{"input": f"It froze {number}.", "output": "snow"} for number in range(4)])
+    both = datatune("evaluate", finished, "--test", test, "--compare", f"{compared}:shuffled", "--json").json["evaluation"]
+    assert len(both["models"]) == 2 and both["comparison"]["difference"]["estimate"]["value"] == 0
+
+
+def test_a_run_of_another_task_is_asked_in_the_words_it_was_trained_with(
+    datatune: Datatune, house: House, finished: str, base: Path, tmp_path: Path
+) -> None:
+    found = runs.read_run(house.connection, finished)
+    assert found is not None
+    reworded = msgspec.structs.replace(found.task, description="Tell the weather of a diary's line.")
+    other = runs.create_run(house.connection, reworded, found.settings)
+    steps.link_step(house.connection, other, STEP, "finetune", "", reused=True)
+    test = lines(tmp_path / "t.jsonl", [{"input": f"It froze {number}.", "output": "snow"} for number in range(4)])
+    assert datatune("evaluate", finished, "--test", test, "--compare", other).code == 0
+    prompts = [prompt for (prompt,) in house.connection.execute("SELECT prompt FROM calls WHERE role = 'base'")]
+    words = ["Tell the weather of a diary's line." in prompt for prompt in prompts]
+    assert any(words) and not all(words)
 
 
 def test_a_base_that_is_gone_or_another_is_said(datatune: Datatune, finished: str, base: Path, rows: Path, tmp_path: Path) -> None:

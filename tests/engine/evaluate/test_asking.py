@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from engine.errors import BadInput
@@ -117,6 +118,17 @@ def test_an_input_that_says_nothing_has_no_other_without_it(tmp_path: Path) -> N
     assert len(answer.sums) == 2 and answer.priors == () and answer.scores("prior_corrected") == ()
 
 
+def test_a_figure_that_some_items_cannot_have_is_not_told_and_not_decided_by(tmp_path: Path) -> None:
+    test = weather_test(tmp_path, 6)
+    silent = msgspec.structs.replace(test.items[0], key="silent", input="")
+    given = Given(WEATHER, msgspec.structs.replace(test, items=(*test.items, silent)), POOL, styles=("chat",))
+    (judged,) = evaluate(given, [asker_of(given, answers_of(tmp_path, knows))]).models
+    assert {figure.name for figure in judged.results[0].figures} >= {"accuracy, sum", "accuracy, per_token"}
+    assert "accuracy, prior_corrected" not in {figure.name for figure in judged.results[0].figures}
+    with pytest.raises(BadInput, match="1 of 7 items have no input"):
+        evaluate(msgspec.structs.replace(given, way="prior_corrected"), [asker_of(given, answers_of(tmp_path, knows))])
+
+
 def test_an_example_is_never_shown_before_itself_and_draws_differ() -> None:
     shown = demonstrations(POOL, 8, 0)
     assert [one.input for item in POOL for one in shown(item) if one.input == item.input] == []
@@ -217,7 +229,10 @@ def test_a_server_is_asked_in_chats_alone_and_without_what_its_menu_cannot_tell(
         asker.ask(given.test, given.test.items, Setting(0, "plain"), demonstrations((), 0, 0))
     (judged,) = evaluate(given, [asker]).models
     assert {one.setting.style for one in judged.choice.tried} == {"chat", "export"} and "lettered menu" in judged.notes[0]
-    assert "accuracy, prior_corrected" not in {figure.name for figure in judged.results[0].figures}
+    assert not {"accuracy, prior_corrected", "accuracy, per_token"} & {figure.name for figure in judged.results[0].figures}
+    for way in ("per_token", "prior_corrected"):
+        with pytest.raises(BadInput, match="by the letters of a menu"):
+            evaluate(msgspec.structs.replace(given, way=way), [asker])
 
 
 def test_an_evaluation_tells_figures_errors_and_a_paired_difference(tmp_path: Path) -> None:

@@ -52,6 +52,13 @@ def test_where_all_are_right_or_wrong_the_interval_is_the_exact_one(score: float
     assert estimate(mean_of([[1.0] * 40]), names(40, 4)).low == pytest.approx(beta.ppf(0.025, 10, 1))
 
 
+@pytest.mark.parametrize(("one", "other", "low", "high"), [(1, 1, -0.1157, 0.1157), (1, 0, 0.7686, 1), (0, 1, -1, -0.7686)])
+def test_where_all_items_differ_alike_a_difference_has_an_exact_interval(one: int, other: int, low: float, high: float) -> None:
+    """30 items of which none differs: by Clopper & Pearson up to 11.57 % of others may."""
+    found = difference(mean_of([[one] * 30]), mean_of([[other] * 30]), names(30)).estimate
+    assert (found.low, found.high) == pytest.approx((low, high), abs=1e-4) and found.value == one - other
+
+
 def test_mcnemar_is_the_binomial_test_of_the_items_that_differ() -> None:
     one = np.array([1] * 15 + [0] * 4 + [1] * 20 + [0] * 11, float)
     other = np.array([0] * 15 + [1] * 4 + [1] * 20 + [0] * 11, float)
