@@ -339,7 +339,7 @@ class _Experiment:
     def _in_prose(self) -> RunSettings:
         given = self._settings.options
         options = {**given, "plan": {**given.get("plan", {}), "mode": "prose"}}
-        return msgspec.structs.replace(self._settings, plan="", options=options)
+        return msgspec.structs.replace(self._settings, plan="", plans={}, options=options)
 
     def _step(self, name: str, given: Any, candidate: str = "") -> tuple[str, Any]:
         self._session.check()

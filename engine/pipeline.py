@@ -331,7 +331,8 @@ class Line:
                 self._session.event("left-out", text)
                 ending.refusals.append(text)
                 continue
-            if not _akin(candidate, candidates, ending, self._task):
+            yours = bool(self._settings.plan_of(candidate.dataset))
+            if not yours and not _akin(candidate, candidates, ending, self._task):
                 text = f"{candidate.dataset} is much less like the task than the nearest; no examples beat wrong ones"
                 self._session.event("left-out", text)
                 ending.refusals.append(text)
@@ -339,7 +340,7 @@ class Line:
             try:
                 part = self._candidate(expanded, candidate, wanted, ending)
             except (NothingSuitable, Unavailable, BadInput, StageFailed) as error:
-                if self._settings.dataset:
+                if self._settings.dataset or (yours and isinstance(error, BadInput)):
                     raise
                 self._fall_through(candidate, error, ending)
                 continue
@@ -368,7 +369,7 @@ class Line:
         from engine.stages.plan import Given as PlanGiven
         from engine.stages.schema import Given as SchemaGiven
 
-        revision, mine = self._session.data.revision(dataset), self._settings.plan
+        revision, mine = self._session.data.revision(dataset), self._settings.plan_of(dataset)
         schema: SchemaSelection
         _, schema = self._step("schema", SchemaGiven(self._task, dataset, revision, mine), label)
         if self._last < STAGE_NAMES.index("plan"):
@@ -387,7 +388,8 @@ class Line:
         if choice is None:
             return None
         first = ending.parts[0].choice if ending.parts else None
-        if first and choice.score < first.score - SCORE_MARGIN:
+        yours = bool(self._settings.plan_of(name))
+        if first and not yours and choice.score < first.score - SCORE_MARGIN:
             raise NothingSuitable(f"{name}: its plan scores {choice.score:.2f}, the first data set's {first.score:.2f}; left out")
         if self._last < STAGE_NAMES.index("execute"):
             return None

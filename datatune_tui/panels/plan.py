@@ -143,8 +143,7 @@ class PlanPanel(Panel):
         elif not self.edited and self._place() == 0:
             self.notify("this is the plan that was used; edit it, or choose a runner-up", markup=False)
         else:
-            changed = msgspec.structs.replace(self._settings, dataset=self._choice.dataset, plan=self.query_one(TextArea).text)
-            self.post_message(self.Changed("schema", changed))
+            self.post_message(self.Changed("schema", self._settings.with_plan(self._choice.dataset, self.query_one(TextArea).text)))
 
     @work(group="preview")
     async def _preview(self, model: bool = False) -> None:

@@ -207,7 +207,8 @@ def _cost(view: View, event: Panel.Changed) -> str:
     units = sum(view.counts.values())
     if not units:
         return "No rows were executed yet."
-    again = event.settings.plan and event.settings.plan != view.run.settings.plan
+    before, now = view.run.settings, event.settings
+    again = (now.plan or now.plans) and (now.plan, now.plans) != (before.plan, before.plans)
     rows = f"{units:,} rows were executed; they run again with the new plan" if again else f"{units:,} rows were executed"
     return f"{rows}. Answers of models to prompts that stay the same are not asked for again."
 

@@ -37,10 +37,7 @@ def other_settings(found: Run, locations: Locations) -> RunSettings | None:
     for choice in _choices(found, locations):
         place = second_reading(choice)
         if place and _asked(found, choice, place, locations):
-            import msgspec
-
-            other = choice.runners_up[place - 1].plan
-            return msgspec.structs.replace(found.settings, dataset=choice.dataset, plan=write_plan(other))
+            return found.settings.with_plan(choice.dataset, write_plan(choice.runners_up[place - 1].plan))
     return None
 
 

@@ -33,7 +33,7 @@ def compare(
     seeds: int | None,
     base: str,
     dataset: str,
-    plan_file: Path | None,
+    plans: tuple[str, ...],
     settings: tuple[str, ...],
     models: tuple[str, ...],
     seed: int,
@@ -55,5 +55,5 @@ def compare(
     given: dict[str, Any] = {"arms": named, "examples": examples, "seeds": seeds}
     wanted = tuple(f"compare.{name}={json.dumps(value)}" for name, value in given.items() if value is not None)
     models = (*models, *([f"base={base}"] if base else ()))
-    made = run_settings(file, task.parent, dataset, plan_file, "", (*settings, *wanted), models, seed, budget, None, experiment=True)
+    made = run_settings(file, task.parent, dataset, plans, "", (*settings, *wanted), models, seed, budget, None, experiment=True)
     return start(file, made, detach, as_json)

@@ -160,7 +160,7 @@ def apply(ctx: click.Context, /, file: Path, task: Path, **given: Any) -> int:
     """Apply a plan to all rows of a data set: `datatune run TASK --dataset … --plan FILE`."""
     from engine.cli.run import run
 
-    made: int = ctx.invoke(run, task=task, plan_file=file, **given)
+    made: int = ctx.invoke(run, task=task, plans=(str(file),), **given)
     return made
 
 

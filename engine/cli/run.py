@@ -43,9 +43,10 @@ def making_options(command: Any) -> Any:
         ),
         click.option(
             "--plan",
-            "plan_file",
-            type=click.Path(path_type=Path),
-            help="Apply this plan file instead of searching for one; needs --dataset.",
+            "plans",
+            multiple=True,
+            metavar="[ID=]FILE",
+            help="Apply this plan file instead of searching for one, to the data set of that id, which then comes first, or to --dataset.",
         ),
         click.option(
             "--set", "settings", multiple=True, metavar="STAGE.OPTION=VALUE", help="Set a stage's option; see `datatune options`."
@@ -82,7 +83,7 @@ def making_options(command: Any) -> Any:
 def run(
     task: Path,
     dataset: str,
-    plan_file: Path | None,
+    plans: tuple[str, ...],
     until: str,
     settings: tuple[str, ...],
     models: tuple[str, ...],
@@ -106,7 +107,7 @@ def run(
         settings = (*settings, f"generate.examples={synthetic}")
     if finetune:
         settings, models = (*settings, "finetune.train=true"), (*models, f"base={finetune}")
-    made = run_settings(file, task.parent, dataset, plan_file, until, settings, models, seed, budget, to)
+    made = run_settings(file, task.parent, dataset, plans, until, settings, models, seed, budget, to)
     return start(file, made, detach, as_json)
 
 
@@ -126,7 +127,7 @@ def demo(show_task: bool, detach: bool, as_json: bool) -> int:
     locations = locate().ensure()
     _add_starter(locations)
     file = read_task(task)
-    settings = run_settings(file, task.parent, "", None, "", (f"execute.examples={DEMO_EXAMPLES}",), (), 0, "", None)
+    settings = run_settings(file, task.parent, "", (), "", (f"execute.examples={DEMO_EXAMPLES}",), (), 0, "", None)
     return start(file, settings, detach, as_json, examples_shown=5)
 
 
@@ -227,7 +228,7 @@ def run_settings(
     file: TaskFile,
     base: Path,
     dataset: str,
-    plan_file: Path | None,
+    plans: tuple[str, ...],
     until: str,
     given: tuple[str, ...],
     models: tuple[str, ...],
@@ -251,21 +252,24 @@ def run_settings(
         raise BadInput(
             f"--until {until}: no such stage" + (f"; did you mean {near[0]!r}?" if near else ""), f"stages: {', '.join(STAGE_NAMES)}"
         )
-    if plan_file and (dataset or file.dataset) in ("", NO_DATASET):
-        raise BadInput("--plan needs --dataset", "a plan names the columns of one data set; say which")
+    plan, of_ids = _plans(plans, dataset or file.dataset)
     yours = read_settings(locate())
     specs = yours.models | {role: absolute_spec(spec, base) for role, spec in file.models.items()} | _specs(models)
     options = merged(yours, file.options)
     for text in given:
         stage, option, value = parse_setting(text)
         options.setdefault(stage, {})[option] = value
+    if of_ids:
+        retrieve = options.setdefault("retrieve", {})
+        retrieve["prefer"] = [*dict.fromkeys((*of_ids, *stage_options("retrieve", retrieve).prefer))]
     for stage, values in options.items():
         stage_options(stage, values)
     made = RunSettings(
         models=specs,
         options=options,
         dataset=_dataset(dataset) if dataset else _dataset_named(file, base),
-        plan=_plan_text(plan_file) if plan_file else "",
+        plan=plan,
+        plans=of_ids,
         until=until,
         seed=seed,
         budget_seconds=seconds(budget) if budget else 0,
@@ -312,6 +316,28 @@ def _dataset(given: str) -> str:
     if path.is_absolute() or given.startswith(("./", "../", "~")):
         raise BadInput(f"--dataset {given}: no such folder", "give a folder with data files, or an id from `datatune catalog search`")
     return given
+
+
+def _plans(given: tuple[str, ...], dataset: str) -> tuple[str, dict[str, str]]:
+    """The plan of the data set that is named, "" for none, and those of others by id. Raises BadInput."""
+    from engine.config import NO_DATASET
+
+    alone, of_ids = [], {}
+    for text in given:
+        name, equals, file = text.partition("=")
+        if not equals or Path(text).exists():
+            alone.append(_plan_text(Path(text)))
+        elif dataset:
+            raise BadInput(f"--plan {text} goes with data sets that are found, and {dataset} is named", "give the plan alone: --plan FILE")
+        elif Path(name).is_dir():
+            raise BadInput(f"--plan {text}: a folder has no id here", "name it with --dataset, or first: datatune catalog add FOLDER")
+        else:
+            of_ids[name] = _plan_text(Path(file))
+    if alone and dataset in ("", NO_DATASET):
+        raise BadInput("--plan FILE needs --dataset", "a plan names the columns of one data set; say which: --dataset, or --plan ID=FILE")
+    if len(alone) > 1:
+        raise BadInput("two plans for one data set", "name the data set of each: --plan ID=FILE")
+    return (alone[0] if alone else ""), of_ids
 
 
 def _plan_text(file: Path) -> str:

@@ -31,6 +31,8 @@ class RunSettings(Value):
     """A data set's id or folder that skips finding one."""
     plan: str = ""
     """A plan in TOML to apply instead of searching for one; goes with `dataset`."""
+    plans: dict[str, str] = {}
+    """Data set → a plan in TOML to apply to it, where several may be used."""
     until: str = ""
     """Last stage to run; "" is all of them."""
     seed: int = 0
@@ -39,6 +41,17 @@ class RunSettings(Value):
     export_to: str = ""
     experiment: bool = False
     """Whether it compares several ways to a model, as compare's options say, instead of making one training set."""
+
+    def plan_of(self, dataset: str) -> str:
+        """The plan in TOML to apply to a data set; "" where one is searched for."""
+        return self.plan if self.plan and dataset == self.dataset else self.plans.get(dataset, "")
+
+    def with_plan(self, dataset: str, plan: str) -> RunSettings:
+        """The same with another plan for one data set, "" for none; which data sets are used stays as it is."""
+        if dataset == self.dataset:
+            return msgspec.structs.replace(self, plan=plan)
+        others = {name: text for name, text in self.plans.items() if name != dataset}
+        return msgspec.structs.replace(self, plans={**others, dataset: plan} if plan else others)
 
 
 class Run(Value):
@@ -94,11 +107,13 @@ def plans_applied(connection: sqlite3.Connection, run: str, dataset: str, limit:
     if origin is not None:
         return origin.plans.get(dataset, ())
     rows = connection.execute(
-        "SELECT DISTINCT json_extract(old.settings, '$.plan') AS plan FROM runs AS old JOIN runs AS new ON new.id = ? "
-        "WHERE old.created < new.created AND old.state = 'done' AND old.task_name = new.task_name "
-        "AND json_extract(old.settings, '$.dataset') = ? AND coalesce(json_extract(old.settings, '$.plan'), '') != '' "
-        "ORDER BY old.created DESC LIMIT ?",
-        (run, dataset, limit),
+        "SELECT plan FROM (SELECT old.created, coalesce("
+        "CASE WHEN json_extract(old.settings, '$.dataset') = :dataset THEN nullif(json_extract(old.settings, '$.plan'), '') END, "
+        "(SELECT value FROM json_each(old.settings, '$.plans') WHERE key = :dataset), '') AS plan "
+        "FROM runs AS old JOIN runs AS new ON new.id = :run "
+        "WHERE old.created < new.created AND old.state = 'done' AND old.task_name = new.task_name) "
+        "WHERE plan != '' GROUP BY plan ORDER BY max(created) DESC LIMIT :limit",
+        {"run": run, "dataset": dataset, "limit": limit},
     )
     return tuple(row["plan"] for row in rows)
 

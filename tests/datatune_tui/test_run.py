@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Coroutine
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,7 @@ from textual.widgets import TextArea
 
 from datatune_tui.app import DataTune
 from datatune_tui.panels.panel import Panel
+from datatune_tui.screens.place import Place
 from datatune_tui.widgets.keyed_table import KeyedTable
 from datatune_tui.widgets.long_list import LongList
 from datatune_tui.widgets.rail import Rail
@@ -109,6 +111,35 @@ def test_a_broken_plan_is_refused_beside_the_text_and_a_good_one_asks_what_it_co
         await pilot.press("n")
         await pilot.pause()
         assert read_run(home.connection, run).settings == RunSettings()  # type: ignore[union-attr]
+
+    with_app(home, story, (120, 50))
+
+
+def test_an_edited_plan_is_for_its_data_set_and_leaves_the_others_in_the_run(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    run = home.finished()
+    resumed: list[object] = []
+
+    async def asked(place: Place, command: Coroutine[object, object, object]) -> None:
+        resumed.append(command)
+        command.close()
+
+    monkeypatch.setattr(Place, "asked", asked)
+
+    async def story(app: DataTune, pilot: Pilot[None]) -> None:
+        await opened(pilot, app, "plan")
+        area = app.screen.query_one(TextArea)
+        await until(pilot, lambda: '"kinds"' in area.text)
+        area.text = area.text.replace('"kinds"', '"mine"')
+        area.focus()
+        await pilot.pause()
+        await pilot.press("ctrl+s")
+        await until(pilot, lambda: "are done anew" in screen_text(app))
+        await pilot.press("y")
+        await until(pilot, lambda: bool(read_run(home.connection, run).settings.plans))  # type: ignore[union-attr]
+        settings = read_run(home.connection, run).settings  # type: ignore[union-attr]
+        ((dataset, plan),) = settings.plans.items()
+        assert dataset == "owner/notes" and '"mine"' in plan and settings.dataset == "" == settings.plan
+        await until(pilot, lambda: bool(resumed))
 
     with_app(home, story, (120, 50))
 

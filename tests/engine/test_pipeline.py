@@ -72,6 +72,29 @@ def test_further_data_sets_fill_up_what_is_missing(house: House, monkeypatch: py
     assert len(lines(ending)) == 80
 
 
+def test_a_plan_for_one_data_set_leaves_the_others_as_they_were(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pipeline, "AKIN", 0.5)
+    house.add("good", notes(60, "kind", OPAQUE, start=100), GOOD)
+    house.add("best", notes(60), BEST)
+    before = house.pipeline(**wanted(80))
+    assert used(before) == {"local/best": 60}, "of the other no plan is found"
+    ending = house.pipeline(plans={"local/good": PLAN}, **wanted(80))
+    assert used(ending) == {"local/best": 60, "local/good": 20}
+    assert ending.parts[0].step == before.parts[0].step and ending.parts[1].choice.plan.name == "mine"
+    assert {line["output"] for line in lines(ending)} == {"sun", "rain", "snow"}
+
+
+def test_a_data_set_whose_plan_is_yours_is_used_however_unlike_the_task_it_is(house: House) -> None:
+    house.add("best", notes(60), BEST)
+    house.add("odd", notes(60, "kind", OPAQUE, start=100), "# Accounts\n\nInvoices of a bakery, by month and customer.")
+    options = {"execute": {"examples": 100}, "retrieve": {"prefer": ["local/odd"]}}
+    assert used(house.pipeline(options=options)) == {"local/best": 60}
+    assert used(house.pipeline(plans={"local/odd": PLAN}, options=options)) == {"local/odd": 60, "local/best": 40}
+    wrong = {"local/odd": PLAN.replace('value = "kind"', 'value = "nothing"')}
+    with pytest.raises(BadInput, match="nothing"):
+        house.pipeline(plans=wrong, options=options)
+
+
 def test_at_most_so_many_data_sets_are_used(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(pipeline, "MOST_DATASETS", 2)
     for number in range(4):

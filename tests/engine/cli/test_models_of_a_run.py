@@ -14,7 +14,7 @@ TASK = '[task]\nname = "t"\ndescription = "d"\n'
 
 
 def models(*given: str) -> dict[str, str]:
-    return run_settings(parse_task(TASK, "t.toml"), Path("/nowhere"), "", None, "", (), given, 0, "", None).models
+    return run_settings(parse_task(TASK, "t.toml"), Path("/nowhere"), "", (), "", (), given, 0, "", None).models
 
 
 @pytest.mark.parametrize(

@@ -231,6 +231,25 @@ def test_a_step_whose_owner_died_shows_as_interrupted(writer: sqlite3.Connection
     assert found and found.state == "running" and found.reason == ""
 
 
+def test_plans_that_were_applied_are_known_however_they_were_given(writer: sqlite3.Connection) -> None:
+    several = RunSettings().with_plan("notes", "second").with_plan('o\'dd "one"', "odd")
+    for settings in (RunSettings(dataset="notes", plan="first"), several, RunSettings(dataset="notes", plan="first"), RunSettings()):
+        runs.finish_run(writer, runs.create_run(writer, TASK, settings), "done", "", 0)
+    new = runs.create_run(writer, TASK, RunSettings())
+    assert runs.plans_applied(writer, new, "notes") == ("first", "second"), "the one that was applied last comes first, once"
+    assert runs.plans_applied(writer, new, 'o\'dd "one"') == ("odd",) and runs.plans_applied(writer, new, "other") == ()
+    assert runs.plans_applied(writer, new, "notes", 1) == ("first",)
+
+
+def test_a_plan_belongs_to_its_data_set() -> None:
+    named = RunSettings(dataset="notes", plan="first")
+    assert (named.plan_of("notes"), named.plan_of("other")) == ("first", "")
+    assert named.with_plan("notes", "second") == RunSettings(dataset="notes", plan="second")
+    both = named.with_plan("other", "odd")
+    assert (both.plan_of("notes"), both.plan_of("other")) == ("first", "odd")
+    assert both.with_plan("other", "") == named
+
+
 def test_a_run_from_elsewhere_keeps_to_the_plans_it_knew_there(writer: sqlite3.Connection) -> None:
     old, new, moved = (
         runs.create_run(writer, TASK, RunSettings(dataset="notes", plan="mine" if number == 0 else "")) for number in range(3)
