@@ -92,11 +92,11 @@ class _Experiment:
         base = session.roles.base()
         if not session.roles.runs_base():
             raise BadInput(f"{base.name} is a folder, and llama.cpp asks GGUF files alone", "compare with one: --base MODEL.gguf")
-        steps.unlink_steps(session.connection, session.run)
         as_given, self._task = self._task, self._without(test)
+        steps.unlink_steps(session.connection, session.run)
         data = self._data()
-        mixes = self._mixes(data)
         session.spent = True  # a time budget is one for making examples
+        mixes = self._mixes(data)
         wanted = [name for name in options.arms if name in UNTRAINED or name in data]
         arms = tuple(self._arm(name, data.get(name, _Data()), mixes, digest) for name in wanted)
         given = CompareGiven(as_given, digest, arms, asked.items, asked.shuffle, asked.by, tuple(self._told))
@@ -126,10 +126,9 @@ class _Experiment:
         if any(arm in FROM_ROWS for arm in arms):
             found = line.candidates()
             line.examples(expanded, found or (), ending)
+            self._must_have_time()
             if not ending.parts:
                 raise NothingSuitable(f"no data set serves this task: {'; '.join(ending.refusals[:2])}", "name one: --dataset ID_OR_FOLDER")
-        if self._session.spent:
-            raise BudgetSpent("the time budget is spent")
         rows = tuple(ending.parts)
         found_data: dict[ArmName, _Data] = {}
         # What comes of rows is known in a moment, what a model writes in hours.
@@ -139,13 +138,13 @@ class _Experiment:
             try:
                 found_data[arm] = _Data(make(rows))
             except NothingSuitable as error:
+                self._must_have_time()
                 self._told.append(f"no arm {arm}: {error.title}")
                 self._session.event("left-out", self._told[-1])
         if "synthetic" in arms or "mix" in arms:
             writing = self._writing(self._most(rows, found_data))
             Line(self._session, self._task, writing, STAGE_NAMES.index("mix")).generate(expanded, ending)
-            if self._session.spent:
-                raise BudgetSpent("the time budget is spent")
+            self._must_have_time()
             if not ending.synthetic:
                 raise NothingSuitable(ending.refusals[-1], "with a stronger model it may do: --model generate=…")
         written = tuple(ending.synthetic)
@@ -161,6 +160,11 @@ class _Experiment:
             elif arm == "own":
                 found_data[arm] = _Data(control="own")
         return found_data
+
+    def _must_have_time(self) -> None:
+        """A step that the budget ended has fewer examples than it could have: arms of such would all be small."""
+        if self._session.spent:
+            raise BudgetSpent("the time budget is spent")
 
     def _offering(self) -> RunSettings:
         """The run's settings, with as many examples to make of rows as the arms need."""
@@ -229,6 +233,7 @@ class _Experiment:
         revision = self._session.data.revision(choice.dataset)
         plain = ExpandedTask(task.description, "user")
         step, made = self._step("execute", ExecuteGiven(task, plain, choice, revision, wanted), label)
+        self._must_have_time()
         if not made.examples:
             raise NothingSuitable(f"{label}: no example came of it", "leave that arm out: --arms")
         return Part(step, choice, made, made.examples)
@@ -252,7 +257,9 @@ class _Experiment:
             if nothing := [name for name, size in sizes.items() if not size and not self._options.least]:
                 why = _most(mixes[nothing[0], 0].mixed.counts)
                 raise NothingSuitable(f"the arm {nothing[0]} has no example: {why}", "leave it out: --arms")
-            for name in [name for name, size in sizes.items() if size < self._options.least]:
+            # Once, while they are as large as they can be: afterwards all are made as small as the smallest.
+            first = wanted == self._options.examples
+            for name in [name for name, size in sizes.items() if first and size < self._options.least]:
                 self._told.append(f"no arm {name}: {sizes.pop(name):,} examples, not the {self._options.least:,} that an arm must have")
                 self._session.event("left-out", self._told[-1])
                 del arms[name], data[name]

@@ -28,7 +28,8 @@ def finetuned_of(connection: Connection, run: str, arm: str = "") -> Finetuned |
     done = {step.candidate: step.record for step in steps_of_run(connection, run) if step.stage == "finetune" and step.record}
     if arm not in done and (arm or len(done) > 1):
         title = f"run {run} trained {f'no arm {arm!r}' if arm else 'several models'}"
-        raise BadInput(title, f"name one: {', '.join(f'“{run}:{name}”' for name in done)}" if done else "see: datatune runs")
+        named = ", ".join(f"“{run}:{name}”" for name in done if name)
+        raise BadInput(title, f"name one: {named}" if named else f"it is named by its id alone, if it trained one: {run}")
     record = done.get(arm) or next(iter(done.values()), "")
     return msgspec.json.decode(record, type=Finetuned) if record else None
 

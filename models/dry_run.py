@@ -46,7 +46,11 @@ class DryRunTrainer:
     """A Trainer whose losses are a formula: they fall, validation turns up in the last quarter, and the same input gives the same."""
 
     def estimate(
-        self, train: Sequence[TrainingExample], validation: Sequence[TrainingExample], options: TrainingOptions
+        self,
+        train: Sequence[TrainingExample],
+        validation: Sequence[TrainingExample],
+        options: TrainingOptions,
+        out: Path | None = None,
     ) -> TrainingEstimate:
         """A few bytes and no time."""
         options = options.checked()

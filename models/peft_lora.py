@@ -54,10 +54,17 @@ class PeftLoraTrainer:
         return base_of(self._path, self._cache)
 
     def estimate(
-        self, train: Sequence[TrainingExample], validation: Sequence[TrainingExample], options: TrainingOptions
+        self,
+        train: Sequence[TrainingExample],
+        validation: Sequence[TrainingExample],
+        options: TrainingOptions,
+        out: Path | None = None,
     ) -> TrainingEstimate:
-        """Memory and time, without loading a weight; a GGUF file need not be a folder yet."""
+        """See Trainer.estimate; a GGUF file need not be a folder yet."""
         options = options.checked()
+        if out is not None:
+            device, precision = _as_begun(Folder(out), options)
+            options = msgspec.structs.replace(options, device=device, precision=precision)
         if self._path.is_dir():
             base = base_of_folder(self._path, self._cache)
             rows, held = self._rows(base.reader(), train, validation, options)[:2]
@@ -86,7 +93,7 @@ class PeftLoraTrainer:
         options = options.checked()
         if not self._path.is_dir() and not known_folder(self._path, self._cache):
             # Before the minutes that making the folder takes.
-            _refuse(self.estimate(train, validation, options))
+            _refuse(self.estimate(train, validation, options, out))
         base = self.base()
         rows, held, left_out = self._rows(base.reader(), train, validation, options)
         folder = Folder(out)

@@ -177,9 +177,14 @@ class Trainer(Protocol):
     """Finetunes one base model."""
 
     def estimate(
-        self, train: Sequence[TrainingExample], validation: Sequence[TrainingExample], options: TrainingOptions
+        self,
+        train: Sequence[TrainingExample],
+        validation: Sequence[TrainingExample],
+        options: TrainingOptions,
+        out: Path | None = None,
     ) -> TrainingEstimate:
-        """Memory and time the training would take, without loading the model; ModelError when the base cannot be trained."""
+        """Memory and time the training would take, without loading the model; of one begun in `out` as it was begun. ModelError when the
+        base cannot be trained."""
         ...
 
     def train(

@@ -163,8 +163,10 @@ def _rows(
     run = read.run.id
     while run_taken(connection, run):
         run = secrets.token_hex(3)
-    tests = [paths[file.entry] for file in manifest.files if isinstance(file, TestFile) and not file.part]
-    test = str(tests[0]) if tests else ""
+    tests = [(file.part, paths[file.entry]) for file in manifest.files if isinstance(file, TestFile)]
+    heads = [path for part, path in tests if not part]
+    # Of several files their folder is the test, whether it was given so or by its head: both are known by all.
+    test = str(heads[0] if len(tests) == 1 else heads[0].parent) if heads else ""
     row = _run_row(read, run, models.models, test)
     entered: dict[str, int] = {}
     done = 0

@@ -59,7 +59,12 @@ def making_options(command: Any) -> Any:
             help="Model for a role, or for all: a .gguf path, smollm2, openai:URL.",
         ),
         click.option("--seed", default=0, show_default=True, help="Decides which rows are drawn and how ties fall."),
-        click.option("--budget", default="", metavar="TIME", help="Make examples in this time, and end with what there is: 90s, 30m, 2h."),
+        click.option(
+            "--budget",
+            default="",
+            metavar="TIME",
+            help="End in this time with what there is; a comparison stops: 90s, 30m, 2h.",
+        ),
     )
     for option in reversed(options):
         command = option(command)
@@ -133,7 +138,7 @@ def demo(show_task: bool, detach: bool, as_json: bool) -> int:
 
 @click.command()
 @click.argument("run_id", metavar="RUN")
-@click.option("--budget", default="", metavar="TIME", help="End in this time with what there is: 90s, 30m, 2h.")
+@click.option("--budget", default="", metavar="TIME", help="End in this time with what there is; a comparison stops: 90s, 30m, 2h.")
 @click.option(
     "--model",
     "models",

@@ -178,6 +178,8 @@ def expected_cost(given: Given, asker: Asker) -> Cost:
 
 def evaluate(given: Given, askers: Sequence[Asker]) -> Evaluation:
     """Ask each model, score what it said, and compare the first with the second, if there is one."""
+    for asker in askers:
+        _must_be_measurable(given, asker)
     judged, chosen = zip(*(judge(given, asker) for asker in askers), strict=True)
     return evaluation_of(given, judged, chosen)
 

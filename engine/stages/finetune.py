@@ -89,7 +89,7 @@ def run(given: Given, options: Options, ctx: Context) -> Finetuned:
     where = f"finetune {given.base.name}"
     with translated(where):
         trainer = ctx.trainer()
-        estimate = trainer.estimate(train, validation, settings)
+        estimate = trainer.estimate(train, validation, settings, ctx.folder())
     if estimate.refusal:
         raise Unavailable(f"{where}: {estimate.refusal}", estimate.way_out)
     _tell_estimate(estimate, given.base, ctx)

@@ -54,9 +54,9 @@ def answers(
 
         try:
             model: Any = PeftModel.from_pretrained(load_base(Path(found.folder), device, held), str(adapter)).eval()
-        except MemoryError as error:
-            raise MemoryShort("Memory does not suffice to ask the adapter", FREE_MEMORY) from error
-        except (OSError, RuntimeError, ValueError, KeyError, SafetensorError) as error:
+        except (MemoryError, OSError, RuntimeError, ValueError, KeyError, SafetensorError) as error:
+            if memory_ran_out(error):
+                raise MemoryShort("Memory does not suffice to ask the adapter", FREE_MEMORY) from error
             line = str(error).strip().split("\n", 1)[0][:200]
             raise WeightsInvalid(f"The adapter in {adapter} cannot be tried: {line}", "Train it again.") from error
     for prompt in prompts:
@@ -81,6 +81,6 @@ def answers(
 def _must_fit(folder: Path, device: Device, held: Precision) -> None:
     """Refuse a base whose plain numbers do not fit: it may have been trained in a few bits of each."""
     needed = shape_of_folder(folder).parameters * (4 if held == "fp32" else 2) * ROOM
-    if (free := free_bytes(device)) < needed:
+    if (free := free_bytes(device, mine=False)) < needed:
         title = f"Asking the adapter needs about {needed / 1e9:.1f} GB on the {device.upper()}, and {free / 1e9:.1f} GB are free"
         raise MemoryShort(title, FREE_MEMORY)

@@ -193,15 +193,15 @@ def _rate(shape: Shape, device: Device, precision: Precision, processes: int, ca
     )
 
 
-def free_bytes(device: Device, processes: int = 1) -> int:
-    """Bytes free on the fullest of as many GPUs; in main memory, counting what this process holds already."""
+def free_bytes(device: Device, processes: int = 1, mine: bool = True) -> int:
+    """Bytes free on the fullest of as many GPUs; in main memory, counting what this process holds already, unless that is to stay."""
     import psutil
 
     if device == "cuda":
         import torch
 
         return min(int(torch.cuda.mem_get_info(place)[0]) for place in range(processes))
-    return int(psutil.virtual_memory().available + psutil.Process().memory_info().rss)
+    return int(psutil.virtual_memory().available + (psutil.Process().memory_info().rss if mine else 0))
 
 
 def _key(digest: str, device: Device, precision: Precision, processes: int) -> str:

@@ -218,7 +218,9 @@ class LlamaCppModel:
     def _many(self) -> Together:
         if self._together is None:
             lookup = self.options.lookup == "on"
-            self._together = Together(self.start, self._cell, self._wanted(), self._constraints, lookup, self._shortest)
+            native, model = self._native, self._pointer
+            shares = not (native.llama_model_is_recurrent(model) or native.llama_model_is_hybrid(model))
+            self._together = Together(self.start, self._cell, self._wanted(), self._constraints, lookup, self._shortest, shares)
         return self._together
 
     def _wanted(self) -> Layout:

@@ -54,9 +54,10 @@ class Layout(msgspec.Struct, frozen=True):
         """Sequences in all."""
         return self.count + self.shelves
 
-    def of(self, count: int, length: int) -> Layout:
-        """The same for `count` sequences of `length` tokens; a batch holds a token of each."""
-        return msgspec.structs.replace(self, count=count, length=length, batch=max(self.batch, count, LEAST_BATCH))
+    def of(self, count: int, length: int, shelves: int = 0) -> Layout:
+        """The same for `count` sequences of `length` tokens, and `shelves`; a batch holds a token of each, as llama.cpp demands."""
+        batch = max(self.batch, count + shelves, LEAST_BATCH)
+        return msgspec.structs.replace(self, count=count, length=length, shelves=shelves, batch=batch)
 
     def __str__(self) -> str:
         kind = "one cache" if self.unified else "a cache each"
@@ -82,10 +83,10 @@ class Sequences:
     """A context with the sequences of `layout`, numbered from 0. Not for use from several threads at once."""
 
     def __init__(self, native: Any, model: Any, vocabulary_size: int, layout: Layout, threads: int, adapter: Adapter | None = None) -> None:
-        if layout.batch < max(layout.count, LEAST_BATCH):
-            raise ModelError(f"Batches of {layout.batch} tokens are too small for {layout.count} sequences", "Ask for larger ones.")
+        if layout.batch < max(layout.total, LEAST_BATCH):
+            raise ModelError(f"Batches of {layout.batch} tokens are too small for {layout.total} sequences", "Ask for larger ones.")
         self.layout = layout
-        self.outputs = min(layout.batch, max(layout.count, LEAST_OUTPUTS))
+        self.outputs = min(layout.batch, max(layout.total, LEAST_OUTPUTS))
         """Tokens of a batch whose scores can be had at most."""
         self._native = native
         self._vocabulary_size = vocabulary_size

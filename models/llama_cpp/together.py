@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
-import msgspec
-
 from models.errors import ModelError, RuntimeUnavailable
 from models.intake import Intake
 from models.llama_cpp.batch import Batch, Steps
@@ -29,15 +27,18 @@ class Together:
         constrainer: Callable[[], Constrainer],
         lookup: bool = True,
         shortest: int = SHORTEST,
+        keeps: bool = True,
     ) -> None:
         """`start` makes the sequences of a layout, whose cache takes `cell` bytes a token; `layout` has the number of sequences
-        wanted and the longest there may be, `shortest` the shortest."""
+        wanted and the longest there may be, `shortest` the shortest. `keeps`: sequences can share beginnings, so that
+        it is worth to keep some."""
         self._start = start
         self._cell = cell
         self._wanted = layout
         self._constrainer = constrainer
         self._lookup = lookup
         self._shortest = shortest
+        self._keeps = keeps
         self._sequences: Sequences | None = None
         self._batch: Batch | None = None
         self._stream: object | None = None
@@ -137,8 +138,12 @@ class Together:
 
     def _count(self, length: int) -> int:
         """Sequences at work."""
-        fit = self._fit(length)
-        return min(self._wanted.count, max(1, fit - shelves(self._wanted.count, fit)), self._had.get(length, self._wanted.count))
+        most = max(1, self._fit(length) - self._shelves(self._wanted.count, length))
+        return min(self._wanted.count, most, self._had.get(length, self._wanted.count))
+
+    def _shelves(self, count: int, length: int) -> int:
+        """Sequences beside so many at work that keep beginnings."""
+        return shelves(count, self._fit(length)) if self._keeps else 0
 
     def _fit(self, length: int) -> int:
         """Sequences in all that the memory of a cache holds."""
@@ -166,16 +171,17 @@ class Together:
     def _open(self, length: int) -> None:
         """As many sequences as can be had; RuntimeUnavailable for none."""
         count = max(1, self._count(length))
+        # Where memory was refused before there is none for beginnings either.
+        kept = 0 if length in self._had else self._shelves(count, length)
         while True:
             try:
-                kept = shelves(count, self._fit(length)) if count >= self._count(length) else 0
-                self._take(self._start(msgspec.structs.replace(self._wanted.of(count, length), shelves=kept)))
+                self._take(self._start(self._wanted.of(count, length, kept)))
                 return
             except RuntimeUnavailable:
                 self._had[length] = count // 2
                 if count == 1:
                     raise
-                count //= 2
+                count, kept = count // 2, 0
 
     def _take(self, sequences: Sequences) -> None:
         self._sequences = sequences

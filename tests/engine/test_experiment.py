@@ -10,6 +10,7 @@ import msgspec
 import pytest
 
 from engine import experiment
+from engine.context import StepContext
 from engine.errors import BadInput, Cancelled, NothingSuitable
 from engine.evaluate.evaluated import Compared
 from engine.export_run import export_run
@@ -218,6 +219,33 @@ def test_a_time_budget_that_ends_before_the_arms_have_their_examples_is_no_crash
     with pytest.raises(Cancelled, match="the time budget was spent before every arm had its examples") as spent:
         house.pipeline(with_test(house), options=options, experiment=True, budget=1e-9)
     assert "--budget" in spent.value.hint and not house.roles.trains.given  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize("arm", ["transformed", "prose"])
+def test_a_step_that_the_budget_ended_makes_no_small_arms(house: House, monkeypatch: pytest.MonkeyPatch, arm: str) -> None:
+    """The time is over within the arm's own execute: what it has by then is stored, and the comparison stops."""
+    each = StepContext.each
+
+    def ending(ctx: StepContext, *arguments: Any, **options: Any) -> Any:
+        counts = each(ctx, *arguments, **options)
+        if ctx._stage.name == "execute" and ("prose" in ctx._candidate) == (arm == "prose"):
+            house.session.spent = True
+        return counts
+
+    monkeypatch.setattr(StepContext, "each", ending)
+    options: dict[str, dict[str, object]] = {"compare": {"arms": ["few-shot", arm, "synthetic"], "examples": 30}, "plan": {"verify": False}}
+    with pytest.raises(Cancelled, match="before every arm had its examples"):
+        house.pipeline(with_test(house), options=options, experiment=True)
+    assert "generate" not in {step.stage for step in house.steps()}
+
+
+def test_an_odd_least_is_held_against_what_an_arm_can_have_and_not_against_an_even_half(house: House) -> None:
+    found = compared(house, with_test(house), ("few-shot", "synthetic", "transformed", "mix"), examples=120, least=89)
+    assert {arm.name: arm.examples for arm in found.arms} == {"few-shot": 0, "synthetic": 90, "transformed": 90, "mix": 90}
+    house.roles.trains.given.clear()  # type: ignore[attr-defined]
+    task = with_test(house, [(notes(90)[0]["note"], notes(90)[0]["weather"]), ("Everybody spoke of sunburn.", "sun")])
+    found = compared(house, task, ("few-shot", "synthetic", "transformed", "mix"), examples=120, least=89)
+    assert {arm.examples for arm in found.arms if arm.name != "few-shot"} == {88}
 
 
 def test_a_base_that_llama_cpp_cannot_run_is_refused_before_anything_is_made(house: House, monkeypatch: pytest.MonkeyPatch) -> None:

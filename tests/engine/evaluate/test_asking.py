@@ -231,8 +231,10 @@ def test_a_server_is_asked_in_chats_alone_and_without_what_its_menu_cannot_tell(
     assert {one.setting.style for one in judged.choice.tried} == {"chat", "export"} and "lettered menu" in judged.notes[0]
     assert not {"accuracy, prior_corrected", "accuracy, per_token"} & {figure.name for figure in judged.results[0].figures}
     for way in ("per_token", "prior_corrected"):
+        first = answers_of(tmp_path / way, knows)
         with pytest.raises(BadInput, match="by the letters of a menu"):
-            evaluate(msgspec.structs.replace(given, way=way), [asker])
+            evaluate(msgspec.structs.replace(given, way=way), [asker_of(given, first), asker])
+        assert not first.done, "it is said before any model is asked"
 
 
 def test_an_evaluation_tells_figures_errors_and_a_paired_difference(tmp_path: Path) -> None:

@@ -51,7 +51,7 @@ def test_want_of_memory_is_told_before_it_ends_the_process(
     base, adapter = trained
     asked = [QUESTION.messages]
     assert list(ask.answers(base, adapter, tmp_path, asked, 8)) == ["no"]
-    monkeypatch.setattr(ask, "free_bytes", lambda device: 1000)
+    monkeypatch.setattr(ask, "free_bytes", lambda device, mine: 1000)
     with pytest.raises(MemoryShort, match="and 0\\.0 GB are free"):
         list(ask.answers(base, adapter, tmp_path, asked, 8))
     assert list(ask.answers(base, adapter, tmp_path, asked, 8, "fp32")) == ["no"], "as it was trained it fitted before"

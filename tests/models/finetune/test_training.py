@@ -224,6 +224,8 @@ def test_what_was_begun_in_some_numbers_goes_on_in_them_whatever_was_installed_s
     seen: list[TrainingProgress] = []
     trainer.train(TRAIN, HELD, tmp_path / "out", options, seen.append, lambda: seen[-1].step == 5)
     installed[0] = "bf16"
+    assert trainer.estimate(TRAIN, HELD, options).precision == "bf16"
+    assert trainer.estimate(TRAIN, HELD, options, tmp_path / "out").precision == "fp32"
     done = trainer.train(TRAIN, HELD, tmp_path / "out", options, seen.append)
     assert done.finished and done.precision == "fp32"
     Folder(tmp_path / "gpu").begin("another", "cuda", "nf4")

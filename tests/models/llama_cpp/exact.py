@@ -38,10 +38,10 @@ class Exact:
     """Sequences without a model: the scores after some tokens are drawn from a generator those tokens seed."""
 
     def __init__(self, layout: Layout, rewinds: bool = True, scores: Callable[[Sequence[int]], NDArray[np.float32]] = scores) -> None:
-        assert layout.batch >= max(layout.count, LEAST_BATCH)
+        assert layout.batch >= max(layout.total, LEAST_BATCH)
         self.layout = layout
         self._scores = scores
-        self.outputs = min(layout.batch, max(layout.count, 32))  # fewer than there are, so that long answers come in pieces
+        self.outputs = min(layout.batch, max(layout.total, 32))  # fewer than there are, so that long answers come in pieces
         self.rewinds = rewinds
         self.closed = False
         self.decoded = 0
@@ -145,7 +145,7 @@ class Opened:
 
     def _start(self, layout: Layout) -> Exact:
         self.asked.append((layout.count, layout.length))
-        if layout.count * layout.length > self._room:
+        if layout.total * layout.length > self._room:
             raise RuntimeUnavailable("too much")
         self.made.append(Exact(layout, self._rewinds))
         return self.made[-1]

@@ -8,10 +8,12 @@ from collections.abc import Iterable, Iterator
 
 import pytest
 
+from models.language import unhindered
 from models.llama_cpp.batch import Batch
 from models.llama_cpp.jobs import Job
 from models.llama_cpp.sequences import Layout
 from models.llama_cpp.shelf import SHELVES, shelves
+from models.llama_cpp.together import Together
 from tests.models.llama_cpp.exact import Exact, Opened, alone, told, writing
 
 WRITE = [1 + number % 29 for number in range(300)]
@@ -83,3 +85,30 @@ def test_a_context_has_shelves_beyond_the_sequences_at_work_as_far_as_memory_goe
     opened.run(by_turns())
     (made,) = opened.made
     assert (made.layout.count, made.layout.shelves) == (17, 3) and made.layout.total == 20
+
+
+def test_a_batch_holds_a_token_of_each_shelf_too() -> None:
+    """llama.cpp ends the process where a context has more sequences than outputs."""
+    assert Layout(1, 1, batch=16).of(16, 64, 4).batch == 20
+    layout = Layout(1, 1, batch=64).of(252, 64, 4)
+    assert layout.total == 256 == layout.batch and Exact(layout).outputs == 256
+
+
+def test_where_memory_was_refused_none_goes_to_shelves() -> None:
+    for room in (1, 5, 17):
+        opened = Opened(Layout(16, 512), room=512 * room)
+        assert len(opened.run(by_turns())) == 80
+        made = opened.made[-1].layout
+        assert (made.count, made.shelves) == ({1: 1, 5: 4, 17: 8}[room], 0)
+
+
+def test_models_whose_sequences_cannot_share_get_no_shelves() -> None:
+    made: list[Layout] = []
+
+    def start(layout: Layout) -> Exact:
+        made.append(layout)
+        return Exact(layout, rewinds=False)
+
+    together = Together(start, 1, Layout(4, 512), lambda: pytest.fail("no grammar"), keeps=False)  # type: ignore[arg-type]
+    list(together.run(iter(by_turns()), unhindered))
+    assert [layout.total for layout in made] == [4]
