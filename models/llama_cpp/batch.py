@@ -76,7 +76,7 @@ class Batch:
         else:
             sequences.keep(place, held[place])
         self._jobs[place] = job
-        self._shelf.note(place, goal)
+        self._shelf.note(place, goal, max(held[: sequences.layout.count]))
 
     def step(self) -> list[Job]:
         """Decode once; the jobs that are done now."""

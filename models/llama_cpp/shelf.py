@@ -54,8 +54,8 @@ class Shelf:
         """When a request had use for each, in requests."""
         self._requests = 0
 
-    def note(self, sequence: int, goal: Tokens) -> None:
-        """A request with this goal begins on this sequence."""
+    def note(self, sequence: int, goal: Tokens, at_work: int) -> None:
+        """A request with this goal begins on this sequence; of the goal so many tokens were held by one of the sequences at work."""
         if not self._places:
             return
         self._requests += 1
@@ -69,7 +69,8 @@ class Shelf:
         best = max(self._places, key=lambda place: kept[place])
         if kept[best] > length - WORTH_SHARING:
             self._used[best] = self._requests
-        else:
+        elif at_work <= length - WORTH_SHARING:
+            # What those at work hold needs no shelf: of kinds that change all the time there are many.
             self._coming[sequence] = length
 
     def keep(self) -> None:
