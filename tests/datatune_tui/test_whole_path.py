@@ -91,7 +91,12 @@ def test_a_plan_is_changed_its_rows_run_again_three_are_rejected_and_the_rest_is
         connection = open_reader(bench.home / "datatune.db")
         before = read_run(connection, run).finished  # type: ignore[union-attr]
         await pilot.press("y")
-        await until(pilot, lambda: "rain" in "".join(read_run(connection, run).settings.plans.values()).partition("W =")[2][:9])  # type: ignore[union-attr]
+
+        def applied() -> str:
+            settings = read_run(connection, run).settings  # type: ignore[union-attr]
+            return settings.plan_of(settings.dataset)
+
+        await until(pilot, lambda: "rain" in applied().partition("W =")[2][:9])
         # Until its engine begins anew the run is still done as before.
         await until(pilot, lambda: (found := read_run(connection, run)) and found.state == "done" and found.finished != before, 60)
         await pilot.press("3")

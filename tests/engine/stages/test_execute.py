@@ -500,7 +500,8 @@ def test_a_run_takes_the_next_data_set_when_one_is_hopeless(tmp_path: Path) -> N
     house = House(tmp_path, judge)
     house.add("best", notes(200), f"# Weather notes\n\n{WEATHER.description}")
     house.add("good", notes(200, start=1000), f"# Notes on weather\n\n{WEATHER.description}")
-    ending = house.pipeline(plan=write_plan(CHECKING), options={"execute": {"examples": 20}})
+    plans = dict.fromkeys(("local/best", "local/good"), write_plan(CHECKING))
+    ending = house.pipeline(plans=plans, options={"execute": {"examples": 20}})
     assert [part.choice.dataset for part in ending.parts] == ["local/good"]
     assert any("none of the first 60" in refusal for refusal in ending.refusals)
     assert len(house.asked("execute")) == 80
