@@ -78,8 +78,7 @@ class ColumnsPanel(Panel):
         mine = {**(before if isinstance(before, dict) else {}), **self._mine}
         changed = with_options(self._settings, "schema", roles=mine)
         # Roles name columns of one data set, and a plan that was fixed would leave them nothing to decide.
-        changed = msgspec.structs.replace(changed, dataset=self._schema.dataset).with_plan(self._schema.dataset, "")
-        self.post_message(self.Changed("schema", msgspec.structs.replace(changed, plans={})))
+        self.post_message(self.Changed("schema", msgspec.structs.replace(changed, dataset=self._schema.dataset, plan="", plans={})))
 
     def action_restore(self) -> None:
         """Forget what was changed here."""

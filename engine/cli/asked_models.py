@@ -59,9 +59,8 @@ def told_task(text: str, with_trained: bool = True) -> Told:
     reader = open_reader(locations.database)
     name, _, arm = text.partition(":")
     run = find_run(reader, name)
-    return Told(
-        locations, run.task, {**defaults, **run.settings.models}, finetuned_of(reader, run.id, arm.strip()) if with_trained or arm else None
-    )
+    trained = finetuned_of(reader, run.id, arm.strip()) if with_trained or arm else None
+    return Told(locations, run.task, {**defaults, **run.settings.models}, trained)
 
 
 def trained_spec(told: Told) -> str | None:
