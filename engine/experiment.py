@@ -14,7 +14,7 @@ import msgspec
 
 from engine.config import stage_options
 from engine.errors import BadInput, Cancelled, NothingSuitable
-from engine.evaluate.evaluation import must_be_measurable
+from engine.evaluate.evaluation import must_be_measurable, note_on_lengths
 from engine.evaluate.items import Test
 from engine.evaluate.kept import test_of
 from engine.mix.held_out import digest_of_test
@@ -36,7 +36,7 @@ from engine.stages.finetune import Given as FinetuneGiven
 from engine.stages.mix import Given as MixGiven
 from engine.store import steps
 from engine.store.reviews import reviews_digest
-from engine.store.runs import RunSettings
+from engine.store.runs import AS_THEY_STAND, RunSettings
 
 OFFERED = 1.25
 """Rows turned into examples for each that an arm is to have: some are in the test, or say the same as others."""
@@ -89,6 +89,8 @@ class _Experiment:
         # What cannot be read, trained or asked is said before any model is asked.
         test = test_of(self._task, asked.items, asked.shuffle, self._settings.seed)
         must_be_measurable(test, asked.by)
+        if lengths := note_on_lengths(test, asked.by):
+            session.event("lengths", lengths)
         base = session.roles.base()
         if not session.roles.runs_base():
             raise BadInput(f"{base.name} is a folder, and llama.cpp asks GGUF files alone", "compare with one: --base MODEL.gguf")
@@ -212,7 +214,7 @@ class _Experiment:
         source = self._session.data.rows(choice.dataset, choice.config, choice.splits[0])
         plan = as_it_stands(choice.plan, source.columns)
         bare = PlanChoice(choice.dataset, choice.config, choice.splits, plan, plan_digest(plan), 0.0, plan.reasons)
-        return self._executed(bare, msgspec.structs.replace(self._task, output=Output()), part.made.examples, "existing")
+        return self._executed(bare, msgspec.structs.replace(self._task, output=Output()), part.made.examples, AS_THEY_STAND)
 
     def _prose(self, parts: tuple[Part, ...], expanded: Any) -> tuple[Part, ...]:
         """The published method on the same data sets: a model writes steps in prose, and follows them row by row."""
@@ -223,13 +225,13 @@ class _Experiment:
             line = Line(self._session, self._task, self._in_prose(), STAGE_NAMES.index("mix"))
             choice = line.plan(expanded, name, label)
             assert choice is not None, "its line ends after plan"
-            made.append(self._executed(choice, self._task, part.made.examples, "prose"))
+            made.append(self._executed(choice, self._task, part.made.examples, ", prose"))
         return tuple(made)
 
-    def _executed(self, choice: PlanChoice, task: Task, wanted: int, arm: str) -> Part:
+    def _executed(self, choice: PlanChoice, task: Task, wanted: int, ending: str) -> Part:
         from engine.records import ExpandedTask
 
-        label = f"{self._session.data.name(choice.dataset)}, {arm}"
+        label = f"{self._session.data.name(choice.dataset)}{ending}"
         revision = self._session.data.revision(choice.dataset)
         plain = ExpandedTask(task.description, "user")
         step, made = self._step("execute", ExecuteGiven(task, plain, choice, revision, wanted), label)

@@ -20,6 +20,8 @@ from engine.records import Task, TaskExample, Value
 Draws = list[list[Answer]]
 """Answers to all items, for each draw of demonstrations."""
 MOST_WRONG = 5
+LENGTHS_APART = 2.0
+"""Longest option over shortest; a sum of log-probabilities is told to prefer short ones from here."""
 _SHOWN = 300
 
 
@@ -187,9 +189,6 @@ def evaluate(given: Given, askers: Sequence[Asker]) -> Evaluation:
 def evaluation_of(given: Given, judged: Sequence[Judged], chosen: Sequence[Draws]) -> Evaluation:
     """What there is to say of models that were asked, each with its answers in its chosen setting; the first against the second."""
     test = given.test
-    notes = [*test.notes]
-    if test.clusters < DESCRIPTIVE_BELOW:
-        notes.append(f"descriptive: {test.clusters:,} independent items, under {DESCRIPTIVE_BELOW}, say little about others")
     return Evaluation(
         given.task.name,
         test.name,
@@ -199,8 +198,24 @@ def evaluation_of(given: Given, judged: Sequence[Judged], chosen: Sequence[Draws
         len(given.pool),
         tuple(judged),
         _compared(given, *chosen) if len(chosen) == 2 else None,
-        tuple(notes),
+        tuple(notes_on(test)),
     )
+
+
+def notes_on(test: Test) -> list[str]:
+    """What there is to know of a test, whoever is asked."""
+    few = f"descriptive: {test.clusters:,} independent items, under {DESCRIPTIVE_BELOW}, say little about others"
+    return [*test.notes, *([few] if test.clusters < DESCRIPTIVE_BELOW else [])]
+
+
+def note_on_lengths(test: Test, way: str) -> str:
+    """What a sum of log-probabilities does where options differ in length; "" where they do not, or another score decides."""
+    apart = test.options_apart
+    if way != "sum" or apart < LENGTHS_APART:
+        return ""
+    told = f"the longest option of an item has {apart:.1f} times the characters of its shortest, median of {len(test.items):,}"
+    way_out = "fix another score beforehand: --set evaluate.by=per_token"
+    return f"{told}: a sum of log-probabilities prefers short ones; {way_out}"
 
 
 def judge(given: Given, asker: Asker) -> tuple[Judged, Draws]:
@@ -219,9 +234,10 @@ def judge(given: Given, asker: Asker) -> tuple[Judged, Draws]:
         ]
         results.append(_result(given, setting, draws))
         chosen = chosen or draws
-    notes = [] if asker.plain else ["asked over a server: in chats alone, options by a lettered menu, so only their order tells"]
+    menu = "asked over a server: in chats alone, options by a lettered menu, so only their order tells"
+    note = note_on_lengths(given.test, given.way) if asker.plain else menu
     identity = asker.answers.model.identity
-    return Judged(identity.name, identity.digest, identity.runtime, choice, tuple(results), tuple(notes)), chosen
+    return Judged(identity.name, identity.digest, identity.runtime, choice, tuple(results), (note,) if note else ()), chosen
 
 
 def must_be_measurable(test: Test, way: str) -> None:

@@ -6,6 +6,7 @@ Options are shuffled for every item by a fixed seed: in published tests the righ
 from __future__ import annotations
 
 import random
+import statistics
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, ClassVar
@@ -94,6 +95,12 @@ class Test(Value):
         """Options that are the same in every item, in alphabetical order; () where they differ."""
         sets = {frozenset(item.options) for item in self.items}
         return tuple(sorted(next(iter(sets)))) if len(sets) == 1 else ()
+
+    @property
+    def options_apart(self) -> float:
+        """How many times as many characters the longest option of an item has as its shortest, the median over items; 1.0 for none."""
+        apart = [max(lengths) / max(min(lengths), 1) for item in self.items if (lengths := [len(one) for one in item.options])]
+        return statistics.median(apart) if apart else 1.0
 
     @property
     def clusters(self) -> int:

@@ -14,7 +14,8 @@ from msgspec import Meta
 
 from engine.evaluate.asking import Answer
 from engine.evaluate.evaluated import Arm, Compared, Contrast, Evaluated
-from engine.evaluate.intervals import DESCRIPTIVE_BELOW, Estimate, Parts, difference, estimate, ratio
+from engine.evaluate.evaluation import note_on_lengths, notes_on
+from engine.evaluate.intervals import Estimate, Parts, difference, estimate, ratio
 from engine.evaluate.items import Item, Test
 from engine.evaluate.kept import read_answers, test_of
 from engine.evaluate.scores import figures, primary_name, primary_parts
@@ -198,9 +199,8 @@ def _scale(items: Sequence[Item]) -> tuple[float, float]:
 
 
 def _notes(given: Given, test: Test) -> list[str]:
-    notes = [*test.notes, *given.told]
-    if test.clusters < DESCRIPTIVE_BELOW:
-        notes.append(f"descriptive: {test.clusters:,} independent items, under {DESCRIPTIVE_BELOW}, say little about others")
+    lengths = note_on_lengths(test, given.by)
+    notes = [*notes_on(test), *([lengths] if lengths else []), *given.told]
     sizes = {arm.name: one.examples + one.validation for arm in given.arms if (one := arm.seeds[0].finetuned) and arm.name != "own"}
     if len(set(sizes.values())) > 1:
         told = ", ".join(f"{name} {size:,}" for name, size in sizes.items())
@@ -218,4 +218,4 @@ def _came_to(found: Compared) -> str:
     return f"{found.metric} over {found.items:,} items: {values}"
 
 
-STAGE = Stage("compare", "holding the arms against each other", 1, Given, Options, Compared, run)
+STAGE = Stage("compare", "holding the arms against each other", 2, Given, Options, Compared, run)

@@ -18,6 +18,12 @@ from engine.store.steps import delete_step
 RunState = Literal["new", "running", "done", "failed", "cancelled", "interrupted"]
 
 LIVE_STATES = ("new", "running")
+AS_THEY_STAND = ", existing"
+"""Ends the label of an experiment's rows that nothing was done to: they are no examples that were made."""
+_MADE = f"""SELECT coalesce(sum(units), 0) FROM run_steps JOIN tallies ON tallies.step = run_steps.step AND tallies.state = 'accepted'
+    WHERE run_steps.run = runs.id AND run_steps.stage IN ('execute', 'generate')
+    AND run_steps.candidate NOT LIKE '%{AS_THEY_STAND}'"""
+_SELECT = f"SELECT *, ({_MADE}) AS made FROM runs"
 
 
 class RunSettings(Value):
@@ -64,6 +70,7 @@ class Run(Value):
     reason: str
     exit_code: int | None
     examples: int
+    """Of a run that is done, in what it made; of another, stored so far."""
     created: float
     finished: float | None
     owner: Owner | None
@@ -86,7 +93,7 @@ def create_run(connection: sqlite3.Connection, task: Task, settings: RunSettings
 
 def read_run(connection: sqlite3.Connection, run: str) -> Run | None:
     """The run with this id, or with the only id that starts so."""
-    found = connection.execute("SELECT * FROM runs WHERE id = ? OR substr(id, 1, ?) = ? LIMIT 2", (run, len(run), run)).fetchall()
+    found = connection.execute(f"{_SELECT} WHERE id = ? OR substr(id, 1, ?) = ? LIMIT 2", (run, len(run), run)).fetchall()
     exact = [row for row in found if row["id"] == run]
     if len(exact or found) != 1 or not run:
         return None
@@ -95,7 +102,7 @@ def read_run(connection: sqlite3.Connection, run: str) -> Run | None:
 
 def list_runs(connection: sqlite3.Connection) -> list[Run]:
     """All runs, newest first."""
-    return [_run(row) for row in connection.execute("SELECT * FROM runs ORDER BY created DESC")]
+    return [_run(row) for row in connection.execute(f"{_SELECT} ORDER BY created DESC")]
 
 
 def plans_applied(connection: sqlite3.Connection, run: str, dataset: str, limit: int = 3) -> tuple[str, ...]:
@@ -210,7 +217,7 @@ def _run(row: sqlite3.Row) -> Run:
         state=state,
         reason=reason,
         exit_code=row["exit_code"],
-        examples=row["examples"],
+        examples=row["examples"] if state == "done" else max(row["examples"], row["made"]),
         created=row["created"],
         finished=row["finished"],
         owner=owner,

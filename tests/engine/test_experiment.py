@@ -12,6 +12,7 @@ import pytest
 from engine import experiment
 from engine.context import StepContext
 from engine.errors import BadInput, Cancelled, NothingSuitable
+from engine.evaluate import evaluation
 from engine.evaluate.evaluated import Compared
 from engine.export_run import export_run
 from engine.records import Finetuned, Generated, Mixed, Task
@@ -267,6 +268,14 @@ def test_arms_that_lose_examples_to_their_length_are_told(house: House) -> None:
     found = compared(house, with_test(house), ("few-shot", "transformed", "mix"))
     (told,) = [note for note in found.notes if "finetune.max_length" in note]
     assert "transformed 30" in told and "mix 30" not in told
+
+
+def test_what_a_sum_does_to_long_options_is_told_before_anything_is_made(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(evaluation, "LENGTHS_APART", 1.3)
+    found = compared(house, with_test(house), ("few-shot", "transformed"))
+    assert [note for note in found.notes if "1.3 times the characters" in note and "evaluate.by=per_token" in note]
+    told = events_after(house.connection, house.session.run, 0)
+    assert [event.kind for event in told].index("lengths") == 0 and "1.3 times" in told[0].text
 
 
 def test_an_arm_that_cannot_be_made_is_left_out_and_told(house: House, monkeypatch: pytest.MonkeyPatch) -> None:

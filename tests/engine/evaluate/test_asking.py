@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Literal
 
 import msgspec
 import pytest
@@ -257,6 +258,32 @@ def test_an_evaluation_tells_figures_errors_and_a_paired_difference(tmp_path: Pa
     assert next(figure for figure in weak.figures if figure.name == "unparsable").estimate.value == 1
     assert found.comparison and found.comparison.difference.estimate.value == pytest.approx(2 / 3)
     assert found.comparison.difference.p < 1e-3 and found.comparison.share is None and "not clear of chance" in found.comparison.reason
+
+
+@pytest.mark.parametrize(
+    ("options", "way", "told"),
+    [
+        (("a cat", "a cat that sleeps on a mat"), "sum", "5.2 times the characters of its shortest, median of 60"),
+        (("a cat", "a cat that sleeps on a mat"), "per_token", ""),
+        (("a cat", "a black dog"), "sum", "2.2 times"),
+        (("a cat", "a dog"), "sum", ""),
+    ],
+)
+def test_where_options_differ_in_length_it_is_told_what_a_sum_prefers(
+    tmp_path: Path, options: tuple[str, ...], way: Literal["sum", "per_token"], told: str
+) -> None:
+    task = Task("which", "Say which.", output=Output("option_text"))
+    plain, server = answers_of(tmp_path, first), StoredAnswers(Server(answer=first), "base", open_writer(tmp_path / "calls.db"))
+    given = Given(task, closed_test([0, 1] * 30, options), (), way=way)
+    (note,) = evaluate(given, [asker_of(given, plain)]).models[0].notes or ("",)
+    assert told in note and bool(told) == bool(note)
+    if way == "sum":
+        assert "prefers short" not in "".join(evaluate(given, [asker_of(given, server)]).models[0].notes), "letters are of one length"
+
+
+def first(prompt: str, request: Request) -> str | None:
+    """Takes whatever stands first."""
+    return json.dumps([-1.0 - place for place in range(len(request.choices))]) if request.choices else "a"
 
 
 def test_what_says_nothing_is_told_so_by_no_input() -> None:

@@ -18,6 +18,7 @@ from engine.store.events import add_event
 from engine.store.lease import Owner, this_process
 from engine.store.origins import UNBUNDLED, Origin, origin_of
 from engine.store.runs import RunSettings
+from engine.store.tallies import add_to_tallies
 from tests.end_to_end.workbench import wait_until
 from tests.engine.store.rows import NOBODY, TASK, begin
 
@@ -163,6 +164,22 @@ def test_a_finished_run_is_let_go_and_keeps_its_count_of_examples(writer: sqlite
     runs.finish_run(writer, run, "cancelled", "cancelled", 8)
     found = runs.read_run(writer, run)
     assert found and found.state == "cancelled" and found.examples == 12
+
+
+def test_a_run_that_is_not_done_counts_what_is_stored_so_far(writer: sqlite3.Connection) -> None:
+    run = begin(writer, "run", "rows", candidate="a/set")
+    for step, stage, candidate in (("bare", "execute", "a/set, existing"), ("written", "generate", ""), ("mixed", "mix", "")):
+        begin(writer, "run", step, stage, candidate)
+    begin(writer, "other", "others")
+    for step, state, count in (("rows", "accepted", 3), ("rows", "rejected", 9), ("written", "accepted", 4), ("bare", "accepted", 50)):
+        add_to_tallies(writer, step, [(state, "")] * count)  # type: ignore[list-item]
+    add_to_tallies(writer, "mixed", [("accepted", "")] * 7)
+    add_to_tallies(writer, "others", [("accepted", "")] * 100)
+    assert {one.id: one.examples for one in runs.list_runs(writer)} == {"run": 7, "other": 100}
+    runs.finish_run(writer, run, "cancelled", "cancelled", 8)
+    assert (cancelled := runs.read_run(writer, run)) and cancelled.examples == 7
+    runs.finish_run(writer, run, "done", "6 examples", 0, 6)
+    assert (done := runs.read_run(writer, run)) and done.examples == 6
 
 
 def test_commands_are_taken_once_in_order_by_the_run_they_were_sent_to(writer: sqlite3.Connection) -> None:
