@@ -20,6 +20,7 @@ from datatune_tui.answering_process import AnsweringProcess
 from datatune_tui.keymap import checked, shown
 from datatune_tui.marks import Marks
 from datatune_tui.measured import Measured
+from datatune_tui.modals.question import Question
 from datatune_tui.modals.trouble import Trouble
 from datatune_tui.runs_read import Reader
 from datatune_tui.screens.catalog import CatalogScreen
@@ -86,6 +87,8 @@ class DataTune(App[None]):
         """State and search that the place of the data takes up when it is next entered."""
         self.marks = Marks()
         """What was said of data sets for the next task."""
+        self.unsaved = False
+        """Whether the task in the form was changed since it was opened or saved."""
         self.measured: dict[str, Measured] = {}
         """The last comparison of sources, by run."""
         self.catalog = AnsweringProcess("catalog serve")
@@ -232,6 +235,14 @@ class DataTune(App[None]):
     def action_go(self, mode: str) -> None:
         """Go to a place."""
         self.switch_mode(mode)
+
+    async def action_quit(self) -> None:
+        """Close the app; asked again while it asks whether what is not saved may go, it may."""
+        if not self.unsaved or isinstance(self.screen, Question):
+            self.exit()
+            return
+        question = Question("What you changed in Task is not saved. Close, and forget it?", "Forget it", "Go back")
+        self.push_screen(question, lambda forget: self.exit() if forget else None)
 
     def action_help(self) -> None:
         """Show or hide the keys and the place's own help."""

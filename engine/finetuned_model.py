@@ -81,8 +81,10 @@ def adapter_file(finetuned: Finetuned, roles: Roles, locations: Locations, quest
 
 def spec_of(finetuned: Finetuned, roles: Roles, locations: Locations, question: Request) -> str:
     """The spec of the base with the adapter, for `--model` and for opening it."""
+    from models.llama_cpp.options import adapter_setting
+
     base = roles.spec("base")
     if not finetuned.base.digest:
-        return f"{base}#adapter={finetuned.adapter}"
+        return f"{base}#{adapter_setting(Path(finetuned.adapter))}"
     adapter = adapter_file(finetuned, roles, locations, question)
-    return f"{base}{',' if '#' in base else '#'}adapter={adapter}"
+    return f"{base}{',' if '#' in base else '#'}{adapter_setting(adapter)}"

@@ -176,7 +176,8 @@ What the form does not show stays in the file as it was, comments too.
             wrong = self.query_one(f"#wrong-{name}", Static)
             wrong.update(one_line(said, 300))
             wrong.set_class(bool(said), "-shown")
-        state = "changed" if form.document != self._kept else "saved" if self._file else "new"
+        self.here.unsaved = form.document != self._kept
+        state = "changed" if self.here.unsaved else "saved" if self._file else "new"
         home = self.here.reader.locations.home
         where = self.file.relative_to(home) if self.file.is_relative_to(home) else self.file
         self.query_one("#file", Static).update(one_line(f"{state}: {where}", 300))

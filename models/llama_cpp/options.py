@@ -3,7 +3,9 @@ call's name, as part of the model's digest."""
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated, Literal
+from urllib.parse import unquote
 
 import msgspec
 from msgspec import Meta
@@ -36,7 +38,12 @@ class Options(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     lookup: Literal["on", "off"] = "on"
     """Guess what answers copy from their prompts, while few are under way and guesses come true."""
     adapter: str = ""
-    """Path of a LoRA adapter as a GGUF file, without a comma; it is applied to the model. "": none."""
+    """Path of a LoRA adapter as a GGUF file; it is applied to the model. In a spec "," is written %2C, "#" %23 and "%" %25. "": none."""
+
+
+def adapter_setting(path: Path) -> str:
+    """The setting that names an adapter, for a spec."""
+    return f"adapter={str(path).translate({ord(sign): f'%{ord(sign):02X}' for sign in '%,#'})}"
 
 
 def parse_options(text: str) -> Options:
@@ -46,7 +53,7 @@ def parse_options(text: str) -> Options:
         name, equals, value = (piece.strip() for piece in part.partition("="))
         if not equals:
             raise ModelError(f"{part!r} is no setting of a model", f"Write NAME=VALUE; names: {', '.join(Options.__struct_fields__)}")
-        given[name] = value
+        given[name] = unquote(value) if name == "adapter" else value
     try:
         options = msgspec.convert(given, Options, strict=False)
     except msgspec.ValidationError as error:

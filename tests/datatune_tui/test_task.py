@@ -197,6 +197,37 @@ def test_an_opened_file_keeps_its_comments_and_is_not_written_over_what_others_w
     with_app(home, story)
 
 
+def test_closing_asks_about_a_task_that_is_not_saved(home: Home) -> None:
+    async def story(app: DataTune, pilot: Pilot[None]) -> None:
+        screen = await opened(app, pilot)
+        await pilot.press(*"mails")
+        await until(pilot, lambda: "changed: " in screen_text(app))
+        await pilot.press("ctrl+q")
+        await until(pilot, lambda: "not saved. Close, and forget it?" in question(app))
+        await pilot.press("n")
+        await until(pilot, lambda: app.screen is screen)
+        assert app.is_running and screen.form.name == "mails"
+        await pilot.press("escape", "1", "q")
+        await until(pilot, lambda: "not saved. Close, and forget it?" in question(app))
+        await pilot.press("y")
+        await until(pilot, lambda: not app.is_running)
+
+    with_app(home, story)
+
+
+def test_closing_asks_nothing_where_all_is_saved(home: Home) -> None:
+    async def story(app: DataTune, pilot: Pilot[None]) -> None:
+        screen = await opened(app, pilot)
+        await pilot.press(*"mails")
+        screen.query_one("#description", TextArea).text = "Sort mails."
+        await pilot.press("ctrl+s")
+        await until(pilot, lambda: "saved: " in screen_text(app))
+        await pilot.press("ctrl+q")
+        await until(pilot, lambda: not app.is_running)
+
+    with_app(home, story)
+
+
 def test_another_task_of_the_same_name_is_asked_about(home: Home) -> None:
     file = home.locations.home / "tasks" / "mails.toml"
     file.parent.mkdir()

@@ -1,9 +1,13 @@
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
 
 from models.errors import ModelError
-from models.llama_cpp.options import Options, parse_options
+from models.llama_cpp.options import Options, adapter_setting, parse_options
 from models.registry import batches, resolve
 
 
@@ -38,3 +42,10 @@ def test_settings_are_told_from_names(tmp_path: object) -> None:
     assert resolve(f"{folder}/b#1.gguf").settings == ""
     assert not batches(f"{folder}/a.gguf#sequences=1") and batches(f"{folder}/a.gguf")
     assert batches("openai:http://localhost:1/v1#big")
+
+
+@given(st.text(st.characters(exclude_categories=("Cs", "Cc")), min_size=1).map(lambda name: f"/home/{name}/adapter.gguf"))
+@example("/home/a, b=c/100%/#1/%2C/adapter.gguf")
+def test_an_adapter_may_lie_anywhere(path: str) -> None:
+    spec = f"model.gguf#sequences=1,{adapter_setting(Path(path))}"
+    assert parse_options(spec.rpartition("#")[2]) == Options(sequences=1, adapter=str(Path(path)))
