@@ -79,6 +79,9 @@ class StepContext:
     def trainer(self) -> Trainer:
         return self._session.roles.trainer()
 
+    def release_models(self) -> None:
+        self._session.roles.close()
+
     def finetuned(self, finetuned: Finetuned, question: Request) -> Path:
         roles = self._session.roles
         roles.give("finetuned", spec_of(finetuned, roles, self._session.locations, question))

@@ -21,6 +21,7 @@ from engine.locations import Locations
 from engine.records import Value
 from engine.roles import Roles
 from models.errors import ModelError
+from models.finetune.machine import COMPUTES
 from models.llama_cpp.probe import probe_in_child
 from models.registry import resolve
 from models.weights import Weights, describe, digest, find_weights
@@ -31,7 +32,9 @@ CHILD_SECONDS = 180.0
 CONTEXT_TOKENS = 4096
 """Context the memory estimate counts with."""
 DISK_LOW, DISK_TOO_LOW = 2_000_000_000, 100_000_000
-GPU_BUILD = 'build llama.cpp for it: CMAKE_ARGS="-DGGML_CUDA=on", see README, “GPU builds”'
+BACKENDS = {"AMD": "VULKAN", "Apple": "METAL"}
+"""By the first word of a GPU's name; others are NVIDIA's."""
+GPU_TORCH = "install a torch for it and its driver; until then training runs on the CPU"
 DATABASE = "database"
 
 
@@ -99,6 +102,8 @@ def _examinations(locations: Locations, model: str, embedder: str, said: setting
             yield from examine_llama_cpp(Path(spec.target), gpu)
     yield examine_memory(weights)
     yield Finding(name="gpu", state="ok", detail=gpu or "none found; everything runs on the CPU")
+    if gpu:
+        yield examine_training()
     yield examine_disk(locations)
     yield examine_embedder(embedder)
     yield examine_database(locations)
@@ -195,7 +200,7 @@ def examine_llama_cpp(weights: Path, gpu: str) -> Iterator[Finding]:
         return
     build = f"llama-cpp-python {tried.package}, llama.cpp {tried.version}: {', '.join(tried.features)}"
     if gpu and not tried.gpu:
-        yield Finding(name="llama.cpp", state="warn", detail=f"{build}; built without the GPU of this machine", cure=GPU_BUILD)
+        yield Finding(name="llama.cpp", state="warn", detail=f"{build}; built without the GPU of this machine", cure=gpu_build(gpu))
     else:
         yield Finding(name="llama.cpp", state="ok", detail=build)
     rates = f"{tried.prompt_rate:.3g} tokens/s read, {tried.completion_rate:.3g} tokens/s written, {tried.threads} threads"
@@ -223,6 +228,20 @@ def examine_memory(weights: Weights | None) -> Finding:
     if need > memory.available:
         return Finding(name="memory", state="warn", detail=detail, cure="close other programs, or use a smaller model")
     return Finding(name="memory", state="ok", detail=detail)
+
+
+def gpu_build(gpu: str) -> str:
+    """How to get a llama.cpp that uses this GPU."""
+    backend = BACKENDS.get(gpu.split()[0], "CUDA")
+    return f'build llama.cpp for it: CMAKE_ARGS="-DGGML_{backend}=on", see README, “GPU builds”'
+
+
+def examine_training() -> Finding:
+    """Whether torch computes on the GPU there is."""
+    done, output = run_child("models.finetune.machine", "")
+    if done and output == COMPUTES:
+        return Finding(name="training", state="ok", detail=output)
+    return Finding(name="training", state="warn", detail=output, cure=GPU_TORCH)
 
 
 def find_gpu() -> str:

@@ -118,6 +118,10 @@ class Context(Protocol):
         """The trainer of the base model."""
         ...
 
+    def release_models(self) -> None:
+        """Give the memory of all models back, such as for a training; they are loaded again when they are asked next."""
+        ...
+
     def finetuned(self, finetuned: Finetuned, question: Request) -> Path:
         """Let the role "finetuned" have the base with this adapter, whose folder is returned. A file llama.cpp reads is made of it first
         where there is none, and asked `question`. Raises Unavailable or BadInput."""

@@ -6,7 +6,7 @@ Source of the method: Dettmers et al., QLoRA, 2023, https://arxiv.org/abs/2305.1
 
 from __future__ import annotations
 
-import gc
+import traceback
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
@@ -19,6 +19,7 @@ from models.finetune.estimate import estimate, ways_out
 from models.finetune.kept import Folder, Started, fingerprint
 from models.finetune.libraries import quiet
 from models.finetune.load import choose_device, choose_precision, choose_processes
+from models.finetune.machine import give_back, mind_old_drivers
 from models.finetune.session import Session, Work
 from models.finetune.several import train_together
 from models.finetune.shape import shape_of_folder, shape_of_gguf
@@ -110,19 +111,20 @@ class PeftLoraTrainer:
             work = Work(base, str(out), rows, held, options, begun, device, precision, checkpointing, left_out, str(self._cache))
             if (processes := choose_processes(options, device)) > 1:
                 return train_together(work, processes, progress, should_stop)
-            with quiet(), Memory(device == "cuda") as memory:
-                session = Session(work, progress, should_stop, memory)
-                return session.result(session.train())
+            return _train_here(work, progress, should_stop)
         except OSError as error:
             title = f"The training in {out} cannot go on: {error.strerror or str(error)[:200]}"
             raise ModelError(title, "Is there room on the disk? Then train again: it goes on from the last checkpoint.") from error
         except (MemoryError, RuntimeError) as error:
             if not memory_ran_out(error):
                 raise
-            _free(device)
+            # What a frame on the way holds, the model with it, lives as long as the error.
+            traceback.clear_frames(error.__traceback__)
             raise MemoryShort(
                 f"Memory on the {device.upper()} ran out while training", ways_out(options, checkpointing, precision)
             ) from error
+        finally:
+            give_back()
 
     def _rows(
         self, reader: Reader, train: Sequence[TrainingExample], validation: Sequence[TrainingExample], options: TrainingOptions
@@ -166,9 +168,10 @@ def _refuse(needs: TrainingEstimate) -> None:
         raise MemoryShort(needs.refusal, needs.way_out)
 
 
-def _free(device: Device) -> None:
-    gc.collect()
-    if device == "cuda":
-        import torch
-
-        torch.cuda.empty_cache()
+def _train_here(work: Work, progress: Callable[[TrainingProgress], None], should_stop: Callable[[], bool]) -> TrainingResult:
+    """In this process; a function of its own, so that nothing holds the model when it is over."""
+    if work.device == "cuda":
+        mind_old_drivers()
+    with quiet(), Memory(work.device == "cuda") as memory:
+        session = Session(work, progress, should_stop, memory)
+        return session.result(session.train())

@@ -160,7 +160,8 @@ def open_embedder(spec: str, *, digests: Path | None = None) -> Embedder:
         return HashingEmbedder()
     from models.sentence_transformer import SentenceTransformerEmbedder
 
-    return SentenceTransformerEmbedder(folder, digests=digests)
+    # Small models do thousands of texts a second there, and a GPU's memory is for those that need it.
+    return SentenceTransformerEmbedder(folder, device="cpu", digests=digests)
 
 
 def open_trainer(spec: str, cache: Path, folders: Sequence[Path] = ()) -> Trainer:

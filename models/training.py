@@ -118,6 +118,7 @@ class TrainingEstimate(msgspec.Struct, frozen=True):
     tokens: int
     """Prompt and completion tokens of all epochs, validation included."""
     seconds: float
+    """0 where it is refused: what does not fit is not tried for its speed."""
     assumed: tuple[str, ...]
     """What the numbers rest on, one sentence each."""
     refusal: str = ""

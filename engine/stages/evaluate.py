@@ -93,6 +93,8 @@ def run(given: Given, options: Options, ctx: Context) -> Evaluated:
         plans.append(("base", msgspec.structs.replace(question, shots=options.shots, styles=options.styles, draws=options.draws)))
     judged: list[Judged] = []
     chosen: list[Draws] = []
+    asked = test.items[: options.torch_items] if given.finetuned and not given.alone else ()
+    said: list[str] = []
     for place, (role, wanted) in enumerate(plans):
         answers = _Asked(ctx, role)
         asker = asker_of(wanted, answers)
@@ -103,23 +105,34 @@ def run(given: Given, options: Options, ctx: Context) -> Evaluated:
         judged.append(one)
         chosen.append(draws)
         keep_answers(place, test, draws, ctx)
+        if asked and role == "finetuned":
+            said = _written(given.task, asked, ctx)
+            # It and the base side by side are two whole models, where a GPU may have room for one.
+            ctx.release_models()
     agreement = None
-    if given.finetuned and not given.alone and options.torch_items:
-        agreement = _agreement(given.task, test.items[: options.torch_items], folder, ctx)
+    if asked:
+        ctx.release_models()
+        agreement = _agreement(given.task, asked, said, folder, ctx)
     found = Evaluated(evaluation_of(question, judged, chosen), given.finetuned is not None, agreement)
     ctx.event("evaluated", _came_to(found))
     return found
 
 
-def _agreement(task: Task, items: Sequence[Item], adapter: Path, ctx: Context) -> Agreement | None:
-    """How often llama.cpp and PyTorch answer the same; None, with the reason told, where PyTorch cannot."""
+def _written(task: Task, items: Sequence[Item], ctx: Context) -> list[str]:
+    """What the finetuned model writes in llama.cpp; "" where no answer came."""
     prompts = [chat_messages(task, (), item.input, bare=True) for item in items]
     requests = [Request(str(place), prompt, sampling=Sampling(max_tokens=TORCH_TOKENS)) for place, prompt in enumerate(prompts)]
     said = {int(completion.key): completion.text for completion in ctx.complete("finetuned", requests)}
+    return [said.get(place, "") for place in range(len(prompts))]
+
+
+def _agreement(task: Task, items: Sequence[Item], said: Sequence[str], adapter: Path, ctx: Context) -> Agreement | None:
+    """How often PyTorch answers what llama.cpp said; None, with the reason told, where PyTorch cannot."""
+    prompts = [chat_messages(task, (), item.input, bare=True) for item in items]
     same = 0
     try:
         for place, text in enumerate(ctx.trainer().answers(adapter, prompts, TORCH_TOKENS)):
-            same += text.strip() == said.get(place, "").strip()
+            same += text.strip() == said[place].strip()
             ctx.progress(place + 1, len(prompts), "answers in PyTorch")
     except ModelError as error:
         ctx.event("not-compared", f"the adapter was not asked in PyTorch: {error.title}", hint=error.hint)

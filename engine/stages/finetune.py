@@ -174,9 +174,10 @@ def _settings(options: Options, seed: int) -> TrainingOptions:
 
 
 def _tell_estimate(estimate: TrainingEstimate, base: Base, ctx: Context) -> None:
+    time = f", about {duration(estimate.seconds)}" if estimate.seconds else ""
     text = (
         f"{base.name} on the {estimate.device.upper()} in {estimate.precision}: {estimate.steps:,} steps over {estimate.tokens:,} tokens, "
-        f"about {estimate.bytes / 1e9:.1f} GB of {estimate.available / 1e9:.1f} GB free, about {duration(estimate.seconds)}"
+        f"about {estimate.bytes / 1e9:.1f} GB of {estimate.available / 1e9:.1f} GB free{time}"
     )
     parts = {part.name: part.bytes for part in estimate.parts}
     ctx.event("estimate", text, steps=estimate.steps, seconds=round(estimate.seconds), parts=parts, assumed=list(estimate.assumed))

@@ -9,9 +9,9 @@ from typing import Any
 
 from models.errors import MemoryShort, WeightsInvalid
 from models.finetune.base import base_of, load_tokenizer
-from models.finetune.estimate import free_bytes
 from models.finetune.libraries import quiet
-from models.finetune.load import choose_device, choose_precision, load_base
+from models.finetune.load import choose_device, choose_precision, load_base, sixteen_bits
+from models.finetune.machine import free_bytes, give_back
 from models.finetune.shape import shape_of_folder
 from models.finetune.watch import memory_ran_out
 from models.language import Message, Request
@@ -39,11 +39,21 @@ def answers(
     Prompts are cut into tokens as for training, which is as llama.cpp does it. Without `precision` the base is dequantised, in 32 bits on
     a CPU: never in 4. ModelError when the two cannot be loaded, or do not fit together.
     """
+    try:
+        yield from _answers(base, adapter, cache, prompts, tokens, precision)
+    finally:
+        give_back()
+
+
+def _answers(
+    base: Path, adapter: Path, cache: Path, prompts: Sequence[tuple[Message, ...]], tokens: int, precision: Precision | None
+) -> Iterator[str]:
+    """In a frame of its own, so that nothing holds the model when it is over."""
     found = base_of(base, cache)
     reader = found.reader()
     tokenizer = load_tokenizer(Path(found.folder))
     device = choose_device(TrainingOptions())
-    wanted = precision or ("fp32" if device == "cpu" else "bf16")
+    wanted = precision or ("fp32" if device == "cpu" else sixteen_bits())
     held = choose_precision(TrainingOptions(precision="fp32" if (device, wanted) == ("cpu", "fp16") else wanted), device)
     if precision is None:
         _must_fit(Path(found.folder), device, held)

@@ -10,6 +10,7 @@ from pathlib import Path
 from models.cache_file import CacheFile, key_of
 from models.finetune.load import choose_processes, computing
 from models.finetune.loop import steps_of
+from models.finetune.machine import free_bytes, gpu_trouble
 from models.finetune.shape import Shape
 from models.finetune.tokens import Row
 from models.llama_cpp.library import processor, usable_cores
@@ -26,12 +27,14 @@ TILES = {"cpu": 7, "cuda": 2}
 UNUSED = {"cpu": 1.5, "cuda": 1.15}
 """What allocators take for each byte of activations; on a CPU measured with SmolLM2-135M: 1.43 in fp32, 1.57 in nf4."""
 RATES = "training-rates.json"
+TRIED_TOKENS = {"cpu": 256, "cuda": 4096}
+"""Rows of the product that a speed is measured with: on a GPU a small one takes no longer to do than to begin."""
 UNMEASURED_SHARE = 0.3
 """Of the speed of a plain matrix product, what training is assumed to reach where it never ran."""
 
 
-def activation_bytes(shape: Shape, options: TrainingOptions, device: Device, width: int, checkpointing: bool) -> float:
-    """Bytes kept for the backward pass for one token, with numbers of `width` bytes.
+def activation_bytes(shape: Shape, options: TrainingOptions, device: Device, width: int, checkpointing: bool, kept: int = 0) -> float:
+    """Bytes kept for the backward pass for one token, with numbers of `width` bytes; between layers of `kept`, else as many.
 
     Counted from what a Llama layer with an adapter keeps: the inputs of two normalisations in 32 bits; queries, keys and values for
     every head, and what attention gives; three products of the feed-forward part; and for the adapter of each of seven projections
@@ -40,7 +43,7 @@ def activation_bytes(shape: Shape, options: TrainingOptions, device: Device, wid
     h, f, q = shape.hidden, shape.feed_forward, shape.queries
     mask = 0 if not options.dropout else 4 if device == "cpu" else 1
     layer = 8 * h + width * (4 * q + 3 * f) + (4 + mask) * (5 * h + q + f) + 7 * 4 * options.rank
-    return UNUSED[device] * (shape.layers * width * h + layer if checkpointing else shape.layers * layer)
+    return UNUSED[device] * (shape.layers * (kept or width) * h + layer if checkpointing else shape.layers * layer)
 
 
 def parts_of(
@@ -62,6 +65,8 @@ def parts_of(
     width = computing(device, precision).itemsize
     embeddings = min(shape.embedding_parameters, shape.parameters)
     body = (shape.parameters - embeddings) * (NF4_BYTES if precision == "nf4" else width)
+    # Normalisations of a base in 4 bits give 32, and each layer hands on what it is given.
+    kept = 4 if precision == "nf4" else width
     adapter = shape.adapter_parameters(options.rank)
     state = 2 if device == "cuda" and precision == "nf4" else 8
     tile = min(learnt, models * TILE[0]) * min(shape.vocabulary, TILE[1]) * 4
@@ -69,7 +74,7 @@ def parts_of(
         ("libraries", models * LIBRARIES[device]),
         ("base model", models * (body + embeddings * width)),
         ("adapter, gradients and optimizer", models * adapter * (4 + 4 + state)),
-        ("activations", tokens * activation_bytes(shape, options, device, width, checkpointing)),
+        ("activations", tokens * activation_bytes(shape, options, device, width, checkpointing, kept)),
         ("scores over the vocabulary", TILES[device] * tile + tokens * shape.hidden * (4 + width)),
     )
     return tuple(TrainingPart(name, int(size)) for name, size in sizes)
@@ -105,7 +110,6 @@ def estimate(
         work_per_token(shape, rows, checkpointing) * tokens
         + work_per_token(shape, held, False) / 2 * sum(validation) * measured * processes
     )
-    rate, assumed = _rate(shape, device, precision, processes, cache, digest)
     disk_free = shutil.disk_usage(_existing(cache)).free
     needed = sum(part.bytes for part in parts)
     refusal, way_out = "", ""
@@ -115,10 +119,13 @@ def estimate(
     elif disk * 1.05 > disk_free:
         refusal = f"The base as a folder takes {disk / 1e9:.1f} GB of disk, and {disk_free / 1e9:.1f} GB are free"
         way_out = "Make room, or set another cache folder."
+    # What does not fit is not tried for its speed.
+    rate, assumed = (0.0, "") if refusal else _rate(shape, device, precision, processes, cache, digest)
+    slow = gpu_trouble() if device == "cpu" and options.device == "auto" else ""
     said = (
         f"The largest batch has {largest} tokens: as many of the longest examples as it holds.",
         "Layers are those of a Llama: attention and a gated feed-forward part.",
-        assumed,
+        *filter(None, (assumed, slow and f"It is trained on the CPU: {slow}.")),
     )
     return TrainingEstimate(
         device=device,
@@ -130,7 +137,7 @@ def estimate(
         disk_free=disk_free,
         steps=steps,
         tokens=tokens + sum(validation) * measured,
-        seconds=work / rate,
+        seconds=work / rate if rate else 0.0,
         assumed=said,
         refusal=refusal,
         way_out=way_out,
@@ -177,31 +184,20 @@ def _rate(shape: Shape, device: Device, precision: Precision, processes: int, ca
         return known, "The time is from the last training of this base here."
     import torch
 
-    kind = computing(device, precision)
-    where = "cuda" if device == "cuda" else "cpu"
+    kind, rows = computing(device, precision), TRIED_TOKENS[device]
     with torch.no_grad():
-        left = torch.ones((256, shape.hidden), dtype=kind, device=where)
-        right = torch.ones((shape.hidden, shape.feed_forward), dtype=kind, device=where)
+        left = torch.ones((rows, shape.hidden), dtype=kind, device=device)
+        right = torch.ones((shape.hidden, shape.feed_forward), dtype=kind, device=device)
+        (left @ right).sum().item()  # the first takes as long as it takes to load what multiplies
         count, started = 0, time.perf_counter()
         while (passed := time.perf_counter() - started) < 0.2 or count < 2:
             (left @ right).sum().item()
             count += 1
-    rate = count * 2.0 * 256 * shape.hidden * shape.feed_forward / passed * (processes if device == "cuda" else 1)
+    rate = count * 2.0 * rows * shape.hidden * shape.feed_forward / passed * (processes if device == "cuda" else 1)
     return (
         rate * UNMEASURED_SHARE,
         f"The time is {UNMEASURED_SHARE:.0%} of a matrix product's speed, measured now: it may be out by a factor of 3.",
     )
-
-
-def free_bytes(device: Device, processes: int = 1, mine: bool = True) -> int:
-    """Bytes free on the fullest of as many GPUs; in main memory, counting what this process holds already, unless that is to stay."""
-    import psutil
-
-    if device == "cuda":
-        import torch
-
-        return min(int(torch.cuda.mem_get_info(place)[0]) for place in range(processes))
-    return int(psutil.virtual_memory().available + (psutil.Process().memory_info().rss if mine else 0))
 
 
 def _key(digest: str, device: Device, precision: Precision, processes: int) -> str:

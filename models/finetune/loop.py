@@ -117,7 +117,8 @@ def make_loop(
             # Where several processes train, each measures all: cut among them, some examples would count twice.
             for batch in self.get_eval_dataloader() if processes == 1 else self._whole_validation():
                 inputs = self._prepare_inputs(batch)
-                with torch.no_grad(), self.compute_loss_context_manager():
+                # Before the first step the library has not put the model into the precision of its steps yet.
+                with torch.no_grad(), self.compute_loss_context_manager(), self.accelerator.autocast():
                     total += float(self.compute_loss(self.model, inputs, num_items_in_batch=1))
                 count += int((inputs["labels"][:, 1:] != -100).sum())
             # The library makes a process's loss as many times larger as there are processes, since gradients are averaged over them.

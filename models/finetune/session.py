@@ -71,7 +71,7 @@ class Session:
     def train(self) -> Any:
         """Train; the loop as it ended."""
         work, folder = self._work, self._folder
-        model = load_model(Path(work.base.folder), work.options, work.device, work.precision, work.checkpointing)
+        model = load_model(Path(work.base.folder), work.options, work.device, work.precision)
         loop = make_loop(
             model,
             load_tokenizer(Path(work.base.folder)),

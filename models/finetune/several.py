@@ -19,6 +19,7 @@ from typing import Any
 
 from models.errors import ModelError
 from models.finetune.libraries import quiet
+from models.finetune.machine import mind_old_drivers
 from models.finetune.session import Session, Work
 from models.finetune.watch import Memory
 from models.training import TrainingProgress, TrainingResult
@@ -113,6 +114,7 @@ def _take_part(work: Work, rank: int, processes: int, meeting: Path, told: Any, 
                 torch.set_num_threads(threads)
             else:
                 torch.cuda.set_device(rank)
+                mind_old_drivers()
             backend = "nccl" if work.device == "cuda" else "gloo"
             # They meet in a file, not at a port.
             torch.distributed.init_process_group(backend, init_method=f"file://{meeting}", rank=rank, world_size=processes)

@@ -11,7 +11,7 @@ import msgspec
 
 from models.errors import ModelError
 from models.language import unhindered
-from models.llama_cpp.sequences import SHORTEST, Feed, Layout, Sequences, fitting
+from models.llama_cpp.sequences import CACHE_BYTES, SHORTEST, Feed, Layout, Sequences, fitting
 
 VERSION = 5
 """Raised when what is measured or how it is chosen changes, so that older calibrations are not taken."""
@@ -92,16 +92,17 @@ def calibrate(
     cell: int = 1,
     between: Callable[[], None] = unhindered,
     caches: Sequence[Cache] = (),
+    room: int = CACHE_BYTES,
 ) -> Calibration:
     """Try each of `free` (unified, flash attention) with a few and with many sequences, the best kind with other types of `caches` too,
     and the best of all with more and more sequences until that stops to pay.
 
     `start` makes the sequences of a layout, whose cache takes `cell` bytes a token; `tokens` are any text's. `layout` has the most
-    sequences to try; no more are tried than fit the memory a cache may take. Takes about as long as reading 4,000 tokens; what
+    sequences to try; no more are tried than fit `room`, the bytes a cache may take. Takes about as long as reading 4,000 tokens; what
     `between` raises before a step ends it. ModelError when no layout works.
     """
     began = time.perf_counter()
-    most = fitting(layout.count, SHORTEST, cell)
+    most = fitting(layout.count, SHORTEST, cell, room)
     tried: list[tuple[Layout, Variant]] = []
     trouble = ""
 

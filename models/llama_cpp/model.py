@@ -24,10 +24,11 @@ from models.llama_cpp.chat import Chat
 from models.llama_cpp.constrain import Constrainer
 from models.llama_cpp.context import Context
 from models.llama_cpp.decode import decode
+from models.llama_cpp.devices import devices, load_model
 from models.llama_cpp.jobs import Failed, Job, Weighing, Writing
 from models.llama_cpp.measured import calibration_key
 from models.llama_cpp.options import Options
-from models.llama_cpp.sequences import SHORTEST, Layout, Sequences, cell_bytes
+from models.llama_cpp.sequences import CACHE_BYTES, SHORTEST, Layout, Sequences, cell_bytes
 from models.llama_cpp.together import Together
 from models.llama_cpp.vocabulary import Vocabulary
 
@@ -72,10 +73,9 @@ class LlamaCppModel:
         adapter = Path(self.options.adapter).expanduser() if self.options.adapter else None
         self._calibrations = CacheFile(cache, FILE, Calibration)
         self._native = library.load()
-        params = self._native.llama_model_default_params()
-        if self.options.gpu_layers is not None:
-            params.n_gpu_layers = self.options.gpu_layers
-        self._pointer = self._native.llama_model_load_from_file(str(path).encode("utf-8", "surrogateescape"), params)
+        wanted, layers = self.options.gpu_layers, self.weights.layers
+        self._pointer, self.gpu_layers = load_model(self._native, path, wanted, layers)
+        """Layers on a GPU, where the build has one; -1: all."""
         if not self._pointer:
             raise WeightsInvalid(f"llama.cpp cannot load {path}: {library.recent_log()}", "Its architecture may be newer than this build.")
         self._context: Context | None = None
@@ -83,6 +83,8 @@ class LlamaCppModel:
         self._together: Together | None = None
         self._constrainer: Constrainer | None = None
         try:
+            self._room = max(CACHE_BYTES, sum(gpu.free for gpu in devices()) // 2 if self.gpu_layers else 0)
+            """Bytes the cache of many sequences may take: on a GPU half of what the model left."""
             self._adapter = Adapter(self._native, self._pointer, adapter) if adapter is not None else None
             self._vocabulary = Vocabulary(self._native, self._native.llama_model_get_vocab(self._pointer))
             source = self._native.llama_model_chat_template(self._pointer, None)
@@ -174,9 +176,14 @@ class LlamaCppModel:
     def prepare(self, calls: int, between: Callable[[], None] = unhindered) -> str:
         """Calibrate, unless that was done, few calls are coming or the user decided."""
         decided = bool(self.options.sequences) and self.options.layout != "auto"
+        short = "" if self.gpu_layers < 0 or self.gpu_layers == self.options.gpu_layers else self._short_of_room
         if not self.batched or decided or calls < WORTH_CALIBRATING or self.calibration:
-            return ""
-        return str(self.calibrate(between))
+            return short
+        return "; ".join(filter(None, (short, str(self.calibrate(between)))))
+
+    @property
+    def _short_of_room(self) -> str:
+        return f"{self.gpu_layers} of {self.weights.layers} layers are on the GPU: it has no room for more, so answers take longer"
 
     @property
     def speed(self) -> Speed | None:
@@ -201,7 +208,7 @@ class LlamaCppModel:
         widest = msgspec.structs.replace(self._wanted(), count=most, cache=numbers)
         caches: list[Cache] = ["bf16"] if ask.cache == "auto" and library.computes_bf16() else []
         free = [(kind, flash) for flash in flashes for kind in kinds]
-        calibration = calibrate(self.start, self._vocabulary.tokens(FILLER), widest, free, self._cell, between, caches)
+        calibration = calibrate(self.start, self._vocabulary.tokens(FILLER), widest, free, self._cell, between, caches, self._room)
         self._calibrations.put(self._calibration_key, calibration)
         self.calibration = calibration
         return calibration
@@ -220,7 +227,7 @@ class LlamaCppModel:
             lookup = self.options.lookup == "on"
             native, model = self._native, self._pointer
             shares = not (native.llama_model_is_recurrent(model) or native.llama_model_is_hybrid(model))
-            self._together = Together(self.start, self._cell, self._wanted(), self._constraints, lookup, self._shortest, shares)
+            self._together = Together(self.start, self._cell, self._wanted(), self._constraints, lookup, self._shortest, shares, self._room)
         return self._together
 
     def _wanted(self) -> Layout:

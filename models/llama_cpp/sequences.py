@@ -27,7 +27,7 @@ SHORTEST = 512
 MOST = 256
 """llama.cpp has no more sequences in a context."""
 CACHE_BYTES = 1 << 30
-"""What the cache may take at most, unless one sequence takes more."""
+"""What the cache may take at most in main memory, unless one sequence takes more."""
 
 
 class Layout(msgspec.Struct, frozen=True):
@@ -234,6 +234,6 @@ def cell_bytes(per_token: int, cache: str) -> int:
     return max(1, per_token * 17 // 32 if cache == "q8_0" else per_token)
 
 
-def fitting(count: int, length: int, cell: int) -> int:
-    """Of `count` sequences of `length` tokens with `cell` bytes each, how many CACHE_BYTES hold: at least one."""
-    return max(1, min(count, CACHE_BYTES // (length * cell)))
+def fitting(count: int, length: int, cell: int, room: int = CACHE_BYTES) -> int:
+    """Of `count` sequences of `length` tokens with `cell` bytes each, how many `room` bytes hold: at least one."""
+    return max(1, min(count, room // (length * cell)))

@@ -28,10 +28,11 @@ class Together:
         lookup: bool = True,
         shortest: int = SHORTEST,
         keeps: bool = True,
+        room: int = CACHE_BYTES,
     ) -> None:
         """`start` makes the sequences of a layout, whose cache takes `cell` bytes a token; `layout` has the number of sequences
         wanted and the longest there may be, `shortest` the shortest. `keeps`: sequences can share beginnings, so that
-        it is worth to keep some."""
+        it is worth to keep some. The cache takes `room` bytes at most, unless one sequence takes more."""
         self._start = start
         self._cell = cell
         self._wanted = layout
@@ -39,6 +40,7 @@ class Together:
         self._lookup = lookup
         self._shortest = shortest
         self._keeps = keeps
+        self._room = room
         self._sequences: Sequences | None = None
         self._batch: Batch | None = None
         self._stream: object | None = None
@@ -147,7 +149,7 @@ class Together:
 
     def _fit(self, length: int) -> int:
         """Sequences in all that the memory of a cache holds."""
-        return min(CACHE_BYTES // (length * self._cell), MOST)
+        return min(self._room // (length * self._cell), MOST)
 
     def _make(self, job: Job) -> bool:
         """A context long enough for the job; False when the job has failed for want of one, and the one before is back."""

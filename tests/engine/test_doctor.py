@@ -189,6 +189,36 @@ def test_the_gpus_are_named_with_their_memory(tmp_path: Path, monkeypatch: pytes
     assert doctor.find_gpu() == "NVIDIA T4, 15000 of 15360 MiB free"
 
 
+@pytest.mark.parametrize(
+    ("gpu", "backend"), [("NVIDIA T4, 1 of 2 MiB free", "CUDA"), ("AMD GPU, 8 GB", "HIP"), ("Apple GPU, shares", "METAL")]
+)
+def test_each_makers_gpu_has_a_build_of_its_own(gpu: str, backend: str) -> None:
+    assert f"-DGGML_{backend}=on" in doctor.gpu_build(gpu)
+
+
+@pytest.mark.parametrize(
+    ("script", "state", "told"),
+    [
+        ("echo torch computes on the GPU", "ok", "computes"),
+        ("echo it is a build without CUDA", "warn", "without CUDA"),
+        ("exit 3", "warn", "no output"),
+    ],
+)
+def test_whether_training_can_use_the_gpu_is_tried_in_a_child(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, script: str, state: str, told: str
+) -> None:
+    python_that(tmp_path, monkeypatch, script)
+    found = doctor.examine_training()
+    assert found.state == state and told in found.detail and bool(found.cure) == (state == "warn")
+
+
+def test_what_the_child_says_here_is_what_torch_says() -> None:
+    import torch
+
+    done, output = doctor.run_child("models.finetune.machine", "")
+    assert done and (output == doctor.COMPUTES) == torch.cuda.is_available()
+
+
 def test_a_home_that_cannot_be_made_fails_with_the_stores_exit_code(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     finding = doctor.examine_database(Locations(tmp_path / "file" / "home"))

@@ -27,7 +27,7 @@ def test_base_and_adapter_are_estimated_exactly_and_activations_within_a_quarter
     with quiet():
         import torch
 
-        model = load_model(folder, OPTIONS, "cpu", "fp32", False).train()
+        model = load_model(folder, OPTIONS, "cpu", "fp32").train()
         trained = [parameter for parameter in model.parameters() if parameter.requires_grad]
         frozen = [parameter for parameter in model.parameters() if not parameter.requires_grad]
         known = {parameter.untyped_storage().data_ptr() for parameter in model.parameters()}

@@ -12,6 +12,7 @@ import psutil
 import pytest
 
 from models.errors import ModelError
+from models.finetune import load
 from models.finetune.load import choose_processes
 from models.peft_lora import PeftLoraTrainer
 from models.training import TrainingProgress
@@ -64,7 +65,5 @@ def test_when_one_is_killed_the_others_end_and_it_is_said(trainer: PeftLoraTrain
 def test_there_are_as_many_as_a_batch_can_be_cut_for(
     options: dict[str, Any], device: Any, gpus: int, expected: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    import torch
-
-    monkeypatch.setattr(torch.cuda, "device_count", lambda: gpus)
+    monkeypatch.setattr(load, "gpus", lambda: gpus)
     assert choose_processes(msgspec.structs.replace(ONE, **options), device) == expected

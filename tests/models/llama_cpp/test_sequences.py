@@ -90,4 +90,4 @@ def test_a_cache_of_eight_bits_takes_half_and_no_more_sequences_are_made_than_fi
     assert cell_bytes(1 << 15, "f16") == 1 << 15 and cell_bytes(1 << 15, "q8_0") == 17 << 10
     assert cell_bytes(0, "q8_0") == 1
     assert fitting(64, 512, 1 << 15) == 64 and fitting(64, 4096, 1 << 15) == CACHE_BYTES >> 27 == 8
-    assert fitting(8, 1 << 20, 1 << 20) == 1
+    assert fitting(8, 1 << 20, 1 << 20) == 1 and fitting(64, 4096, 1 << 15, 4 * CACHE_BYTES) == 32
