@@ -129,6 +129,11 @@ def check_task(task: Task, where: str) -> None:
         raise BadInput(f'{where}: labels are given but the output kind is "{task.output.kind}"', 'set kind = "label", or remove the labels')
     if any(not label.strip() for label in task.output.labels):
         raise BadInput(f"{where}: task.output.labels has an empty label", "remove it")
+    for number, label in enumerate(task.output.labels):
+        if label != label.strip():
+            raise BadInput(f"{where}: task.output.labels: {label!r} has blanks around it", "write it without them")
+        if twin := next((one for one in task.output.labels[:number] if one.casefold() == label.casefold()), ""):
+            raise BadInput(f"{where}: task.output.labels: {twin!r} and {label!r} are one label to a reader", "remove one")
     for number, example in enumerate(task.examples, 1):
         if not example.input.strip() or not example.output.strip():
             raise BadInput(f"{where}: task.examples number {number} has an empty input or output", "fill it in or remove it")

@@ -7,12 +7,14 @@ from pathlib import Path
 
 import msgspec
 
+from engine.config import stage_options
 from engine.errors import BadInput
 from engine.locations import Locations
 from engine.pipeline import export, mix
 from engine.records import Example, Exported, Generated, Made, Part, PlanChoice, SyntheticPart
 from engine.roles import Roles
 from engine.session import Session
+from engine.stages.execute import Options as ExecuteOptions
 from engine.store import items, steps, tallies
 from engine.store.database import Connection
 from engine.store.lease import this_process
@@ -45,7 +47,8 @@ def export_run(connection: Connection, run: Run, locations: Locations, folder: P
 
 def parts_of(connection: Connection, run: Run) -> list[Part]:
     """What each of the run's execute steps contributes, in the order the data sets were taken."""
-    wanted = int(str(run.settings.options.get("execute", {}).get("examples", 3000)))
+    options: ExecuteOptions = stage_options("execute", run.settings.options.get("execute", {}))
+    wanted = options.examples
     choices: dict[str, PlanChoice] = {}
     parts: list[Part] = []
     for step in steps.steps_of_run(connection, run.id):

@@ -94,7 +94,7 @@ def run_pipeline(session: Session, task: Task, settings: RunSettings) -> Ending:
         if settings.dataset not in ("", NO_DATASET):
             session.data.name(settings.dataset)  # a data set that is not there is said before any model is asked
         if last >= STAGE_NAMES.index("mix"):
-            _check_test(task, settings)
+            _check_test(session, task, settings)
         if last >= STAGE_NAMES.index("finetune") and finetunes(settings):
             base = session.roles.base()  # as is a model that cannot be trained
             if last >= STAGE_NAMES.index("evaluate") and evaluates(settings, bool(task.test)):
@@ -169,13 +169,15 @@ def mix(
     return step, mixed
 
 
-def _check_test(task: Task, settings: RunSettings) -> None:
-    """A test that cannot be read is said before any model is asked."""
-    from engine.mix.held_out import items_of_test
+def _check_test(session: Session, task: Task, settings: RunSettings) -> None:
+    """A test that cannot be read, or whose columns have no names, is said before any model is asked."""
+    from engine.mix.held_out import columns_taken, items_of_test
 
     options: MixOptions = stage_options("mix", settings.options.get("mix", {}))
     if task.test and options.leakage != "off":
-        items_of_test(task.test)
+        items_of_test(task.test, task.output.labels)
+        if told := columns_taken(task.test, task.output.labels):
+            session.event("test", told)
 
 
 def _check_items(task: Task, settings: RunSettings) -> None:
@@ -384,6 +386,8 @@ class Line:
 
         name = candidate.dataset
         revision, label = self._session.data.revision(name), self._session.data.name(name)
+        for file in self._session.data.unread(name):
+            self._session.event("unread", f"{label}: {file}")
         choice = self.plan(expanded, name, label)
         if choice is None:
             return None

@@ -58,6 +58,13 @@ class RowsHere:
                 f"{data.dataset}: {error.filename} cannot be read: {error.strerror}", "put the file back, or add the folder again"
             ) from error
 
+    def unread(self, dataset: str) -> tuple[str, ...]:
+        """Files of the data set that are not read, each with why; none for one that is not here."""
+        try:
+            return self._scan(dataset).notes
+        except (Unavailable, BadInput):
+            return ()
+
     def _known(self, dataset: str, error: EngineError) -> DataSeen:
         """What a data set that is not to be had here was elsewhere; the error where that is not known."""
         known = self._seen.get(dataset)

@@ -12,6 +12,24 @@ from typing import IO
 from engine.errors import BadInput
 
 
+def must_be_writable(path: Path) -> None:
+    """Say before hours of work that a file could not be written after them. Raises BadInput."""
+    if path.is_dir():
+        raise BadInput(f"{path} is a folder", "name a file in it")
+    if why := unwritable(path):
+        raise BadInput(f"{path} cannot be written: {why}", "choose another place, or free some space")
+
+
+def unwritable(path: Path) -> str:
+    """Why nothing can be put where `path` would be; "" where it can. Folders that are not there yet can be made in the nearest that is."""
+    above = next(folder for folder in path.absolute().parents if folder.exists())
+    try:
+        with tempfile.NamedTemporaryFile(dir=above, prefix=".datatune-"):
+            return ""
+    except OSError as error:
+        return f"{above}: {error.strerror or error}"
+
+
 @contextmanager
 def whole(path: Path) -> Iterator[Path]:
     """A file beside `path` that takes its place when all of it was written. Raises BadInput where it cannot be."""

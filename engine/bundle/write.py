@@ -32,7 +32,7 @@ from engine.plain_text import one_line
 from engine.records import Value
 from engine.store.copying import TABLES, RunRow, StepRow, Table, rows_of
 from engine.store.database import Connection
-from engine.whole_file import whole
+from engine.whole_file import must_be_writable, whole
 
 SPARE = 16 << 20
 """Bytes left free on the disk."""
@@ -64,6 +64,7 @@ def check_target(path: Path, replace: bool) -> None:
         raise BadInput(f"{path} is there already", "name another file, or say --replace")
     if not path.parent.is_dir():
         raise BadInput(f"no folder {path.parent}", "make it first, or name another")
+    must_be_writable(path)
 
 
 def write_bundle(connection: Connection, going: Going, path: Path, watch: Watch = lambda doing, done, total: None) -> Bundled:

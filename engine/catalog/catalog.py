@@ -54,6 +54,8 @@ class Report(Value, frozen=True):
     refused: tuple[Refusal, ...] = ()
     datasets: tuple[str, ...] = ()
     """Ids of folders that were added; empty for imported cards."""
+    unread: tuple[Refusal, ...] = ()
+    """What of the folders that were added is not read, such as one broken file among others."""
 
 
 class Info(Value, frozen=True):
@@ -121,12 +123,14 @@ class Catalog:
             )
         pace = Pace("reading folders", len(folders), progress)
         refused: list[Refusal] = []
+        unread: list[Refusal] = []
         ids: list[str] = []
         outcomes: list[str] = []
         with self._writing():
             for folder in folders:
                 try:
-                    entry = self._folder_entry(folder, card_id, prefix)
+                    entry, left_out = self._folder_entry(folder, card_id, prefix)
+                    unread += [Refusal(str(folder), one) for one in left_out]
                     outcomes += self._table.put([(entry, words_of(entry))])
                     ids.append(entry.dataset)
                 except BadInput as error:
@@ -136,7 +140,7 @@ class Catalog:
                 self._embed_missing(progress)
         if refused and not ids and len(folders) == 1:
             raise BadInput(refused[0].reason, "Expected: Parquet, CSV, TSV, JSON Lines, JSON, xlsx or save_to_disk folders.")
-        return _report(outcomes, refused, ids)
+        return _report(outcomes, refused, ids, unread)
 
     def import_cards(self, path: Path, *, embed: bool = True, progress: Callable[[Progress], None] | None = None) -> Report:
         """Import cards from JSON Lines or Parquet, each {id, card_markdown, downloads?}; what does not go in is listed with its reason.
@@ -348,7 +352,8 @@ class Catalog:
 
     # ── within ────────────────────────────────────────────────────────────────────────────────────────────
 
-    def _folder_entry(self, folder: Path, card_id: str, prefix: str) -> Entry:
+    def _folder_entry(self, folder: Path, card_id: str, prefix: str) -> tuple[Entry, tuple[str, ...]]:
+        """The entry of a folder, and what of the folder is not read."""
         resolved = str(folder.resolve())
         if card_id:
             known = self._table.get(card_id)
@@ -357,7 +362,7 @@ class Catalog:
                     f"The catalog has no card {card_id!r} to link {folder.name} to", "Import the cards first, or leave the id out."
                 )
             data = scan_folder(folder, card_id)
-            return Entry(card=known.card, folder=resolved, columns=_columns(data), revision=known.revision)
+            return Entry(card=known.card, folder=resolved, columns=_columns(data), revision=known.revision), data.notes
         dataset = self._table.by_folder(resolved)
         if not dataset:
             name = folder_name(folder).split("/", 1)[1]
@@ -368,8 +373,8 @@ class Catalog:
         linked = known is not None and known.card.dataset == dataset and not dataset.startswith(("local/", f"{prefix}/"))
         data = scan_folder(folder, dataset)
         if known and linked:
-            return Entry(card=known.card, folder=resolved, columns=_columns(data), revision=known.revision)
-        return Entry(card=data.card, folder=resolved, columns=_columns(data))
+            return Entry(card=known.card, folder=resolved, columns=_columns(data), revision=known.revision), data.notes
+        return Entry(card=data.card, folder=resolved, columns=_columns(data)), data.notes
 
     def _put(self, published: Sequence[Published]) -> list[str]:
         """Store cards from outside; what is known of their rows on this machine stays. The caller holds the lock."""
@@ -437,9 +442,9 @@ class Catalog:
             raise StoreUnusable(f"The catalog's folder {self._folder} cannot be written: {error.strerror or error}") from error
 
 
-def _report(outcomes: list[str], refused: list[Refusal], ids: list[str]) -> Report:
+def _report(outcomes: list[str], refused: list[Refusal], ids: list[str], unread: Sequence[Refusal] = ()) -> Report:
     counts = {name: outcomes.count(name) for name in ("added", "updated", "unchanged")}
-    return msgspec.convert({**counts, "refused": tuple(refused), "datasets": tuple(ids)}, Report)
+    return msgspec.convert({**counts, "refused": tuple(refused), "datasets": tuple(ids), "unread": tuple(unread)}, Report)
 
 
 def _columns(data: DataFolder) -> tuple[str, ...]:

@@ -313,13 +313,17 @@ def queries_of(file: Path) -> list[str]:
 def _report(reports: list[Any], as_json: bool, something: bool) -> int:
     total = {name: sum(getattr(r, name) for r in reports) for name in ("added", "updated", "unchanged")}
     refused = [refusal for report in reports for refusal in report.refused]
+    unread = [one for report in reports for one in report.unread]
 
     def text() -> str:
         lines = [", ".join(f"{count:,} {name}" for name, count in total.items() if count) or "nothing added"]
         lines.extend(f"left out {refusal.what}: {refusal.reason}" for refusal in refused[:SHOWN_REFUSALS])
         if len(refused) > SHOWN_REFUSALS:
             lines.append(f"and {len(refused) - SHOWN_REFUSALS} more left out; --json lists all")
+        lines.extend(f"in {one.what}: {one.reason}" for one in unread[:SHOWN_REFUSALS])
+        if len(unread) > SHOWN_REFUSALS:
+            lines.append(f"and {len(unread) - SHOWN_REFUSALS} more files that are not read; --json lists all")
         return "\n".join(lines)
 
-    put(total | {"datasets": [name for r in reports for name in r.datasets], "refused": refused}, as_json, text)
+    put(total | {"datasets": [name for r in reports for name in r.datasets], "refused": refused, "unread": unread}, as_json, text)
     return ExitCode.DONE if something else ExitCode.BAD_INPUT

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from engine.cli.comparing import Asked, asking_options, compared
-from engine.cli.output import json_option, put, table
+from engine.cli.output import SEED, json_option, put, table
 from engine.errors import ExitCode
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ _WIDEST = 48
 @click.option(
     "--by", type=click.Choice(["source", "kind"]), default="source", show_default=True, help="Compare each source, or all of a kind."
 )
-@click.option("--seed", default=0, show_default=True, help="Decides which examples are drawn.")
+@click.option("--seed", default=0, show_default=True, type=SEED, help="Decides which examples are drawn.")
 @json_option
 def compare_data(
     run_ids: tuple[str, ...],

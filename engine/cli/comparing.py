@@ -160,7 +160,7 @@ def _test(task: Task, notes: list[str]) -> tuple[TaskExample, ...]:
         return ()
     test = Path(task.test).expanduser()
     try:
-        return items_of_test(str(test))
+        return items_of_test(str(test), task.output.labels)
     except BadInput as error:
         # Into a report that others read goes the file's name alone.
         notes.append(f"not held against the test: {error.title.removeprefix('task.test: ').replace(str(test), test.name)}")

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from engine.cli.asked_models import asked, end, told_task, trained_by, trained_spec, watch
-from engine.cli.output import json_option, note, put
+from engine.cli.output import SEED, json_option, note, put
 from engine.cli.progress import time_left
 from engine.errors import BadInput, ExitCode
 
@@ -56,7 +56,9 @@ _STYLES = {"all": ("chat", "plain", "export"), "chat": ("chat",), "plain": ("pla
 @click.option("--draws", default=1, show_default=True, type=click.IntRange(1, 20), help="Draws of demonstrations to average over.")
 @click.option("--every", is_flag=True, help="Ask every setting on the test, to see them all; the choice stays the same.")
 @click.option("--as-given", is_flag=True, help="Leave options in the order the file has them.")
-@click.option("--seed", default=0, show_default=True, help="Decides the order of options, which items are drawn and what is shown.")
+@click.option(
+    "--seed", default=0, show_default=True, type=SEED, help="Decides the order of options, which items are drawn and what is shown."
+)
 @json_option
 def evaluate(
     task: str,

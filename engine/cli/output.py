@@ -42,6 +42,10 @@ def plain(value: Any) -> Any:
     return [plain(one) for one in value] if isinstance(value, list | tuple) else value
 
 
+SEED = click.IntRange(0, 2**32 - 1)
+"""What the libraries that draw take."""
+
+
 def complain(title: str, hint: str) -> None:
     """One line of what is wrong, at most two of what to do."""
     click.echo(f"datatune: {clean(title).replace(chr(10), ' ')}", err=True)
@@ -59,8 +63,8 @@ def fail_as_json(given: Sequence[str], title: str, hint: str, code: int) -> int:
     complain(title, hint)
     if "--json" in given:
         document: dict[str, Any] = {"error": title, "hint": hint, "exit_code": int(code)}
-        if given and given[0] in ("run", "demo", "resume"):
-            document = {"run": None, "state": "refused", "examples": 0, "reason": title, "hint": hint}
+        if given and given[0] in ("run", "demo", "resume", "compare"):
+            document = {"run": None, "state": "refused", "examples": 0, "reason": title, "hint": hint, "exit_code": int(code)}
         click.echo(to_json(document))
     return ExitCode(code)
 

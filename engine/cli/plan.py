@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import click
 
-from engine.cli.output import json_option, put, table
+from engine.cli.output import SEED, json_option, put, table
 from engine.errors import BadInput, ExitCode
 
 if TYPE_CHECKING:
@@ -103,7 +103,7 @@ def check(file: Path, dataset: str, task_file: Path, config: str, as_json: bool)
 @click.option("--task", "task_file", required=True, type=click.Path(path_type=Path), help="The task they serve.")
 @click.option("--config", default="", help="Config of the data set.")
 @click.option("--rows", default=SAMPLE, show_default=True, type=click.IntRange(min=1, max=100_000), help="Sample rows to try them on.")
-@click.option("--seed", default=0, show_default=True, help="Draws the sample rows.")
+@click.option("--seed", default=0, show_default=True, type=SEED, help="Draws the sample rows.")
 @json_option
 def compare(plans: tuple[str, ...], dataset: str, task_file: Path, config: str, rows: int, seed: int, as_json: bool) -> int:
     """Run plans on the same sample rows and show where they agree.
@@ -117,7 +117,7 @@ def compare(plans: tuple[str, ...], dataset: str, task_file: Path, config: str, 
             "there is nothing to compare with one plan", "name two or more: files, or RUN for a run's plan, RUN#1 for a runner-up"
         )
     ground = _ground(dataset, config, task_file)
-    named = [(name, _named(name, ground.source.dataset)) for name in plans]
+    named = [(name, _named(name, ground.names)) for name in plans]
     found = compare_plans(named, ground.source.columns, ground.rows(rows, seed), ground.task)
     put(found, as_json, lambda: _side_by_side(found, dict(enumerate(plan for _, plan in named)), ground))
     failed = any(problem.severity == "error" for side in found.plans for problem in side.problems)
@@ -169,6 +169,8 @@ class _Ground(NamedTuple):
 
     task: Task
     source: RowSource
+    names: tuple[str, ...]
+    """What runs may call the data set: its id, and the folder it lies in."""
 
     def rows(self, size: int = SAMPLE, seed: int = 0) -> list[Row]:
         """Sample rows of the split."""
@@ -186,17 +188,20 @@ def _ground(dataset: str, config: str, task_file: Path) -> _Ground:
     from engine.rows_here import RowsHere
 
     task = read_task(task_file).task
-    data = RowsHere(open_catalog(), locate().cache)
+    catalog = open_catalog()
+    data = RowsHere(catalog, locate().cache)
     name = _dataset(dataset)
     configs = data.splits(name)
     if config and config not in configs:
         raise BadInput(f"{dataset} has no config {config!r}", f"it has: {', '.join(configs)}")
     chosen = config or next(iter(configs))
     split = next((one for one in configs[chosen] if one.startswith("train")), configs[chosen][0])
-    return _Ground(task, data.rows(name, chosen, split))
+    source = data.rows(name, chosen, split)
+    folders = [catalog.get(one).folder for one in (name, source.dataset) if catalog.knows(one)]
+    return _Ground(task, source, (source.dataset, name, *filter(None, folders)))
 
 
-def _named(name: str, dataset: str) -> Plan:
+def _named(name: str, datasets: tuple[str, ...]) -> Plan:
     """The plan in a file, or one a run made for the data set: chosen, or the runner-up after #. Raises BadInput."""
     if Path(name).is_file() or Path(name).suffix == ".toml":
         return _read(Path(name))
@@ -204,11 +209,11 @@ def _named(name: str, dataset: str) -> Plan:
     if (mark and not number.isdecimal()) or not re.fullmatch(r"\w+", run_id):
         raise BadInput(f"{name}: neither a file nor a run", "name a TOML file, or RUN for a run's plan, RUN#1 for its first runner-up")
     choices = _choices(run_id, None)
-    choice = next((one for one in choices if one.dataset == dataset), None)
+    choice = next((one for one in choices if one.dataset in datasets), None)
     if choice is None:
         others = ", ".join(one.dataset for one in choices)
         raise BadInput(
-            f"run {run_id} has no plan for {dataset}", f"it has plans for {others}: save one with datatune plan save, and name its file"
+            f"run {run_id} has no plan for {datasets[0]}", f"it has plans for {others}: save one with datatune plan save, and name its file"
         )
     place = int(number or 0)
     if place > len(choice.runners_up):

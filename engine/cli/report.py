@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from engine.cli.comparing import Asked, asking_options, compared
-from engine.cli.output import json_option, note, put
+from engine.cli.output import SEED, json_option, note, put
 from engine.errors import BadInput, ExitCode
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 @click.option("--examples", default=500, show_default=True, type=click.IntRange(2, 100_000), help="Examples of each source, drawn by seed.")
 @click.option("--samples", default=10, show_default=True, type=click.IntRange(0, 1000), help="Examples of each source to read in full.")
 @asking_options
-@click.option("--seed", default=0, show_default=True, help="Decides which examples are drawn.")
+@click.option("--seed", default=0, show_default=True, type=SEED, help="Decides which examples are drawn.")
 @json_option
 def report(
     run_id: str,
@@ -47,8 +47,10 @@ def report(
     from engine.report.content import read_report
     from engine.report.page import page
     from engine.store.database import open_reader
-    from engine.whole_file import written_whole
+    from engine.whole_file import must_be_writable, written_whole
 
+    file = file.expanduser()
+    must_be_writable(file)
     locations = locate()
     reader = open_reader(locations.database)
     run = find_run(reader, run_id)
@@ -65,7 +67,7 @@ def report(
         note(f"nothing is measured: {error.title}")
     told = read_report(reader, run, drawn, samples=samples)
     text = page(told, found, drawn, notes)
-    with written_whole(file.expanduser()) as out:
+    with written_whole(file) as out:
         out.write(text)
     size = len(text.encode("utf-8", "backslashreplace"))
     put(

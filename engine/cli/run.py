@@ -10,7 +10,7 @@ import click
 
 from engine.cli.choose import other_settings
 from engine.cli.find import find_run
-from engine.cli.output import complain, json_option, note, put, to_json
+from engine.cli.output import SEED, complain, json_option, note, put, to_json
 from engine.errors import BadInput, Busy, ExitCode, StoreUnusable
 from engine.plain_text import clean
 from engine.stages import STAGE_NAMES
@@ -58,7 +58,7 @@ def making_options(command: Any) -> Any:
             metavar="[ROLE=]SPEC",
             help="Model for a role, or for all: a .gguf path, smollm2, openai:URL.",
         ),
-        click.option("--seed", default=0, show_default=True, help="Decides which rows are drawn and how ties fall."),
+        click.option("--seed", default=0, show_default=True, type=SEED, help="Decides which rows are drawn and how ties fall."),
         click.option(
             "--budget",
             default="",
@@ -112,6 +112,7 @@ def run(
         settings = (*settings, f"generate.examples={synthetic}")
     if finetune:
         settings, models = (*settings, "finetune.train=true"), (*models, f"base={finetune}")
+    to = _target(to)
     made = run_settings(file, task.parent, dataset, plans, until, settings, models, seed, budget, to)
     return start(file, made, detach, as_json)
 
@@ -127,7 +128,8 @@ def demo(show_task: bool, detach: bool, as_json: bool) -> int:
 
     task = next(path for path in starter_tasks() if path.stem == DEMO_TASK)
     if show_task:
-        click.echo(task.read_text(encoding="utf-8"), nl=False)
+        text = task.read_text(encoding="utf-8")
+        put({"task": text}, as_json, lambda: text.rstrip("\n"))
         return ExitCode.DONE
     locations = locate().ensure()
     _add_starter(locations)
@@ -209,7 +211,7 @@ def export(run_id: str, folder: Path, as_json: bool) -> int:
     def watch(stage: str, done: int, total: int | None, unit: str) -> None:
         meters.setdefault((stage, unit), Meter(stage, sys.stderr.isatty())).show(done, total, unit)
 
-    exported = export_run(connection, find_run(connection, run_id), locations, folder.absolute(), watch)
+    exported = export_run(connection, find_run(connection, run_id), locations, folder.expanduser().absolute(), watch)
     for meter in meters.values():
         meter.end()
     put(exported, as_json, lambda: "\n".join((f"{exported.examples:,} examples in {exported.folder}", *told_model(exported))))
@@ -247,7 +249,7 @@ def run_settings(
 
     from engine.config import NO_DATASET, parse_setting, stage_options
     from engine.locations import locate
-    from engine.roles import absolute_spec
+    from engine.roles import absolute_spec, check_spec
     from engine.settings import merged, read_settings
     from engine.stages import compares, generates
     from engine.store.runs import RunSettings
@@ -269,6 +271,9 @@ def run_settings(
         retrieve["prefer"] = [*dict.fromkeys((*of_ids, *stage_options("retrieve", retrieve).prefer))]
     for stage, values in options.items():
         stage_options(stage, values)
+    for role in {**file.models, **_specs(models)}:
+        # A model that nobody asks until the last stage would be missed after hours.
+        check_spec(role, specs[role], locate())
     made = RunSettings(
         models=specs,
         options=options,
@@ -281,9 +286,20 @@ def run_settings(
         export_to=str(to.absolute()) if to else "",
         experiment=experiment,
     )
-    if dataset == NO_DATASET and not generates(made) and not compares(made):
-        raise BadInput("--dataset none leaves nothing to make examples of", "say how many a model should write: --synthetic 500")
+    if made.dataset == NO_DATASET and not generates(made) and not compares(made):
+        raise BadInput("dataset none leaves nothing to make examples of", "say how many a model should write: --synthetic 500")
     return made
+
+
+def _target(to: Path | None) -> Path | None:
+    """The folder of an export, absolute. Raises BadInput where it may not be written, StoreUnusable where it cannot be."""
+    if to is None:
+        return None
+    from engine.export.folder import check_target
+
+    to = to.expanduser().absolute()
+    check_target(to)
+    return to
 
 
 def _specs(models: tuple[str, ...]) -> dict[str, str]:
@@ -306,6 +322,8 @@ def _dataset_named(file: TaskFile, base: Path) -> str:
     folder = base / Path(file.dataset).expanduser()
     if file.dataset and folder.is_dir():
         return str(folder.resolve())
+    if file.dataset and folder.is_file():
+        raise BadInput(f"task.dataset: {file.dataset} is a file", "give the folder it lies in; all data files in it are one data set")
     if file.dataset.startswith(("/", "./", "../", "~")):
         raise BadInput(f"task.dataset: no folder {file.dataset}", "give a folder with data files, or an id from `datatune catalog search`")
     return file.dataset
@@ -318,6 +336,8 @@ def _dataset(given: str) -> str:
     path = Path(given).expanduser()
     if path.is_dir():
         return str(path.resolve())
+    if path.is_file():
+        raise BadInput(f"--dataset {given}: a file", "give the folder it lies in; all data files in it are one data set")
     if path.is_absolute() or given.startswith(("./", "../", "~")):
         raise BadInput(f"--dataset {given}: no such folder", "give a folder with data files, or an id from `datatune catalog search`")
     return given

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 BAR = 20
 MOST_CHARACTERS = 200_000
+SHOWN_CHARACTERS = 1_000
+"""Of an input that is too long."""
 """Of one input."""
 _NAME = 9
 _HELP = """\
@@ -135,7 +137,11 @@ class _Loop:
 
         text = text.encode("utf-8", "replace").decode()  # a terminal may hand over bytes that are no text
         if len(text) > MOST_CHARACTERS:
-            note(f"an input of {len(text):,} characters is too long")
+            long = f"an input of {len(text):,} characters is too long"
+            note(long)
+            if self._as_json:
+                # A line for each, so that a program stays in step.
+                click.echo(to_json({"input": text[:SHOWN_CHARACTERS], "answers": [], "error": long}))
             return
         sides = [side for side in self._sides if self._with_base or side.name != "base" or len(self._sides) == 1]
         found = [say(side, text) for side in sides]

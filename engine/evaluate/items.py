@@ -13,12 +13,13 @@ from typing import Any, ClassVar
 
 import msgspec
 
+from engine.config import nearest
 from engine.errors import BadInput
 from engine.evaluate.clusters import clustered
 from engine.plan.options import stays_last
 from engine.quality.listed_options import options_in
 from engine.records import Output, Task, TaskExample, Value
-from engine.table_file import rows_in
+from engine.table_file import rows_in, test_row
 
 MOST_ITEMS = 100_000
 MOST_CHARACTERS = 200_000
@@ -185,10 +186,7 @@ def shuffled(key: str, options: Sequence[str], seed: int) -> list[int]:
 
 def _item(row: dict[str, Any], number: int, name: str, output: Output, shuffle: bool, seed: int) -> Item:
     where = f"{name}, item {number}"
-    lowered = {str(column).strip().lower(): value for column, value in row.items()}
-    # Two columns of other names are input and output in this order, as elsewhere.
-    if "input" not in lowered and len(lowered) == 2:
-        lowered = dict(zip(("input", "output"), lowered.values(), strict=True))
+    lowered = test_row(row, output.labels, where)
     text = lowered.get("input")
     if not isinstance(text, str):
         raise BadInput(f'{where}: no text "input" among {", ".join(map(str, list(row)[:8]))}', COLUMNS)
@@ -201,7 +199,8 @@ def _item(row: dict[str, Any], number: int, name: str, output: Output, shuffle: 
         stripped = [reference.strip() for reference in references]
         strange = next((one for one in stripped if one not in output.labels), None)
         if strange is not None:
-            raise BadInput(f"{where}: output {strange[:60]!r} is none of the labels", f"labels: {', '.join(output.labels[:12])}")
+            near = nearest(strange, output.labels)
+            raise BadInput(f"{where}: output {strange[:60]!r} is none of the labels{near}", f"labels: {', '.join(output.labels[:12])}")
         return Item(key, text, output.labels, tuple(float(label in stripped) for label in output.labels), tuple(stripped), cluster)
     if output.kind in ("option_text", "option_letter"):
         listed = options_in(text, references[0], output.kind)

@@ -17,7 +17,7 @@ from engine.evaluate.scores import predicted
 from engine.records import Task, Value
 from engine.safe_cells import guarded, is_formula
 from engine.table_file import rows_in
-from engine.whole_file import whole, written_whole
+from engine.whole_file import must_be_writable, whole, written_whole
 
 MOST_ROWS = 500_000
 ENDINGS = (".csv", ".tsv", ".jsonl", ".xlsx")
@@ -70,12 +70,11 @@ def check_target(path: Path, replace: bool) -> None:
     """Refuse a file that cannot or must not be written, before a model is asked. Raises BadInput."""
     if path.suffix.lower() not in ENDINGS:
         raise BadInput(f"{path.name}: not a format that is written", f"end the name in {', '.join(ENDINGS)}")
-    if path.is_dir():
-        raise BadInput(f"{path} is a folder", "name a file in it")
-    if path.exists() and not replace:
+    if path.exists() and not path.is_dir() and not replace:
         raise BadInput(f"{path} is there already", "name another file, or say --replace")
     if not path.parent.is_dir():
         raise BadInput(f"no folder {path.parent}", "make it first, or name another")
+    must_be_writable(path)
 
 
 def predict(asker: Asker, task: Task, rows: Sequence[dict[str, Any]], column: str, pool: Sequence[Item], setting: Setting) -> list[Answer]:

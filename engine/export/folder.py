@@ -13,6 +13,7 @@ import msgspec
 
 from engine.errors import BadInput, StoreUnusable
 from engine.records import Value
+from engine.whole_file import unwritable
 
 MANIFEST = "manifest.json"
 FORMAT = "datatune-export/1"
@@ -64,6 +65,8 @@ def whole_folder(target: Path) -> Iterator[Path]:
 def check_target(target: Path) -> None:
     """Raises BadInput unless `target` is missing, empty, or an earlier export in which every file is as it was written."""
     if not target.exists():
+        if why := unwritable(target):
+            raise StoreUnusable(f"the export to {target} cannot be written: {why}", "make it writable, or export elsewhere")
         return
     if not target.is_dir():
         raise BadInput(f"{target}: a file, not a folder", "name another folder")

@@ -167,7 +167,7 @@ def _decide(given: Given, options: Options, decisions: Decisions, ctx: Context) 
     _tell_licences(checks.check_licences(decisions, options.licences), options, ctx)
     found = _Found()
     if options.leakage != "off":
-        test = items_of_test(given.task.test) if given.task.test else ()
+        test = items_of_test(given.task.test, given.task.output.labels) if given.task.test else ()
         held = checks.check_leaks(decisions, given.task, test, options.leakage == "remove", _watch(ctx, decisions, "held against the test"))
         found = _Found(len(test), held)
     checks.check_repeats(decisions)
@@ -267,4 +267,4 @@ def _tell(given: Given, options: Options, mixed: Mixed, limits: Sequence[str], a
     )
 
 
-STAGE = Stage("mix", "making one training set of them", 2, Given, Options, Mixed, run)
+STAGE = Stage("mix", "making one training set of them", 3, Given, Options, Mixed, run)

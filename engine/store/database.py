@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from engine.errors import StoreUnusable
+from engine.errors import BadInput, StoreUnusable
 from engine.store.migrations import migrations
 
 Connection = sqlite3.Connection
@@ -50,9 +50,9 @@ def open_small_writer(path: Path) -> sqlite3.Connection:
 
 
 def open_reader(path: Path) -> sqlite3.Connection:
-    """Open for reading only. Raises StoreUnusable when there is no database yet."""
+    """Open for reading only. Raises BadInput when there is no database yet, StoreUnusable for one that cannot be read."""
     if not path.exists():
-        raise StoreUnusable(f"no database at {path}", "start a run first: datatune demo, or datatune run TASK.toml")
+        raise BadInput(f"there are no runs yet: no database at {path}", "start one first: datatune demo, or datatune run TASK.toml")
     with translated(path):
         try:
             return _reader(path, "mode=ro")

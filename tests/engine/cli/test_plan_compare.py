@@ -53,6 +53,17 @@ def test_a_runs_plan_and_its_runner_up_are_compared_with_a_file(datatune: Datatu
     assert over.code == ExitCode.BAD_INPUT and f"{count} runners-up" in over.err
 
 
+def test_a_run_over_a_folder_has_its_plan_under_every_name_of_the_folder(datatune: Datatune, house: House, tmp_path: Path) -> None:
+    folder = house.write("loose", notes(60), "# Weather notes\n\nNotes with their weather.")
+    file = plan_file(tmp_path, "a.toml")
+    ending = house.pipeline(dataset=str(folder), options={"execute": {"examples": 20}})
+    assert ending.parts
+    for name in (str(folder), folder):
+        assert datatune("plan", "compare", file, house.session.run, *where(tmp_path, str(name))).code == 0
+    datatune("catalog", "add", folder)
+    assert datatune("plan", "compare", file, house.session.run, *where(tmp_path, "local/loose")).code == 0
+
+
 def test_the_rows_are_drawn_by_the_seed_and_as_many_as_asked_for(datatune: Datatune, house: House, tmp_path: Path) -> None:
     files = plan_file(tmp_path, "a.toml"), plan_file(tmp_path, "b.toml", TURNED)
     one, same, other = (

@@ -192,3 +192,12 @@ def test_whatever_the_options_the_right_ones_stay_right(scores: dict[str, int], 
         (item,) = read_test(folder, WEATHER).items
     assert {item.options[place] for place in item.right} == {option for option, score in scores.items() if score}
     assert sorted(item.options) == sorted(scores)
+
+
+def test_a_column_of_labels_is_no_input_wherever_it_stands(tmp_path: Path) -> None:
+    (tmp_path / "t.csv").write_text("label,text\nrain,It poured.\n")
+    (item,) = read_test(tmp_path / "t.csv", WEATHER).items
+    assert (item.input, item.answer) == ("It poured.", "rain")
+    (tmp_path / "t.csv").write_text("text,label\nIt poured.,Rain\n")
+    with pytest.raises(BadInput, match="did you mean 'rain'"):
+        read_test(tmp_path / "t.csv", WEATHER)

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from engine.errors import BadInput
-from engine.mix.held_out import digest_of_test, items_of_test
+from engine.mix.held_out import columns_taken, digest_of_test, items_of_test
 from engine.records import TaskExample
 from tests.engine.test_answer_file import ROWS, written
 
@@ -40,6 +40,36 @@ def test_all_of_a_long_file_is_read(tmp_path: Path) -> None:
 def test_columns_of_other_names_are_items_too(tmp_path: Path, row: dict[str, object], item: TaskExample) -> None:
     (tmp_path / "t.jsonl").write_text(json.dumps(row) + "\n")
     assert items_of_test(str(tmp_path / "t.jsonl")) == (item,)
+
+
+@pytest.mark.parametrize(
+    ("text", "item", "taken"),
+    [
+        ("label,text\nsun,It shone.\n", TaskExample("It shone.", "sun"), "column text is taken"),
+        ("text,label\nIt shone.,sun\n", TaskExample("It shone.", "sun"), "column text is taken"),
+        ("id,question\n17,Did it shine?\n", TaskExample("Did it shine?", ""), "column question is taken"),
+        ("id,question,by\n17,Did it shine?,me\n", TaskExample("17\nDid it shine?\nme", ""), "id, question, by, are read as one"),
+        ("Input,id\n17,3\n", TaskExample("17", ""), ""),
+    ],
+)
+def test_columns_without_the_usual_names_are_told_by_what_they_hold(tmp_path: Path, text: str, item: TaskExample, taken: str) -> None:
+    (tmp_path / "t.csv").write_text(text)
+    labels = ("sun", "rain")
+    assert items_of_test(str(tmp_path / "t.csv"), labels) == (item,)
+    told = columns_taken(str(tmp_path / "t.csv"), labels)
+    assert taken in told and bool(taken) == bool(told)
+
+
+def test_a_file_without_names_of_columns_or_items_is_refused(tmp_path: Path) -> None:
+    file = tmp_path / "t.csv"
+    file.write_text("It shone.,sun\nIt poured.,rain\n")
+    with pytest.raises(BadInput, match="the label 'sun' stands where a name of its column should"):
+        items_of_test(str(file), ("sun", "rain"))
+    file.write_text("text,sun\nIt shone.,yes\n")
+    assert items_of_test(str(file), ("sun", "rain")) == (TaskExample("It shone.", "yes"),), "a column may be called so"
+    file.write_text("input,output\n")
+    with pytest.raises(BadInput, match=r"task\.test: t\.csv holds no items"):
+        items_of_test(str(file))
 
 
 def test_a_json_file_may_hold_its_items_in_a_list_of_its_own(tmp_path: Path) -> None:
