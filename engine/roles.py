@@ -141,11 +141,13 @@ class Roles:
 
 def check_spec(role: str, spec: str, locations: Locations) -> None:
     """Refuse a spec that names no model here, without loading one. Raises Unavailable or BadInput."""
-    from models.registry import find_embedder, resolve
+    from models.registry import find_embedder, resolve, trainable
 
     with translated(f"role {role}"):
         if role == "embed":
             find_embedder(spec)
+        elif role == "base":
+            trainable(spec, locations.weight_folders)
         else:
             resolve(spec, locations.weight_folders)
 

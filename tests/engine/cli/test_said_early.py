@@ -6,9 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from engine.errors import BadInput, ExitCode, StoreUnusable
+from engine.cli.run import run_settings
+from engine.config import parse_task
+from engine.errors import BadInput, ExitCode, StoreUnusable, Unavailable
 from engine.export.folder import check_target
 from engine.store import runs
+from engine.store.runs import RunSettings
 from engine.whole_file import must_be_writable
 from tests.engine.cli.conftest import Datatune
 from tests.engine.cli.test_commands import TASK, task_file
@@ -38,6 +41,17 @@ def test_a_run_that_could_not_end_does_not_begin(
     ended = datatune("run", task_file(tmp_path), *arguments)
     assert ended.code == code and said in ended.err and len(ended.err.splitlines()) <= 3
     assert len(runs.list_runs(house.connection)) == before
+
+
+def test_a_folder_is_a_base_and_no_model_that_answers(tmp_path: Path) -> None:
+    file = parse_task(TASK, "t.toml")
+
+    def made(*models: str) -> RunSettings:
+        return run_settings(file, tmp_path, "", (), "", (), models, 0, "", None)
+
+    assert made(f"base={tmp_path}").models == {"base": str(tmp_path)} and made("base=dry-run").models == {"base": "dry-run"}
+    with pytest.raises(Unavailable, match="role execute: "):
+        made(f"execute={tmp_path}")
 
 
 @pytest.mark.parametrize("command", ["run", "compare"])
