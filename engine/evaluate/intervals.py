@@ -204,11 +204,12 @@ def _by_cluster(parts: Parts, groups: NDArray[np.intp], count: int) -> NDArray[n
 
 
 def _interval(drawn: NDArray[np.float64], value: float) -> tuple[float, float]:
-    """Percentiles; a figure that is curved in its sums may lie beyond them, and is always counted in."""
+    """Percentiles, the upper one as the lower one of what is turned round, so that which of two models comes first does not matter; a
+    figure that is curved in its sums may lie beyond them, and is always counted in."""
     import numpy as np
 
-    low, high = np.quantile(drawn, (TAIL, 1 - TAIL), method="inverted_cdf")
-    return min(float(low), value), max(float(high), value)
+    low, high = (float(np.quantile(one, TAIL, method="inverted_cdf")) for one in (drawn, -drawn))
+    return min(low, value), max(-high, value)
 
 
 def _mcnemar(one: NDArray[np.float64], other: NDArray[np.float64]) -> float:

@@ -172,4 +172,4 @@ def _came_to(found: Evaluated) -> str:
     return text
 
 
-STAGE = Stage("evaluate", "asking it the items of your test", 2, Given, Options, Evaluated, run, roles=("base",), trained=("finetuned",))
+STAGE = Stage("evaluate", "asking it the items of your test", 3, Given, Options, Evaluated, run, roles=("base",), trained=("finetuned",))

@@ -10,9 +10,9 @@ import msgspec
 import pytest
 
 from engine.errors import BadInput
-from engine.evaluate.asking import CHOICE_ONLY, Asker, Setting, demonstrations
+from engine.evaluate.asking import CHOICE_ONLY, Answer, Asker, Setting, demonstrations
 from engine.evaluate.choosing import choose, settings_of, usual
-from engine.evaluate.evaluation import Given, asker_of, evaluate, expected_cost, off_the_test
+from engine.evaluate.evaluation import Given, asker_of, evaluate, expected_cost, off_the_test, wrong_answers
 from engine.evaluate.items import Item, Test, example_items, read_test
 from engine.prompts.evaluate import CONTENT_FREE, answer_in, chat_messages, plain_prompt
 from engine.records import Output, Task, TaskExample
@@ -200,6 +200,75 @@ def test_ties_go_to_the_likelier_right_answers(tmp_path: Path) -> None:
     asker = Asker(answers_of(tmp_path, surer_in_plain), WEATHER)
     choice = choose(asker, weather_test(tmp_path), POOL, settings_of((1,), ("chat", "plain"), 3), "sum", 0)
     assert choice.setting.style == "plain" and "likeliest" in choice.why
+
+
+def test_full_ties_go_to_fewer_demonstrations(tmp_path: Path) -> None:
+    asker = Asker(answers_of(tmp_path, first), WEATHER)
+    choice = choose(asker, weather_test(tmp_path), POOL, (Setting(2), Setting(1), Setting(0)), "sum", 0)
+    assert len({(one.score, one.likelihood) for one in choice.tried}) == 1 and choice.setting == Setting(0)
+
+
+def test_the_test_has_no_say_in_how_it_is_asked(tmp_path: Path) -> None:
+    """On the examples a chat is right and a plain text wrong; on the test the other way round."""
+
+    def turned(prompt: str, request: Request) -> str | None:
+        told = json.loads(knows(prompt, request) or "[]") if request.choices else []
+        of_test = ", day " in prompt.rpartition("Input: ")[2] or ", day " in prompt.rpartition("[user]")[2]
+        good = ("[user]" in prompt) != of_test
+        return json.dumps(told if good else [-one for one in told]) if request.choices else "?"
+
+    given = Given(WEATHER, weather_test(tmp_path), POOL, shots=(0,), styles=("chat", "plain"), every=True)
+    (judged,) = evaluate(given, [asker_of(given, answers_of(tmp_path, turned))]).models
+    assert judged.choice.setting == Setting(0, "chat") and judged.results[0].setting == Setting(0, "chat")
+    assert [one.figures[0].estimate.value for one in judged.results] == [0.0, 1.0]
+
+
+def test_every_draw_shows_others_and_the_chosen_setting_is_compared(tmp_path: Path) -> None:
+    """Two demonstrations are best for the first model; the other settings that are asked beside it must not stand for it."""
+    prompts: list[str] = []
+
+    def two(prompt: str, request: Request) -> str | None:
+        if request.choices and ", day 7." in prompt:
+            prompts.append(prompt)
+        good = prompt.count("[assistant]") == 2
+        return knows(prompt, request) if good else json.dumps([-1.0] * len(request.choices)) if request.choices else "?"
+
+    other = StoredAnswers(ScriptedModel(answer=first), "base", open_writer(tmp_path / "calls.db"))
+    other.model.identity = other.model.identity.__class__("other", "o" * 64, "scripted 1")
+    given = Given(WEATHER, weather_test(tmp_path, 30), POOL, shots=(2, 0), styles=("chat",), draws=3, every=True)
+    askers = [asker_of(given, one) for one in (answers_of(tmp_path, two), other)]
+    found = evaluate(given, askers)
+    assert found.models[0].choice.setting == Setting(2, "chat")
+    shown = {prompt for prompt in prompts if prompt.count("[assistant]") == 2 and "N/A" not in prompt}
+    assert len(shown) == 3, "three draws of two out of three"
+    assert found.comparison and found.comparison.difference.estimate.value == pytest.approx(1 - 1 / 3)
+    assert found.comparison.difference.estimate.draws == 3
+
+
+def test_the_published_baseline_is_asked_beside_another_choice(tmp_path: Path) -> None:
+    given = Given(WEATHER, weather_test(tmp_path), POOL, shots=(0, 2), styles=("chat",))
+    (judged,) = evaluate(given, [asker_of(given, answers_of(tmp_path, first))]).models
+    assert [one.setting for one in judged.results] == [Setting(0, "chat"), Setting(2, "chat")]
+
+
+def test_answers_that_did_not_come_are_counted(tmp_path: Path) -> None:
+    long = Item("1", "word " * 5000, ("a", "b"), (1.0, 0.0), ("a",), "1")
+    given = Given(WEATHER, Test("t", (long, *closed_test([0, 0], ("a", "b")).items), "accuracy"), (), shots=(0,), styles=("chat",))
+    (judged,) = evaluate(given, [asker_of(given, answers_of(tmp_path, first))]).models
+    assert judged.results[0].unanswered == 1 and judged.results[0].wrong_of == 1
+
+
+def test_texts_that_are_wholly_wrong_stand_before_those_half_right(tmp_path: Path) -> None:
+    rows = [{"input": text, "output": "a lost dog"} for text in ("half", "none", "right")]
+    test = read_test(lines(tmp_path / "t.jsonl", rows), TITLE)
+    answers = [Answer(text=text, written=True) for text in ("a lost cow", "nothing", "a lost dog")]
+    assert [one.input for one in wrong_answers(test, answers, "sum")] == ["none", "half"]
+
+
+def test_an_example_that_asks_what_the_test_asks_is_left_however_short(tmp_path: Path) -> None:
+    test = read_test(lines(tmp_path / "t.jsonl", [{"input": "Hot!", "output": "sun"}]), WEATHER)
+    pool = example_items((TaskExample("hot", "rain"), TaskExample("cold", "snow")), WEATHER)
+    assert [item.input for item in off_the_test(pool, test)] == ["cold"]
 
 
 def test_free_answers_choose_too(tmp_path: Path) -> None:

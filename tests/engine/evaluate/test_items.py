@@ -73,6 +73,18 @@ def test_a_file_may_say_itself_what_belongs_together(tmp_path: Path) -> None:
     assert [item.cluster for item in read_test(lines(tmp_path / "t.jsonl", rows), WEATHER).items] == ["a", "a", "a", "b", "b"]
 
 
+def test_what_a_file_says_of_clusters_holds_against_what_items_look_like(tmp_path: Path) -> None:
+    rows = [{"input": text, "output": "sun", "cluster": name} for text, name in (("one", "a"), ("one", "b"), ("other words", "a"))]
+    assert [item.cluster for item in read_test(lines(tmp_path / "t.jsonl", rows), WEATHER).items] == ["a", "b", "a"]
+
+
+def test_items_in_the_same_place_of_two_subtasks_are_one_only_where_they_say_the_same(tmp_path: Path) -> None:
+    folder = bigbench(tmp_path / "t", [])
+    for name, words in (("one", ("a cat sleeps", "a dog barks")), ("two", ("a cow eats", "a owl hoots"))):
+        bigbench(folder / name, [{"input": text, "target_scores": {f"{text} x": 1, f"{text} y": 0}} for text in words])
+    assert read_test(folder, WEATHER).clusters == 4
+
+
 def test_csv_jsonl_and_workbooks_give_the_same_items(tmp_path: Path) -> None:
     rows = [{"input": "It froze, hard.", "output": "snow"}, {"input": "It poured.", "output": "rain"}]
     read = [read_test(lines(tmp_path / "t.jsonl", rows), WEATHER).items]
@@ -161,6 +173,13 @@ def test_what_is_not_there_is_told(tmp_path: Path) -> None:
     (tmp_path / "t.docx").write_text("x")
     with pytest.raises(BadInput, match="not a format"):
         read_test(tmp_path / "t.docx", WEATHER)
+
+
+def test_which_items_are_drawn_follows_the_seed_and_not_the_file(tmp_path: Path) -> None:
+    rows = [{"input": f"note {number}", "output": "sun"} for number in range(60)]
+    test = read_test(lines(tmp_path / "t.jsonl", rows), WEATHER)
+    zero, again, one = ([item.key for item in test.drawn(10, seed)[0].items] for seed in (0, 0, 1))
+    assert zero == again != one and zero != [item.key for item in test.items[:10]] and len(set(zero)) == 10
 
 
 def test_a_part_of_a_test_leaves_other_clusters(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import msgspec
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -10,7 +11,7 @@ from sklearn.metrics import f1_score
 
 from engine.evaluate.asking import Answer
 from engine.evaluate.items import Item, Test
-from engine.evaluate.scores import credit, exact_match, figures, macro_f1_of, parsed, predicted
+from engine.evaluate.scores import credit, exact_match, figures, macro_f1_of, parsed, predicted, primary_parts
 from tests.engine.evaluate.made import closed_test, likes
 
 
@@ -35,6 +36,23 @@ def test_accuracy_stands_on_a_scale_from_chance_to_all_right() -> None:
     (figure, *_) = figures(test, [[likes(0, 4)] * 100], "sum")
     assert figure.primary and figure.name == "accuracy, sum" and figure.estimate.value == 0.75 and figure.estimate.n == 100
     assert figure.normalised is not None and figure.normalised.value == pytest.approx(100 * (0.75 - 0.25) / 0.75)
+
+
+def test_chance_and_all_right_are_means_over_items_of_their_own_options() -> None:
+    two, four = closed_test([0] * 10).items, closed_test([0] * 10, ("a", "b", "c", "d")).items
+    half = tuple(msgspec.structs.replace(item, credits=(0.5, 0.0)) for item in two)
+    (mixed, *_) = figures(Test("t", (*two, *four), "accuracy"), [[likes(0)] * 10 + [likes(0, 4)] * 5 + [likes(1, 4)] * 5], "sum")
+    assert mixed.normalised is not None and mixed.normalised.value == pytest.approx(100 * (0.75 - 0.375) / (1 - 0.375))
+    (halved, *_) = figures(Test("t", half, "accuracy"), [[likes(0)] * 10], "sum")
+    assert halved.normalised is not None and halved.normalised.value == pytest.approx(100)
+
+
+def test_what_decides_is_the_mean_over_draws_scored_in_the_way_that_was_fixed() -> None:
+    test = closed_test([0] * 4)
+    lengths = Answer(sums=(-4.0, -3.0), tokens=(4, 1))
+    for way, right in (("sum", 0.0), ("per_token", 1.0)):
+        parts = primary_parts(test, [[lengths] * 4, [likes(1)] * 4], way)
+        assert parts.numbers[..., 0].tolist() == [[right] * 4, [0.0] * 4], "a draw each"
 
 
 def test_an_item_without_an_answer_is_wrong_and_stays_in_n() -> None:
