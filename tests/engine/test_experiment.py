@@ -14,6 +14,7 @@ from engine.context import StepContext
 from engine.errors import BadInput, Cancelled, NothingSuitable
 from engine.evaluate import evaluation
 from engine.evaluate.evaluated import Compared
+from engine.evaluate.items import read_test
 from engine.export_run import export_run
 from engine.records import Finetuned, Generated, Mixed, Task
 from engine.session import Session
@@ -23,7 +24,7 @@ from engine.store.items import items_in_order
 from engine.store.reviews import Review, put_reviews
 from models.dry_run import DryRunTrainer
 from models.language import Request
-from models.training import TrainingExample
+from models.training import TrainingExample, TrainingOptions
 from tests.engine.stages.house import WEATHER, House, notes
 
 TEST_WORDS = {"sun": "sunburn", "rain": "puddles", "snow": "sledges"}
@@ -51,11 +52,13 @@ class Kept(DryRunTrainer):
 
     def __init__(self) -> None:
         self.given: list[list[TrainingExample]] = []
+        self.seeds: list[int] = []
 
-    def train(self, train: Any, validation: Any, *arguments: Any) -> Any:
+    def train(self, train: Any, validation: Any, out: Any, options: TrainingOptions, *arguments: Any) -> Any:
         """Trains nothing."""
         self.given.append([*train, *validation])
-        return super().train(train, validation, *arguments)
+        self.seeds.append(options.seed)
+        return super().train(train, validation, out, options, *arguments)
 
 
 @pytest.fixture
@@ -74,12 +77,15 @@ def with_test(house: House, items: list[tuple[str, str]] | None = None) -> Task:
     return msgspec.structs.replace(WEATHER, test=str(file))
 
 
-def compared(house: House, task: Task, arms: tuple[str, ...], examples: int = 30, seeds: int = 1, least: int = 0) -> Compared:
-    """The record of an experiment."""
+def compared(
+    house: House, task: Task, arms: tuple[str, ...], examples: int = 30, seeds: int = 1, least: int = 0, **more: dict[str, object]
+) -> Compared:
+    """The record of an experiment; `more` options by stage."""
     options: dict[str, dict[str, object]] = {
         "compare": {"arms": list(arms), "examples": examples, "seeds": seeds, "least": least},
         "plan": {"verify": False},
         "generate": {"votes": 0, "near_duplicate": 1.1},
+        **more,
     }
     found = house.pipeline(task, options=options, experiment=True).compared
     assert found is not None
@@ -127,6 +133,8 @@ def test_seeds_train_anew_on_the_same_data_and_only_that_is_done_again(house: Ho
     given = house.roles.trains.given  # type: ignore[attr-defined]
     assert (trained, len(given)) == (1, 2)
     assert sorted(map(repr, given[0])) == sorted(map(repr, given[1])), "another seed splits and orders the same examples"
+    assert house.roles.trains.seeds == [0, 1]  # type: ignore[attr-defined]
+    assert len({step.fingerprint for step in house.steps() if step.stage == "mix"}) == 2, "each seed splits for itself"
     assert (one.seeds, two.seeds) == (1, 2) and any("one seed" in note for note in one.notes)
     assert [step.candidate for step in house.steps() if step.stage == "finetune"] == ["transformed", "transformed, seed 1"]
 
@@ -142,6 +150,43 @@ def test_the_test_is_in_no_arm_and_what_was_found_is_told_and_left_out_once(hous
     by_name = {arm.name: arm for arm in found.arms}
     without = by_name["transformed"].without_found
     assert by_name["transformed"].leaked == 6 and without is not None and without.n == 18 and without.value == 1
+
+
+def test_what_holds_an_item_of_the_test_is_left_out_whatever_a_run_would_do(house: House) -> None:
+    stolen = [(row["note"], row["weather"]) for row in notes(90)[:6]]
+    fresh = [(f"Everybody spoke of {TEST_WORDS[label]} on day {n}.", label) for n in range(6) for label in TEST_WORDS]
+    task = with_test(house, [*stolen, *fresh])
+    compared(house, task, ("few-shot", "existing", "transformed"), examples=72, mix={"near_duplicates": 0, "leakage": "report"})
+    taught = {example.prompt[-1].content for given in house.roles.trains.given for example in given}  # type: ignore[attr-defined]
+    assert taught and not taught & {text for text, _ in stolen}
+
+
+def test_of_a_part_of_a_test_its_own_items_are_found_and_clusters_count(house: House) -> None:
+    """Items are drawn by seed; pairs of them belong together, and no figure takes them for two."""
+    stolen = [(row["note"], row["weather"]) for row in notes(90)[::3][:20]]
+    fresh = [(f"Everybody spoke of {TEST_WORDS[label]} on day {n}.", label) for n in range(10) for label in TEST_WORDS]
+    task = with_test(house, [*stolen, *fresh])
+    file = Path(task.test)
+    rows = [json.loads(line) | {"cluster": f"{number // 2}"} for number, line in enumerate(file.read_text().splitlines())]
+    file.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    found = compared(house, task, ("few-shot", "transformed"), examples=90, evaluate={"items": 25})
+    drawn = read_test(file, task).drawn(25, 0)[0]
+    known = {item.cluster for item in drawn.items if item.input in {text for text, _ in stolen}}
+    left = [item for item in drawn.items if item.cluster not in known]
+    clusters = len({item.cluster for item in drawn.items})
+    assert (found.items, found.clusters, found.found) == (25, clusters, 25 - len(left)) and clusters < 25 and 0 < len(left) < 25
+    without = found.arms[1].without_found
+    assert without is not None and (without.n, without.clusters) == (len(left), len({item.cluster for item in left}))
+    (contrast,) = found.contrasts
+    assert contrast.difference.estimate.clusters == clusters
+    assert contrast.share is None, "the base is at chance: nothing can be a share of that"
+
+
+def test_rows_as_they_stand_are_left_as_alike_as_they_are(house: House) -> None:
+    mix: dict[str, object] = {"near_duplicates": 0.5}
+    compared(house, with_test(house), ("few-shot", "existing", "transformed"), examples=10, mix=mix)
+    mixes: dict[str, Mixed] = records(house, "mix", Mixed)
+    assert mixes["transformed"].counts.near_duplicates > 0 == mixes["existing"].counts.near_duplicates
 
 
 def test_an_arm_that_has_fewer_makes_all_smaller_and_says_so(house: House) -> None:
@@ -294,6 +339,9 @@ def test_shuffled_outputs_teach_the_form_alone(house: House) -> None:
     assert sorted(one.completion for one in plain) == sorted(one.completion for one in shuffled)
     assert [one.prompt for one in plain] == [one.prompt for one in shuffled]
     assert [one.completion for one in plain] != [one.completion for one in shuffled]
+    compared(house, with_test(house), ("few-shot", "transformed", "shuffled"), seeds=2)
+    by_seed = [{one.prompt: one.completion for one in given} for given in house.roles.trains.given[-2:]]  # type: ignore[attr-defined]
+    assert by_seed[0].keys() == by_seed[1].keys() and by_seed[0] != by_seed[1], "each seed shuffles in its own way"
 
 
 def test_an_experiment_stopped_anywhere_goes_on_where_it_was(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
