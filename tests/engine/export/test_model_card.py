@@ -51,10 +51,16 @@ MODEL = Model(
 )
 
 
-def written(facts: Facts | None = None, model: Model = MODEL, evaluated: Evaluated | None = None, **changes: Any) -> str:
+def written(
+    facts: Facts | None = None,
+    model: Model = MODEL,
+    evaluated: Evaluated | None = None,
+    settings: dict[str, Any] = SETTINGS,
+    **changes: Any,
+) -> str:
     finetuned = msgspec.structs.replace(FINETUNED, **changes)
     facts = facts or facts_of(part())
-    return model_card(WEATHER, MIXED, facts, finetuned, SETTINGS, model, evaluated, (EXAMPLE, "validation"), mixed_anew=False, seed=7)
+    return model_card(WEATHER, MIXED, facts, finetuned, settings, model, evaluated, (EXAMPLE, "validation"), mixed_anew=False, seed=7)
 
 
 def front(card: str) -> dict[str, Any]:
@@ -71,6 +77,9 @@ def test_lineage_training_and_losses_stand_with_their_n() -> None:
         "](../README.md)",
         "](../manifest.json)",
         "| highest learning rate, falling to 0 in a straight line | 5e-05 |",
+        "| base held in | nf4 |",
+        "| seed | 7 |",
+        "Merged files are rounded once more than the base's file",
         "Loss of the last step: 0.510, of 34 training examples.",
         "Validation loss on 4 examples: 1.250 before, 0.750 at step 9",
         "2 examples were too long",
@@ -80,6 +89,12 @@ def test_lineage_training_and_losses_stand_with_their_n() -> None:
         "It was not evaluated on a test.",
     ):
         assert words in card, words
+
+
+def test_settings_that_decided_stand_and_one_that_had_no_say_does_not() -> None:
+    plain, by_steps = written(), written(settings={**SETTINGS, "steps": 9})
+    assert "| rank | 8 |" in plain and "| alpha | 16 |" in plain and "| epochs | 3 |" in plain
+    assert "| epochs |" not in by_steps and "| alpha | 16 |" in by_steps
 
 
 def test_the_front_matter_names_published_data_sets_and_every_licence() -> None:
@@ -121,7 +136,20 @@ def test_scores_stand_with_n_intervals_the_difference_and_what_they_are_good_for
     assert "not evaluated" not in card and "was not measured" not in card
 
 
+def test_a_difference_that_may_be_chance_is_said_to_be_and_a_base_is_not_called_this_model(tmp_path: Path) -> None:
+    test = closed_test([0, 1, 0, 1, 0, 0, 1, 1])
+    places = [tmp_path / name for name in "ab"]
+    for place in places:
+        place.mkdir()
+    askers = [Asker(answers_of(place, lambda *_: "yes"), WEATHER) for place in places]
+    found = evaluate(Given(WEATHER, test, (), shots=(0,), styles=("export",)), askers)
+    assert "the interval holds 0, so it may be chance" in written(evaluated=Evaluated(found, True))
+    assert "| scripted, 0-shot, as trained | scripted, 0-shot, as trained |" in written(evaluated=Evaluated(found, False))
+
+
 def test_what_is_weak_is_said() -> None:
+    assert "did not lower the validation loss (1.250 before, 1.250 at best)" in written(best_validation_loss=1.25)
+    assert "Merged files are rounded" not in written(model=msgspec.structs.replace(MODEL, merged=""))
     assert "Training did not lower the validation loss (1.250 before, 1.300 at best)" in written(best_validation_loss=1.3)
     bare = written(best_validation_loss=None, first_validation_loss=None)
     assert "Nothing was held out" in bare and "There was no validation" in bare
