@@ -7,7 +7,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from models.errors import RequestInvalid
+from models.errors import ModelError, RequestInvalid
 from models.finetune.base import base_of_folder, load_tokenizer
 from models.finetune.libraries import quiet
 from models.finetune.load import load_model
@@ -41,6 +41,33 @@ def test_every_setting_reaches_the_loop_and_the_adapter(tmp_path: Path) -> None:
     assert (adapter.r, adapter.lora_alpha, adapter.lora_dropout) == (4, 12, 0.2)
     trained = {name.split(".")[-4] for name, value in model.named_parameters() if value.requires_grad}
     assert trained == {"q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"}
+
+
+def test_a_loss_is_measured_without_dropout_and_training_goes_on_with_it(tmp_path: Path) -> None:
+    folder = tiny_folder(tmp_path / "base")
+    options = msgspec.structs.replace(SET, dropout=0.5)
+    rows = base_of_folder(folder).reader().rows(examples(8), 128)[0]
+    with quiet():
+        import torch
+
+        model = load_model(folder, options, "cpu", "bf16")
+        for name, value in model.named_parameters():
+            if "lora_B" in name:
+                torch.nn.init.normal_(value, std=0.5)
+        callback = make_callback(lambda *_: False, lambda *_: None)
+        loop = make_loop(model, load_tokenizer(folder), rows, rows, tmp_path / "out", options, "cpu", "bf16", False, callback)
+        assert loop.evaluate() == loop.evaluate() and loop.model.training
+    kinds = {value.dtype for value in loop.model.parameters() if value.requires_grad}
+    assert kinds == {torch.float32}, "steps of 5e-5 are rounded away in 16 bits"
+
+
+@pytest.mark.parametrize("loss", [float("nan"), float("inf")])
+def test_a_loss_that_is_no_number_ends_the_training_with_advice(loss: float) -> None:
+    callback = make_callback(lambda *_: False, lambda *_: None)
+    state = type("State", (), {"global_step": 7, "epoch": 0.5})()
+    with pytest.raises(ModelError, match="no number any more at step 7") as caught:
+        callback.on_log(None, state, None, {"loss": loss, "learning_rate": 1e-3})
+    assert "learning rate" in caught.value.hint
 
 
 def test_the_last_step_is_measured_wherever_it_falls(tmp_path: Path) -> None:

@@ -203,7 +203,7 @@ def test_a_training_leaves_no_model_behind(monkeypatch: pytest.MonkeyPatch, tmp_
 
 
 def test_a_training_that_memory_ended_leaves_none_either(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    loaded: Callable[..., Any] = models.finetune.session.load_model
+    loaded: Callable[..., Any] = load.load_model
 
     def too_large(*given: Any) -> Any:
         model = loaded(*given)
