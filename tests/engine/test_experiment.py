@@ -11,6 +11,7 @@ import pytest
 
 from engine import experiment
 from engine.context import StepContext
+from engine.curve import Point
 from engine.errors import BadInput, Cancelled, NothingSuitable
 from engine.evaluate import evaluation
 from engine.evaluate.evaluated import Compared
@@ -18,7 +19,7 @@ from engine.evaluate.items import read_test
 from engine.export_run import export_run
 from engine.records import Finetuned, Generated, Mixed, Task
 from engine.session import Session
-from engine.store import runs, steps
+from engine.store import runs
 from engine.store.events import events_after
 from engine.store.items import items_in_order
 from engine.store.reviews import Review, put_reviews
@@ -393,5 +394,8 @@ def test_the_curve_of_every_training_is_kept(house: House) -> None:
     compared(house, with_test(house), ("few-shot", "transformed"))
     (step,) = [step for step in house.steps() if step.stage == "finetune"]
     made = msgspec.json.decode(step.record, type=Finetuned)
-    stored = steps.read_step(house.connection, step.fingerprint)
-    assert stored is not None and made.steps == made.examples // 8 * 3 + (3 if made.examples % 8 else 0)
+    points = [msgspec.json.decode(item.result, type=Point) for item in items_in_order(house.connection, step.fingerprint, "accepted")]
+    assert made.steps == made.examples // 8 * 3 + (3 if made.examples % 8 else 0)
+    assert [one.step for one in points if one.validation_loss is None] == [*range(1, made.steps + 1)]
+    measured = [one.validation_loss for one in points if one.validation_loss is not None]
+    assert measured[0] == made.first_validation_loss and min(measured[1:]) == made.best_validation_loss

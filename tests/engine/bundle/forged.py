@@ -19,6 +19,8 @@ class Forged:
         self.manifest: dict[str, Any] = json.loads(self.content.pop("manifest.json"))
         self.before: Callable[[zipfile.ZipFile], None] = lambda bundle: None
         """What is done to the zip before its entries are written."""
+        self.sums: dict[str, str] = {}
+        """SHA-256 that the manifest claims of an entry in place of its own."""
 
     def rows(self, table: str) -> list[Any]:
         """The rows of a table."""
@@ -45,7 +47,8 @@ class Forged:
     def write(self, path: Path) -> Path:
         """The bundle, its manifest true to its entries."""
         self.manifest["entries"] = [
-            {"name": name, "bytes": len(data), "sha256": hashlib.sha256(data).hexdigest()} for name, data in self.content.items()
+            {"name": name, "bytes": len(data), "sha256": self.sums.get(name) or hashlib.sha256(data).hexdigest()}
+            for name, data in self.content.items()
         ]
         with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as bundle:
             self.before(bundle)

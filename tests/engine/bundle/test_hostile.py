@@ -237,6 +237,14 @@ HARMS: dict[str, tuple[Spoil, str]] = {
     "of a later version": (lambda bundle: bundle.manifest.update(version=2), "a bundle of version 2; this DataTune reads version 1"),
     "a version that is no number": (lambda bundle: bundle.manifest.update(version="1"), "manifest cannot be read"),
     "a field nobody knows": (lambda bundle: bundle.manifest.update(run_this="rm -rf /"), "unknown field `run_this`"),
+    "a row that is not what was summed up": (
+        lambda bundle: bundle.sums.update({"rows/items.jsonl": "0" * 64}),
+        "damaged: rows/items.jsonl",
+    ),
+    "a file that is not what was summed up": (
+        lambda bundle: bundle.sums.update({name: "0" * 64 for name in bundle.content if name.startswith("files/")}),
+        "damaged: files/",
+    ),
     "a table less": (gone("rows/reviews.jsonl"), "a table is missing"),
     "a table more": (lambda bundle: bundle.put_rows("commands", [["x", "cancel", "{}", 0, None]]), "tables are not those"),
     "a count that is wrong": (lambda bundle: bundle.manifest["rows"].update(items=3), "its manifest says otherwise"),

@@ -334,16 +334,18 @@ def test_weights_go_along_when_asked_and_are_found_by_their_content(there: Machi
     assert not found.missing_models and found.models["default"] == f"{knows.locations.weights / 'other name.gguf'}#sequences=1"
 
 
-def test_weights_of_a_name_that_is_taken_go_beside_it(there: Machine, here: Machine, tmp_path: Path) -> None:
+@pytest.mark.parametrize("as_long", [False, True])
+def test_weights_of_a_name_that_is_taken_go_beside_it(there: Machine, here: Machine, tmp_path: Path, as_long: bool) -> None:
     there.folder.mkdir(parents=True)
     model = tiny_model(there.folder / "tiny.gguf")
     run = there.run(WEATHER, {"execute": {"examples": 12}}, dataset=str(there.data()), models={"default": str(model)})
     there.bundle(run, tmp_path / "run.datatune", weights=True)
     here.locations.ensure()
     mine = here.locations.weights / "tiny.gguf"
-    mine.write_bytes(b"mine")
+    content = b"mine" + model.read_bytes()[4:] if as_long else b"mine"
+    mine.write_bytes(content)
     (path,) = here.take(tmp_path / "run.datatune").weights
-    assert mine.read_bytes() == b"mine" and Path(path).read_bytes() == model.read_bytes() and Path(path).name == "tiny.gguf"
+    assert mine.read_bytes() == content and Path(path).read_bytes() == model.read_bytes() and Path(path).name == "tiny.gguf"
     assert Path(path).parent.parent == here.locations.weights
 
 

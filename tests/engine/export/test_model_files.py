@@ -179,6 +179,9 @@ def test_reviews_after_the_training_are_said_and_another_example_is_asked(worksh
     made = workshop.again(tmp_path / "two")
     card = (tmp_path / "two" / "model" / "README.md").read_text()
     assert made.examples == 29 and held not in card and "mixed anew since the model was trained" in card
+    told = [event.text for event in workshop.house.story("model-file")]
+    again = told[len(told) // 2 :]
+    assert again and not [text for text in again if "loaded and asked before" in text], "what they answered was to another question"
 
 
 def test_what_was_evaluated_stands_in_the_card(workshop: Workshop, tmp_path: Path) -> None:

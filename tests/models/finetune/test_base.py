@@ -16,6 +16,7 @@ from models.peft_lora import PeftLoraTrainer
 from models.training import TrainingExample
 from models.weights import Weights
 from tests.models.finetune.tiny import tiny_folder
+from tests.models.gguf.tiny import tiny_model
 from tests.models.gguf_file import gguf
 
 
@@ -164,3 +165,17 @@ class OddName(Words):
 
     def tokens(self, text: str, *, markup: bool = False) -> list[int]:
         return [0] if "<7>" in text else super().tokens(text, markup=markup)
+
+
+def test_tokens_of_a_file_are_compared_before_a_folder_is_made_of_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[Path] = []
+
+    def differ(vocabulary: object, path: Path) -> None:
+        asked.append(path)
+        raise WeightsInvalid("cut otherwise", "Choose another.")
+
+    monkeypatch.setattr(models.finetune.base, "_compare", differ)
+    file = tiny_model(tmp_path / "tiny.gguf")
+    with pytest.raises(WeightsInvalid, match="cut otherwise"):
+        base_of(file, tmp_path / "cache")
+    assert asked == [file] and known_folder(file, tmp_path / "cache") is None
