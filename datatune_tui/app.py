@@ -87,6 +87,8 @@ class DataTune(App[None]):
         """State and search that the place of the data takes up when it is next entered."""
         self.marks = Marks()
         """What was said of data sets for the next task."""
+        self._asks_to_close: Question | None = None
+        """Asks whether to close, once it was asked for."""
         self.unsaved = False
         """Whether the task in the form was changed since it was opened or saved."""
         self.measured: dict[str, Measured] = {}
@@ -238,11 +240,11 @@ class DataTune(App[None]):
 
     async def action_quit(self) -> None:
         """Close the app; asked again while it asks whether what is not saved may go, it may."""
-        if not self.unsaved or isinstance(self.screen, Question):
+        if not self.unsaved or self.screen is self._asks_to_close:
             self.exit()
             return
-        question = Question("What you changed in Task is not saved. Close, and forget it?", "Forget it", "Go back")
-        self.push_screen(question, lambda forget: self.exit() if forget else None)
+        self._asks_to_close = Question("What you changed in Task is not saved. Close, and forget it?", "Forget it", "Go back")
+        self.push_screen(self._asks_to_close, lambda forget: self.exit() if forget else None)
 
     def action_help(self) -> None:
         """Show or hide the keys and the place's own help."""

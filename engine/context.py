@@ -127,6 +127,8 @@ class StepContext:
     def expect_calls(self, role: str, calls: int, prompt_tokens: int, completion_tokens: int, shared: int = 0) -> None:
         model = self.model(role)
         identity = model.identity
+        if model.shortage:
+            self.event("shortage", f"{identity.name}: {model.shortage}")
         with translated(f"role {role}"):
             if found := model.prepare(calls, self._session.check):
                 self.event("calibrated", f"{identity.name}: fastest here with {found}")

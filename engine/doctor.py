@@ -102,7 +102,8 @@ def _examinations(locations: Locations, model: str, embedder: str, said: setting
             yield from examine_llama_cpp(Path(spec.target), gpu)
     yield examine_memory(weights)
     yield Finding(name="gpu", state="ok", detail=gpu or "none found; everything runs on the CPU")
-    if gpu:
+    if gpu and not gpu.startswith("Apple"):
+        # On Apple's torch trains on the CPU, whatever is installed.
         yield examine_training()
     yield examine_disk(locations)
     yield examine_embedder(embedder)

@@ -17,7 +17,7 @@ from engine.errors import BadInput, Cancelled, NothingSuitable
 from engine.evaluate.evaluation import must_be_measurable, note_on_lengths
 from engine.evaluate.items import Test
 from engine.evaluate.kept import test_of
-from engine.mix.held_out import digest_of_test
+from engine.mix.held_out import columns_taken, digest_of_test, mark_of_test
 from engine.pipeline import Ending, Line
 from engine.plan.as_is import as_it_stands
 from engine.plan.file import plan_digest
@@ -89,6 +89,8 @@ class _Experiment:
         # What cannot be read, trained or asked is said before any model is asked.
         test = test_of(self._task, asked.items, asked.shuffle, self._settings.seed)
         must_be_measurable(test, asked.by)
+        if taken := columns_taken(self._task.test, self._task.output.labels):
+            session.event("test", taken)
         if lengths := note_on_lengths(test, asked.by):
             session.event("lengths", lengths)
         base = session.roles.base()
@@ -287,7 +289,7 @@ class _Experiment:
     def _mix(self, name: str, data: _Data, total: int, seed: int) -> _Mix:
         sources = [*(part.step for part in data.parts), *(part.step for part in data.synthetic)]
         reviews = reviews_digest(self._session.connection, sources)
-        given = MixGiven(self._task, data.parts, data.synthetic, reviews, digest_of_test(self._task.test))
+        given = MixGiven(self._task, data.parts, data.synthetic, reviews, mark_of_test(self._task))
         options = msgspec.structs.replace(self._stage_options("mix"), total=total, synthetic_share=data.share, leakage="remove")
         if name == "existing":
             # Nothing was made for the task: its languages and its copies are what it is.

@@ -148,7 +148,7 @@ def mix(
     `before` are mixes the run had earlier: every review makes another, and none costs much, so those that no run has any more are
     forgotten. Raises NothingSuitable where no example is left.
     """
-    from engine.mix.held_out import digest_of_test
+    from engine.mix.held_out import mark_of_test
     from engine.stages.mix import Given
 
     options: MixOptions = stage_options("mix", settings.options.get("mix", {}))
@@ -157,7 +157,7 @@ def mix(
         parts=tuple(parts),
         synthetic=tuple(synthetic),
         reviews=reviews_digest(session.connection, [*(part.step for part in parts), *(part.step for part in synthetic)]),
-        test=digest_of_test(task.test) if options.leakage != "off" else "",
+        test=mark_of_test(task) if options.leakage != "off" else "",
     )
     before = (*before, *_mix_steps(session))
     mixed: Mixed

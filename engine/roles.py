@@ -183,7 +183,9 @@ def absolute_spec(spec: str, base: Path) -> str:
 
 
 def _absolute_setting(setting: str, base: Path) -> str:
-    name, equals, value = setting.partition("=")
+    name, _, value = setting.partition("=")
     if name.strip() != "adapter" or not value.strip():
         return setting
-    return f"adapter{equals}{(base / Path(value.strip()).expanduser()).resolve()}"
+    from models.llama_cpp.options import adapter_setting, read_adapter
+
+    return adapter_setting((base / Path(read_adapter(value.strip())).expanduser()).resolve())

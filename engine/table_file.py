@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -19,20 +19,6 @@ def rows_in(path: Path) -> Iterator[dict[str, Any]]:
         yield from read(path)
     except (OSError, UnicodeDecodeError) as error:
         raise BadInput(f"{path.name} cannot be read: {error}", FORMATS) from error
-
-
-def test_row(row: Mapping[str, Any], labels: Sequence[str], where: str) -> dict[str, Any]:
-    """A row of a test by its columns' names in small letters: of two columns with other names than input and output the first is the
-    input, unless it alone holds one of the task's labels. Raises BadInput where a label stands in place of a column's name."""
-    found = {str(column).strip().lower(): value for column, value in row.items()}
-    if label := next((str(column).strip() for column, value in row.items() if {str(column).strip(), str(value).strip()} <= {*labels}), ""):
-        title = f"{where}: the label {label!r} stands where a name of its column should: the file has no first line with names"
-        raise BadInput(title, "put a line above all others: input,output")
-    if "input" in found or len(found) != 2:
-        return found
-    first, second = found.values()
-    inverted = str(first).strip() in labels and str(second).strip() not in labels
-    return {"input": second, "output": first} if inverted else {"input": first, "output": second}
 
 
 def _json(path: Path) -> Iterator[dict[str, Any]]:

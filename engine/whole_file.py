@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import tempfile
 from collections.abc import Iterator
@@ -14,16 +15,18 @@ from engine.errors import BadInput
 
 def must_be_writable(path: Path) -> None:
     """Say before hours of work that a file could not be written after them. Raises BadInput."""
-    if path.is_dir():
-        raise BadInput(f"{path} is a folder", "name a file in it")
+    with contextlib.suppress(OSError):
+        if path.is_dir():
+            raise BadInput(f"{path} is a folder", "name a file in it")
     if why := unwritable(path):
         raise BadInput(f"{path} cannot be written: {why}", "choose another place, or free some space")
 
 
 def unwritable(path: Path) -> str:
     """Why nothing can be put where `path` would be; "" where it can. Folders that are not there yet can be made in the nearest that is."""
-    above = next(folder for folder in path.absolute().parents if folder.exists())
+    above = path
     try:
+        above = next(folder for folder in path.absolute().parents if folder.exists())
         with tempfile.NamedTemporaryFile(dir=above, prefix=".datatune-"):
             return ""
     except OSError as error:

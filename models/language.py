@@ -111,6 +111,11 @@ class LanguageModel(Protocol):
         ...
 
     @property
+    def shortage(self) -> str:
+        """What this model has less of here than it could use, such as room on a GPU; "" for nothing."""
+        ...
+
+    @property
     def speed(self) -> Speed | None:
         """As measured by `prepare`, now or earlier on this machine; None where it was not."""
         ...

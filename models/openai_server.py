@@ -112,6 +112,11 @@ class OpenAIServer:
         return ""
 
     @property
+    def shortage(self) -> str:
+        """Of nothing that is known."""
+        return ""
+
+    @property
     def speed(self) -> Speed | None:
         """Not measured."""
         return None

@@ -6,7 +6,6 @@ Source of the method: Dettmers et al., QLoRA, 2023, https://arxiv.org/abs/2305.1
 
 from __future__ import annotations
 
-import traceback
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
@@ -19,7 +18,7 @@ from models.finetune.estimate import estimate, ways_out
 from models.finetune.kept import Folder, Started, fingerprint
 from models.finetune.libraries import quiet
 from models.finetune.load import choose_device, choose_precision, choose_processes
-from models.finetune.machine import give_back, mind_old_drivers
+from models.finetune.machine import give_back, gpu_trouble, let_go, mind_old_drivers
 from models.finetune.session import Session, Work
 from models.finetune.several import train_together
 from models.finetune.shape import shape_of_folder, shape_of_gguf
@@ -63,17 +62,22 @@ class PeftLoraTrainer:
     ) -> TrainingEstimate:
         """See Trainer.estimate; a GGUF file need not be a folder yet."""
         options = options.checked()
+        asked = options.device
         if out is not None:
             device, precision = _as_begun(Folder(out), options)
             options = msgspec.structs.replace(options, device=device, precision=precision)
         if self._path.is_dir():
             base = base_of_folder(self._path, self._cache)
             rows, held = self._rows(base.reader(), train, validation, options)[:2]
-            return self._estimate(base.digest, rows, held, options)
-        with open_tokenizer(self._path) as native:
-            reader = Reader(native.vocabulary, native.chat, native.vocabulary.ends, native.end)
-            rows, held = self._rows(reader, train, validation, options)[:2]
-        return self._estimate(weights.digest(self._path, self._cache), rows, held, options)
+            found = self._estimate(base.digest, rows, held, options)
+        else:
+            with open_tokenizer(self._path) as native:
+                reader = Reader(native.vocabulary, native.chat, native.vocabulary.ends, native.end)
+                rows, held = self._rows(reader, train, validation, options)[:2]
+            found = self._estimate(weights.digest(self._path, self._cache), rows, held, options)
+        if asked == "auto" and found.device == "cpu" and (trouble := gpu_trouble()):
+            found = msgspec.structs.replace(found, assumed=(*found.assumed, f"It is trained on the CPU: {trouble}."))
+        return found
 
     def answers(self, adapter: Path, prompts: Sequence[tuple[Message, ...]], tokens: int) -> Iterator[str]:
         """See Trainer.answers; the base is dequantised, never in 4 bits."""
@@ -118,8 +122,7 @@ class PeftLoraTrainer:
         except (MemoryError, RuntimeError) as error:
             if not memory_ran_out(error):
                 raise
-            # What a frame on the way holds, the model with it, lives as long as the error.
-            traceback.clear_frames(error.__traceback__)
+            let_go(error)
             raise MemoryShort(
                 f"Memory on the {device.upper()} ran out while training", ways_out(options, checkpointing, precision)
             ) from error

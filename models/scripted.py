@@ -111,6 +111,11 @@ class ScriptedModel:
         return ""
 
     @property
+    def shortage(self) -> str:
+        """Of nothing that is known."""
+        return ""
+
+    @property
     def speed(self) -> Speed | None:
         """Not measured."""
         return None

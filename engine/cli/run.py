@@ -271,9 +271,11 @@ def run_settings(
         retrieve["prefer"] = [*dict.fromkeys((*of_ids, *stage_options("retrieve", retrieve).prefer))]
     for stage, values in options.items():
         stage_options(stage, values)
-    for role in {**file.models, **_specs(models)}:
+    trains = experiment or stage_options("finetune", options.get("finetune", {})).train
+    for role in _specs(models):
         # A model that nobody asks until the last stage would be missed after hours.
-        check_spec(role, specs[role], locate())
+        if role != "base" or trains:
+            check_spec(role, specs[role], locate())
     made = RunSettings(
         models=specs,
         options=options,
@@ -319,10 +321,12 @@ def _specs(models: tuple[str, ...]) -> dict[str, str]:
 
 def _dataset_named(file: TaskFile, base: Path) -> str:
     """The data set a task file names; a folder's path counts from the task file's own. Raises BadInput."""
+    from engine.catalog.scan import ENDINGS
+
     folder = base / Path(file.dataset).expanduser()
     if file.dataset and folder.is_dir():
         return str(folder.resolve())
-    if file.dataset and folder.is_file():
+    if file.dataset and folder.is_file() and folder.suffix.lower() in ENDINGS:
         raise BadInput(f"task.dataset: {file.dataset} is a file", "give the folder it lies in; all data files in it are one data set")
     if file.dataset.startswith(("/", "./", "../", "~")):
         raise BadInput(f"task.dataset: no folder {file.dataset}", "give a folder with data files, or an id from `datatune catalog search`")
@@ -331,12 +335,14 @@ def _dataset_named(file: TaskFile, base: Path) -> str:
 
 def _dataset(given: str) -> str:
     """A folder as an absolute path, an id as it is. Raises BadInput for what is neither."""
+    from engine.catalog.scan import ENDINGS
+
     if not given:
         return ""
     path = Path(given).expanduser()
     if path.is_dir():
         return str(path.resolve())
-    if path.is_file():
+    if path.is_file() and path.suffix.lower() in ENDINGS:
         raise BadInput(f"--dataset {given}: a file", "give the folder it lies in; all data files in it are one data set")
     if path.is_absolute() or given.startswith(("./", "../", "~")):
         raise BadInput(f"--dataset {given}: no such folder", "give a folder with data files, or an id from `datatune catalog search`")

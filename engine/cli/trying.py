@@ -21,9 +21,9 @@ if TYPE_CHECKING:
 
 BAR = 20
 MOST_CHARACTERS = 200_000
+"""Of one input."""
 SHOWN_CHARACTERS = 1_000
 """Of an input that is too long."""
-"""Of one input."""
 _NAME = 9
 _HELP = """\
 Type an input; an empty line ends it. What begins with a colon is a command (an input that does gets a blank before it):

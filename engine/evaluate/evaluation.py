@@ -214,7 +214,7 @@ def note_on_lengths(test: Test, way: str) -> str:
     if way != "sum" or apart < LENGTHS_APART:
         return ""
     told = f"the longest option of an item has {apart:.1f} times the characters of its shortest, median of {len(test.items):,}"
-    way_out = "fix another score beforehand: --set evaluate.by=per_token"
+    way_out = "fix another score beforehand: --by per_token, in a run --set evaluate.by=per_token"
     return f"{told}: a sum of log-probabilities prefers short ones; {way_out}"
 
 

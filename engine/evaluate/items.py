@@ -13,13 +13,13 @@ from typing import Any, ClassVar
 
 import msgspec
 
+from engine.answer_columns import answer_rows
 from engine.config import nearest
 from engine.errors import BadInput
 from engine.evaluate.clusters import clustered
 from engine.plan.options import stays_last
 from engine.quality.listed_options import options_in
 from engine.records import Output, Task, TaskExample, Value
-from engine.table_file import rows_in, test_row
 
 MOST_ITEMS = 100_000
 MOST_CHARACTERS = 200_000
@@ -139,7 +139,7 @@ def read_test(path: Path, task: Task, *, shuffle: bool = True, seed: int = 0) ->
         raise BadInput("the task has no labels to choose among", 'add labels = ["…", "…"] to [task.output]')
     items, notes = [], []
     unlisted = 0
-    for number, row in enumerate(rows_in(path), 1):
+    for number, row in enumerate(answer_rows(path, task.output.labels)[1], 1):
         if number > MOST_ITEMS:
             raise BadInput(f"{path.name}: over {MOST_ITEMS:,} items", "give a smaller file, such as a part drawn at random")
         item = _item(row, number, path.name, task.output, shuffle, seed)
@@ -186,14 +186,13 @@ def shuffled(key: str, options: Sequence[str], seed: int) -> list[int]:
 
 def _item(row: dict[str, Any], number: int, name: str, output: Output, shuffle: bool, seed: int) -> Item:
     where = f"{name}, item {number}"
-    lowered = test_row(row, output.labels, where)
-    text = lowered.get("input")
+    text = row.get("input")
     if not isinstance(text, str):
         raise BadInput(f'{where}: no text "input" among {", ".join(map(str, list(row)[:8]))}', COLUMNS)
-    references = _references(lowered, where)
+    references = _references(row, where)
     if max(map(len, (text, *references))) > MOST_CHARACTERS:
         raise BadInput(f"{where}: a text of over {MOST_CHARACTERS:,} characters", "leave it out, or shorten it")
-    cluster = str(lowered.get("cluster") or "")
+    cluster = str(row.get("cluster") or "")
     key = f"{number}"
     if output.kind == "label":
         stripped = [reference.strip() for reference in references]

@@ -7,11 +7,11 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from engine.answer_columns import answer_rows
 from engine.answer_file import FORMATS
 from engine.errors import BadInput
 from engine.evaluate.bigbench import is_bigbench, read_bigbench, test_files
-from engine.records import TaskExample
-from engine.table_file import rows_in, test_row
+from engine.records import Task, TaskExample
 
 WITHOUT = "put the file back and resume, or go on without looking: --set mix.leakage=off"
 
@@ -31,8 +31,8 @@ def digest_of_test(path: str) -> str:
 
 
 def items_of_test(path: str, labels: Sequence[str] = ()) -> tuple[TaskExample, ...]:
-    """All items of a test: of its columns input and output, else of two columns, of which one that holds `labels` is no input and one
-    that holds numbers neither, else all texts of a row as one input; or those of a task of BIG-bench.
+    """All items of a test: of its columns input and output, else of two columns (see engine.answer_columns), else all texts of a row as
+    one input; or those of a task of BIG-bench.
 
     Raises BadInput where it cannot be read, holds no items, or a row holds no text.
     """
@@ -45,7 +45,7 @@ def items_of_test(path: str, labels: Sequence[str] = ()) -> tuple[TaskExample, .
             if file.is_dir():
                 raise BadInput(f"task.test: {error.title}", error.hint or WITHOUT) from error
     try:
-        items = tuple(_item(row, labels, f"{file.name}, item {number}") for number, row in enumerate(rows_in(file), 1))
+        items = tuple(_item(row, f"{file.name}, item {number}") for number, row in enumerate(answer_rows(file, labels)[1], 1))
         if not items:
             raise BadInput(f"{file.name} holds no items", FORMATS)
         return items
@@ -60,30 +60,27 @@ def columns_taken(path: str, labels: Sequence[str]) -> str:
     file = Path(path)
     if file.is_dir() or is_bigbench(file):
         return ""
-    row = next(iter(rows_in(file)), {})
-    names = [str(column).strip() for column in row]
-    if not names or _named(row):
+    chosen, rows = answer_rows(file, labels)
+    first = next(rows, {"input": ""})
+    if chosen is None and "input" in first:
         return ""
-    asked = _item(row, labels, file.name).input
-    taken = next((name for name, value in zip(names, row.values(), strict=True) if _text(value) == asked), "")
-    how = f"the column {taken} is taken as the input" if taken else f"all columns, {', '.join(names[:8])}, are read as one input"
+    how = f"the column {chosen.input} is taken as the input" if chosen else f"all columns, {', '.join([*first][:8])}, are read as one input"
     return f"{file.name} has no column called input: {how}"
 
 
-def _item(row: Mapping[str, Any], labels: Sequence[str], where: str) -> TaskExample:
-    texts = {column: _text(value) for column, value in test_row(row, labels, where).items() if value is not None}
+def mark_of_test(task: Task) -> str:
+    """The digest of a task's test, and which columns were taken where their names do not say it: what a mix is held against."""
+    digest = digest_of_test(task.test)
+    return " ".join(filter(None, (digest, columns_taken(task.test, task.output.labels) if digest else "")))
+
+
+def _item(row: Mapping[str, Any], where: str) -> TaskExample:
+    texts = {column: _text(value) for column, value in row.items() if value is not None}
     if "input" in texts:
-        text, output = texts["input"], texts.get("output", "")
-        # The number of a row is nothing that an example could hold.
-        numbered = not _named(row) and text.isdigit() and bool(output)
-        return TaskExample(output, "") if numbered else TaskExample(text, output)
+        return TaskExample(texts["input"], texts.get("output", ""))
     if not any(texts.values()):
         raise BadInput(f"{where} holds no text", FORMATS)
     return TaskExample("\n".join(filter(None, texts.values())), "")
-
-
-def _named(row: Mapping[str, Any]) -> bool:
-    return any(str(column).strip().lower() == "input" for column in row)
 
 
 def _text(value: Any) -> str:

@@ -267,4 +267,4 @@ def _tell(given: Given, options: Options, mixed: Mixed, limits: Sequence[str], a
     )
 
 
-STAGE = Stage("mix", "making one training set of them", 3, Given, Options, Mixed, run)
+STAGE = Stage("mix", "making one training set of them", 2, Given, Options, Mixed, run)

@@ -7,11 +7,11 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from models.errors import MemoryShort, WeightsInvalid
+from models.errors import MemoryShort, ModelError, WeightsInvalid
 from models.finetune.base import base_of, load_tokenizer
 from models.finetune.libraries import quiet
 from models.finetune.load import choose_device, choose_precision, load_base, sixteen_bits
-from models.finetune.machine import free_bytes, give_back
+from models.finetune.machine import free_bytes, give_back, let_go
 from models.finetune.shape import shape_of_folder
 from models.finetune.watch import memory_ran_out
 from models.language import Message, Request
@@ -41,6 +41,9 @@ def answers(
     """
     try:
         yield from _answers(base, adapter, cache, prompts, tokens, precision)
+    except ModelError as error:
+        let_go(error)
+        raise
     finally:
         give_back()
 

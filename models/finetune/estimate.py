@@ -10,7 +10,7 @@ from pathlib import Path
 from models.cache_file import CacheFile, key_of
 from models.finetune.load import choose_processes, computing
 from models.finetune.loop import steps_of
-from models.finetune.machine import free_bytes, gpu_trouble
+from models.finetune.machine import free_bytes
 from models.finetune.shape import Shape
 from models.finetune.tokens import Row
 from models.llama_cpp.library import processor, usable_cores
@@ -121,11 +121,10 @@ def estimate(
         way_out = "Make room, or set another cache folder."
     # What does not fit is not tried for its speed.
     rate, assumed = (0.0, "") if refusal else _rate(shape, device, precision, processes, cache, digest)
-    slow = gpu_trouble() if device == "cpu" and options.device == "auto" else ""
     said = (
         f"The largest batch has {largest} tokens: as many of the longest examples as it holds.",
         "Layers are those of a Llama: attention and a gated feed-forward part.",
-        *filter(None, (assumed, slow and f"It is trained on the CPU: {slow}.")),
+        *filter(None, (assumed,)),
     )
     return TrainingEstimate(
         device=device,

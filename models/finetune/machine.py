@@ -8,8 +8,10 @@ import os
 import shutil
 import subprocess
 import sys
+import traceback
 from importlib.util import find_spec
 
+from models.errors import RuntimeUnavailable
 from models.finetune.libraries import stay_offline
 from models.finetune.watch import memory_ran_out
 from models.training import Device
@@ -26,7 +28,8 @@ def gpu_trouble() -> str:
     import torch
 
     if not torch.cuda.is_available():
-        if not _driver_sees_a_card():
+        hidden = os.environ.get("CUDA_VISIBLE_DEVICES")
+        if (hidden is not None and hidden.strip() in ("", "-1")) or not _driver_sees_a_card():
             return ""
         if torch.version.cuda is None and torch.version.hip is None:
             return f"torch {torch.__version__} is a build without CUDA, so it cannot use the GPU of this machine"
@@ -94,6 +97,18 @@ def give_back() -> None:
         torch.cuda.empty_cache()
 
 
+def let_go(error: BaseException) -> None:
+    """Let the frames that an error went through hold nothing any more, a model least of all: they live as long as the error does."""
+    seen: set[int] = set()
+    left: list[BaseException | None] = [error]
+    while left:
+        one = left.pop()
+        if one is not None and id(one) not in seen:
+            seen.add(id(one))
+            traceback.clear_frames(one.__traceback__)
+            left += [one.__cause__, one.__context__]
+
+
 def mind_old_drivers() -> None:
     """Before processes speak: cards that an old driver cannot join directly go another way, where accelerate would give up."""
     from accelerate.utils import check_cuda_p2p_ib_support
@@ -127,10 +142,13 @@ def _line(error: BaseException) -> str:
 
 def main() -> None:
     """`python -m models.finetune.machine` says in a line whether torch computes on the GPU, or why not."""
-    trouble = gpu_trouble()
-    import torch
+    try:
+        trouble = gpu_trouble()
+        import torch
 
-    said = COMPUTES if torch.cuda.is_available() else f"torch {torch.__version__} finds no GPU that it can train on"
+        said = COMPUTES if torch.cuda.is_available() else f"torch {torch.__version__} finds no GPU that it can train on"
+    except RuntimeUnavailable as error:
+        trouble, said = error.title, ""
     sys.stdout.write(f"{trouble or said}\n")
 
 

@@ -50,7 +50,7 @@ def devices(kind: int = GPU) -> tuple[Device, ...]:
 def load_model(native: Any, path: Path, wanted: int, layers: int) -> tuple[Any, int]:
     """The model in `path` with `wanted` of its layers on a GPU, and how many are there; a null pointer where it cannot be loaded.
 
-    -1 is all, or as many as there is room for: llama.cpp itself knows all or none.
+    -1 is all, or as many quarters of them as there is room for: llama.cpp itself knows all or none.
     """
     tries = [wanted]
     if wanted < 0 and native.llama_supports_gpu_offload():

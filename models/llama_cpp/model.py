@@ -176,13 +176,15 @@ class LlamaCppModel:
     def prepare(self, calls: int, between: Callable[[], None] = unhindered) -> str:
         """Calibrate, unless that was done, few calls are coming or the user decided."""
         decided = bool(self.options.sequences) and self.options.layout != "auto"
-        short = "" if self.gpu_layers < 0 or self.gpu_layers == self.options.gpu_layers else self._short_of_room
         if not self.batched or decided or calls < WORTH_CALIBRATING or self.calibration:
-            return short
-        return "; ".join(filter(None, (short, str(self.calibrate(between)))))
+            return ""
+        return str(self.calibrate(between))
 
     @property
-    def _short_of_room(self) -> str:
+    def shortage(self) -> str:
+        """What is less than it could be here; "" for nothing."""
+        if self.gpu_layers < 0 or self.gpu_layers == self.options.gpu_layers:
+            return ""
         return f"{self.gpu_layers} of {self.weights.layers} layers are on the GPU: it has no room for more, so answers take longer"
 
     @property

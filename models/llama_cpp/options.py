@@ -46,6 +46,11 @@ def adapter_setting(path: Path) -> str:
     return f"adapter={str(path).translate({ord(sign): f'%{ord(sign):02X}' for sign in '%,#'})}"
 
 
+def read_adapter(value: str) -> str:
+    """The path that a setting names."""
+    return unquote(value)
+
+
 def parse_options(text: str) -> Options:
     """Options from "name=value,name=value"; ModelError naming what is wrong."""
     given: dict[str, str] = {}
@@ -53,7 +58,7 @@ def parse_options(text: str) -> Options:
         name, equals, value = (piece.strip() for piece in part.partition("="))
         if not equals:
             raise ModelError(f"{part!r} is no setting of a model", f"Write NAME=VALUE; names: {', '.join(Options.__struct_fields__)}")
-        given[name] = unquote(value) if name == "adapter" else value
+        given[name] = read_adapter(value) if name == "adapter" else value
     try:
         options = msgspec.convert(given, Options, strict=False)
     except msgspec.ValidationError as error:

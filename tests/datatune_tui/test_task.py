@@ -215,6 +215,23 @@ def test_closing_asks_about_a_task_that_is_not_saved(home: Home) -> None:
     with_app(home, story)
 
 
+def test_another_question_does_not_stand_for_that_one(home: Home) -> None:
+    async def story(app: DataTune, pilot: Pilot[None]) -> None:
+        screen = await opened(app, pilot)
+        await pilot.press(*"mails")
+        await until(pilot, lambda: "changed: " in screen_text(app))
+        await pilot.press("f2")
+        await until(pilot, lambda: "is not saved. Forget it?" in question(app))
+        await pilot.press("ctrl+q")
+        await until(pilot, lambda: "Close, and forget it?" in question(app))
+        assert app.is_running
+        await pilot.press("ctrl+q")
+        await until(pilot, lambda: not app.is_running)
+        assert screen.form.name == "mails"
+
+    with_app(home, story)
+
+
 def test_closing_asks_nothing_where_all_is_saved(home: Home) -> None:
     async def story(app: DataTune, pilot: Pilot[None]) -> None:
         screen = await opened(app, pilot)

@@ -10,9 +10,11 @@ from engine.cli.run import run_settings
 from engine.config import parse_task
 from engine.errors import BadInput, ExitCode, StoreUnusable, Unavailable
 from engine.export.folder import check_target
+from engine.roles import absolute_spec
 from engine.store import runs
 from engine.store.runs import RunSettings
 from engine.whole_file import must_be_writable
+from models.llama_cpp.options import parse_options
 from tests.engine.cli.conftest import Datatune
 from tests.engine.cli.test_commands import TASK, task_file
 from tests.engine.stages.house import House, notes
@@ -26,7 +28,7 @@ from tests.engine.stages.house import House, notes
         (("--to", "/proc/nothing"), ExitCode.STORE_UNUSABLE, "cannot be written: /proc"),
         (("--seed", "-1"), ExitCode.BAD_INPUT, "--seed"),
         (("--seed", str(2**32)), ExitCode.BAD_INPUT, "--seed"),
-        (("--dataset", "full/a.txt"), ExitCode.BAD_INPUT, "a file"),
+        (("--dataset", "full/b.csv"), ExitCode.BAD_INPUT, "a file"),
         (("--model", "generate=/nowhere/x.gguf"), ExitCode.UNAVAILABLE, "role generate: "),
         (("--finetune", "/nowhere/x.gguf"), ExitCode.UNAVAILABLE, "/nowhere/x.gguf"),
     ],
@@ -35,7 +37,8 @@ def test_a_run_that_could_not_end_does_not_begin(
     datatune: Datatune, house: House, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, arguments: tuple[str, ...], code: int, said: str
 ) -> None:
     (tmp_path / "full").mkdir()
-    (tmp_path / "full" / "a.txt").write_text("mine")
+    for name in ("a.txt", "b.csv"):
+        (tmp_path / "full" / name).write_text("mine")
     monkeypatch.chdir(tmp_path)
     before = len(runs.list_runs(house.connection))
     ended = datatune("run", task_file(tmp_path), *arguments)
@@ -52,6 +55,26 @@ def test_a_folder_is_a_base_and_no_model_that_answers(tmp_path: Path) -> None:
     assert made(f"base={tmp_path}").models == {"base": str(tmp_path)} and made("base=dry-run").models == {"base": "dry-run"}
     with pytest.raises(Unavailable, match="role execute: "):
         made(f"execute={tmp_path}")
+
+
+def test_a_model_that_is_not_asked_need_not_be_here(tmp_path: Path) -> None:
+    lines = TASK + '[models]\nbase = "/elsewhere/x.gguf"\ngenerate = "/elsewhere/y.gguf"\n'
+    assert run_settings(parse_task(lines, "t.toml"), tmp_path, "", (), "", (), (), 0, "", None).models["base"] == "/elsewhere/x.gguf"
+    settings = run_settings(parse_task(TASK, "t.toml"), tmp_path, "", (), "", (), ("base=/elsewhere/x.gguf",), 0, "", None)
+    assert settings.models == {"base": "/elsewhere/x.gguf"}
+
+
+def test_an_id_is_an_id_whatever_lies_beside(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "squad").write_text("notes of mine")
+    monkeypatch.chdir(tmp_path)
+    assert run_settings(parse_task(TASK, "t.toml"), tmp_path, "squad", (), "", (), (), 0, "", None).dataset == "squad"
+
+
+def test_an_adapter_is_named_from_where_it_is_given_whatever_its_folder_is_called(tmp_path: Path) -> None:
+    folder = tmp_path / "a, b %20 #c"
+    made = absolute_spec("smollm2#sequences=1,adapter=x.gguf", folder)
+    assert parse_options(made.rpartition("#")[2]).adapter == str(folder / "x.gguf")
+    assert absolute_spec(made, Path("/")) == made
 
 
 @pytest.mark.parametrize("command", ["run", "compare"])

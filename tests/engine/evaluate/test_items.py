@@ -217,6 +217,12 @@ def test_a_column_of_labels_is_no_input_wherever_it_stands(tmp_path: Path) -> No
     (tmp_path / "t.csv").write_text("label,text\nrain,It poured.\n")
     (item,) = read_test(tmp_path / "t.csv", WEATHER).items
     assert (item.input, item.answer) == ("It poured.", "rain")
+    (tmp_path / "t.csv").write_text("digits,words\n12,twelve\n")
+    (item,) = read_test(tmp_path / "t.csv", TITLE).items
+    assert (item.input, item.answer) == ("12", "twelve")
+    (tmp_path / "t.csv").write_text("id,question\n12,Why?\n")
+    with pytest.raises(BadInput, match="no right answer"):
+        read_test(tmp_path / "t.csv", TITLE)
     (tmp_path / "t.csv").write_text("text,label\nIt poured.,Rain\n")
     with pytest.raises(BadInput, match="did you mean 'rain'"):
         read_test(tmp_path / "t.csv", WEATHER)

@@ -48,6 +48,9 @@ def test_columns_of_other_names_are_items_too(tmp_path: Path, row: dict[str, obj
         ("label,text\nsun,It shone.\n", TaskExample("It shone.", "sun"), "column text is taken"),
         ("text,label\nIt shone.,sun\n", TaskExample("It shone.", "sun"), "column text is taken"),
         ("id,question\n17,Did it shine?\n", TaskExample("Did it shine?", ""), "column question is taken"),
+        ("number,words\n12,twelve\n", TaskExample("twelve", ""), "column words is taken"),
+        ("digits,words\n12,twelve\n", TaskExample("12", "twelve"), "column digits is taken"),
+        ("output,question\nyes,Did it shine?\n", TaskExample("Did it shine?", "yes"), "column question is taken"),
         ("id,question,by\n17,Did it shine?,me\n", TaskExample("17\nDid it shine?\nme", ""), "id, question, by, are read as one"),
         ("Input,id\n17,3\n", TaskExample("17", ""), ""),
     ],
@@ -65,6 +68,10 @@ def test_a_file_without_names_of_columns_or_items_is_refused(tmp_path: Path) -> 
     file.write_text("It shone.,sun\nIt poured.,rain\n")
     with pytest.raises(BadInput, match="the label 'sun' stands where a name of its column should"):
         items_of_test(str(file), ("sun", "rain"))
+    file.write_text("label,text\nsun,rain\nsun,It shone.\n")
+    assert items_of_test(str(file), ("sun", "rain"))[0] == TaskExample("rain", "sun"), "a file is read in one way, not each row in its own"
+    file.write_text("input,output\nx,output\n")
+    assert items_of_test(str(file), ("output", "input")) == (TaskExample("x", "output"),)
     file.write_text("text,sun\nIt shone.,yes\n")
     assert items_of_test(str(file), ("sun", "rain")) == (TaskExample("It shone.", "yes"),), "a column may be called so"
     file.write_text("input,output\n")

@@ -72,6 +72,7 @@ def test_a_gpu_that_torch_has_no_code_for_is_left_and_that_is_told(monkeypatch: 
     trainer = PeftLoraTrainer(tiny_folder(tmp_path / "base"), tmp_path / "cache")
     given = msgspec.structs.replace(OPTIONS, device="auto")
     assert "It is trained on the CPU: torch " in trainer.estimate(examples(8), (), given).assumed[-1]
+    assert "It is trained on the CPU: torch " in trainer.estimate(examples(8), (), given, tmp_path / "out").assumed[-1]
     assert "trained on the CPU" not in " ".join(trainer.estimate(examples(8), (), OPTIONS).assumed), "it was asked for"
 
 
@@ -129,6 +130,12 @@ def test_what_torch_has_put_by_is_free_to_it(monkeypatch: pytest.MonkeyPatch) ->
     for name, sizes in {"mem_get_info": [(500, 900), (400, 900)], "memory_reserved": [300, 250], "memory_allocated": [100, 250]}.items():
         monkeypatch.setattr(torch.cuda, name, lambda place, sizes=sizes: sizes[place])
     assert machine.free_bytes("cuda") == 700 and machine.free_bytes("cuda", 2) == 400
+
+
+def test_a_card_that_somebody_hides_is_no_trouble(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    a_driver(monkeypatch, tmp_path, "GPU 0: NVIDIA GeForce RTX 4090")
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
+    assert machine.gpu_trouble() == ""
 
 
 # ── a base in 4 bits ──────────────────────────────────────────────────────────────────────────────────────
@@ -207,8 +214,10 @@ def test_a_training_that_memory_ended_leaves_none_either(monkeypatch: pytest.Mon
 
     def too_large(*given: Any) -> Any:
         model = loaded(*given)
-        assert model
-        raise FULL
+        try:
+            raise FULL
+        except RuntimeError as error:
+            raise MemoryError(f"no room for {len(model.peft_config)}") from error
 
     before, seen = alive(), looked(monkeypatch, peft_lora)
     monkeypatch.setattr(models.finetune.session, "load_model", too_large)
@@ -227,3 +236,11 @@ def test_an_adapter_that_was_asked_leaves_no_model_behind(monkeypatch: pytest.Mo
     before, seen = alive(), looked(monkeypatch, ask)
     assert len(list(trainer.answers(Path(done.adapter), [(Message("user", "Say it."),)] * 2, 2))) == 2
     assert seen == [before]
+
+    def full(*_: Any, **__: Any) -> Any:
+        raise FULL
+
+    monkeypatch.setattr(transformers.GenerationMixin, "generate", full)
+    with pytest.raises(MemoryShort) as caught:
+        list(trainer.answers(Path(done.adapter), [(Message("user", "Say it."),)], 2))
+    assert seen == [before] * 2 and caught.value.__traceback__, "while the error is still held"
