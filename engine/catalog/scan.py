@@ -133,6 +133,9 @@ def _data_files(root: Path, paths: list[str], notes: list[str]) -> list[DataFile
     """The tables of all readable files; describing files only where there is nothing else."""
     data = [path for path in paths if path.endswith("/") or Path(plain_name(path)).suffix.lower() in ENDINGS]
     rows = [path for path in data if path.endswith("/") or not DESCRIBING.fullmatch(Path(plain_name(path)).stem)]
+    for path in data:
+        if rows and path not in rows:
+            notes.append(f"{path}: describes the data, not read as rows")
     files: list[DataFile] = []
     seen: dict[str, list[DataFile]] = {}
     for path in rows or data:
