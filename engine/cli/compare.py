@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from engine.cli.run import making_options, run_options, run_settings, start
+from engine.cli.run import check_models, making_options, run_options, run_settings, start
 from engine.errors import BadInput
 
 ARMS = "few-shot,existing,synthetic,transformed,mix"
@@ -56,4 +56,5 @@ def compare(
     wanted = tuple(f"compare.{name}={json.dumps(value)}" for name, value in given.items() if value is not None)
     models = (*models, *([f"base={base}"] if base else ()))
     made = run_settings(file, task.parent, dataset, plans, "", (*settings, *wanted), models, seed, budget, None, experiment=True)
+    check_models(models, made)
     return start(file, made, detach, as_json)

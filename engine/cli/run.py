@@ -114,6 +114,7 @@ def run(
         settings, models = (*settings, "finetune.train=true"), (*models, f"base={finetune}")
     to = _target(to)
     made = run_settings(file, task.parent, dataset, plans, until, settings, models, seed, budget, to)
+    check_models(models, made)
     return start(file, made, detach, as_json)
 
 
@@ -249,7 +250,7 @@ def run_settings(
 
     from engine.config import NO_DATASET, parse_setting, stage_options
     from engine.locations import locate
-    from engine.roles import absolute_spec, check_spec
+    from engine.roles import absolute_spec
     from engine.settings import merged, read_settings
     from engine.stages import compares, generates
     from engine.store.runs import RunSettings
@@ -271,11 +272,6 @@ def run_settings(
         retrieve["prefer"] = [*dict.fromkeys((*of_ids, *stage_options("retrieve", retrieve).prefer))]
     for stage, values in options.items():
         stage_options(stage, values)
-    trains = experiment or stage_options("finetune", options.get("finetune", {})).train
-    for role in _specs(models):
-        # A model that nobody asks until the last stage would be missed after hours.
-        if role != "base" or trains:
-            check_spec(role, specs[role], locate())
     made = RunSettings(
         models=specs,
         options=options,
@@ -393,6 +389,21 @@ def _add_starter(locations: Locations) -> None:
     folders = starter_folders()
     for number, folder in enumerate(folders, 1):
         catalog.add_folder(folder, prefix=STARTER_PREFIX, embed=number == len(folders))
+
+
+def check_models(given: tuple[str, ...], settings: RunSettings) -> None:
+    """Look for the models that the command line names: one that nobody asks until the last stage would be missed after hours.
+
+    Raises Unavailable or BadInput.
+    """
+    from engine.config import stage_options
+    from engine.locations import locate
+    from engine.roles import check_spec
+
+    trains = settings.experiment or stage_options("finetune", settings.options.get("finetune", {})).train
+    for role in _specs(given):
+        if role != "base" or trains:
+            check_spec(role, settings.models[role], locate())
 
 
 def start(file: TaskFile, settings: RunSettings, detach: bool, as_json: bool, examples_shown: int = 0) -> int:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import msgspec
 import pytest
 
-from engine.cli.run import run_settings
+from engine.cli.run import check_models, run_settings
 from engine.config import parse_task
 from engine.errors import BadInput, ExitCode, StoreUnusable, Unavailable
 from engine.export.folder import check_target
@@ -50,7 +51,9 @@ def test_a_folder_is_a_base_and_no_model_that_answers(tmp_path: Path) -> None:
     file = parse_task(TASK, "t.toml")
 
     def made(*models: str) -> RunSettings:
-        return run_settings(file, tmp_path, "", (), "", (), models, 0, "", None)
+        settings = run_settings(file, tmp_path, "", (), "", ("finetune.train=true",), models, 0, "", None)
+        check_models(models, settings)
+        return settings
 
     assert made(f"base={tmp_path}").models == {"base": str(tmp_path)} and made("base=dry-run").models == {"base": "dry-run"}
     with pytest.raises(Unavailable, match="role execute: "):
@@ -58,10 +61,11 @@ def test_a_folder_is_a_base_and_no_model_that_answers(tmp_path: Path) -> None:
 
 
 def test_a_model_that_is_not_asked_need_not_be_here(tmp_path: Path) -> None:
-    lines = TASK + '[models]\nbase = "/elsewhere/x.gguf"\ngenerate = "/elsewhere/y.gguf"\n'
-    assert run_settings(parse_task(lines, "t.toml"), tmp_path, "", (), "", (), (), 0, "", None).models["base"] == "/elsewhere/x.gguf"
-    settings = run_settings(parse_task(TASK, "t.toml"), tmp_path, "", (), "", (), ("base=/elsewhere/x.gguf",), 0, "", None)
-    assert settings.models == {"base": "/elsewhere/x.gguf"}
+    given = ("base=/elsewhere/x.gguf",)
+    settings = run_settings(parse_task(TASK, "t.toml"), tmp_path, "", (), "", (), given, 0, "", None)
+    check_models(given, settings)
+    with pytest.raises(Unavailable, match="role base: "):
+        check_models(given, msgspec.structs.replace(settings, experiment=True))
 
 
 def test_an_id_is_an_id_whatever_lies_beside(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
