@@ -50,6 +50,7 @@ class CountingModel:
         self.identity = Identity("counting", "digest of counting", "test 1")
         self.asked: list[str] = []
         self.measured: Speed | None = None
+        self.shortage = ""
         self.errors = set(errors)
         """Prompts that get no answer."""
         self._batch = batch

@@ -61,6 +61,16 @@ def test_the_same_question_twice_in_flight_is_asked_once_and_answers_both(tmp_pa
     assert counting(bench).asked == ["a", "b"]
 
 
+def test_what_a_model_lacks_here_is_told_before_it_is_asked(tmp_path: Path) -> None:
+    model = CountingModel()
+    bench = Bench(tmp_path, model)
+    for shortage in ("", "12 of 32 layers are on the GPU"):
+        model.shortage = shortage
+        bench.context(shortage).expect_calls("execute", 5, 50, 50)
+    told = [event.text for event in events.events_after(bench.connection, bench.run, 0) if event.kind == "shortage"]
+    assert told == ["counting: 12 of 32 layers are on the GPU"]
+
+
 def test_a_failed_call_is_not_stored(tmp_path: Path) -> None:
     model = CountingModel(batch=4, errors=["a"])
     bench = Bench(tmp_path, model)
