@@ -16,7 +16,7 @@ import msgspec
 import pytest
 from sqlite_utils import Database
 
-from engine.errors import StoreUnusable
+from engine.errors import BadInput, StoreUnusable
 from engine.store import database, items, runs, tallies
 from engine.store.database import MIGRATION_COUNT, check, open_reader, open_small_writer, open_writer, transaction
 from engine.store.migrations import migrations
@@ -175,7 +175,7 @@ def test_a_reader_cannot_write(path: Path) -> None:
 
 
 def test_a_reader_of_nothing_is_told_how_to_begin(path: Path) -> None:
-    with pytest.raises(StoreUnusable) as told:
+    with pytest.raises(BadInput) as told:
         open_reader(path)
     assert str(path) in told.value.title and "datatune demo" in told.value.hint and not path.exists()
 
